@@ -1,0 +1,39 @@
+"""Packaging. Three things here can't be said in pyproject.toml, since they map folders to packages:
+
+* `dataset_conversion/` stands at the top level, as nnU-Net users expect, and is installed inside the package;
+* `nnunetv2_muduo/nnunet_plugin/` is installed a second time as nnunetv2.training.nnUNetTrainer.variants.muduo, where the
+  stock class finder of nnU-Net looks, so that `nnUNetv2_train -tr nnUNetTrainerMuDuo` works without any environment variable;
+* the version has one source, nnunetv2_muduo/__init__.py.
+"""
+import re
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+ROOT = Path(__file__).parent
+VERSION = re.search(r'__version__ = "(.+)"', (ROOT / "nnunetv2_muduo" / "__init__.py").read_text()).group(1)
+PLUGIN = "nnunetv2.training.nnUNetTrainer.variants.muduo"
+CONVERSION = "nnunetv2_muduo.dataset_conversion"
+
+setup(
+    name="nnunetv2_muduo",
+    version=VERSION,
+    description="Semi-supervised PET/CT segmentation in nnU-Net v2, taught by SAM-Med3D and SegAnyPET",
+    long_description=(ROOT / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    python_requires=">=3.10",
+    packages=sorted({*find_packages(include=["nnunetv2_muduo", "nnunetv2_muduo.*"]), CONVERSION, PLUGIN}),
+    package_dir={CONVERSION: "dataset_conversion", PLUGIN: "nnunetv2_muduo/nnunet_plugin"},
+    install_requires=[
+        "nnunetv2>=2.8.1,<3",
+        "torch",
+        "batchgenerators",
+        "batchgeneratorsv2",
+        "SimpleITK",
+        "acvl-utils",
+        "dynamic-network-architectures",
+    ],
+    extras_require={"dev": ["pytest", "hypothesis", "ruff", "build"]},
+    entry_points={"console_scripts": ["muduo = nnunetv2_muduo.cli:main"]},
+)
