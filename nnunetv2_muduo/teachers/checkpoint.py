@@ -1,0 +1,111 @@
+"""Checkpoint files, read without running any code from them.
+
+Layout (teachers.md section 3.4): weights under `model_state_dict` or bare, and for networks that are not the public
+`vit_b_ori` their architecture under `sam3d_config`. In `.safetensors` files the architecture is JSON in the metadata.
+"""
+
+import argparse
+import hashlib
+import json
+import pickle
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+
+from nnunetv2_muduo.teachers.sam3d.config import Sam3DConfig
+
+CONFIG_KEY = "sam3d_config"
+WEIGHTS_KEY = "model_state_dict"
+ADMITTED_CLASSES = [argparse.Namespace]  # the public training scripts store their arguments
+
+State = dict[str, torch.Tensor]
+
+
+def read_checkpoint(path: Path) -> tuple[State, Sam3DConfig | None]:
+    """Weights by name, without wrappers' prefixes, and the architecture where the file carries one.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: damaged, of another kind, or in need of classes that are not admitted.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"teacher weights {path}: no such file")
+    weights, config = _read_safetensors(path) if path.suffix == ".safetensors" else _read_pickle(path)
+    if config is not None:
+        config = Sam3DConfig.from_dict(config)
+    return {_without_wrappers(name): tensor for name, tensor in weights.items()}, config
+
+
+def write_checkpoint(path: Path, state: State, config: Sam3DConfig) -> None:
+    """Write what `read_checkpoint` reads; the format follows the file's ending."""
+    if path.suffix == ".safetensors":
+        from safetensors.torch import save_file
+
+        save_file(state, path, metadata={CONFIG_KEY: json.dumps(asdict(config))})
+    else:
+        torch.save({WEIGHTS_KEY: state, CONFIG_KEY: asdict(config)}, path)
+
+
+def sha256(path: Path) -> str:
+    """Hexadecimal digest of a file."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _read_safetensors(path: Path) -> tuple[State, dict | None]:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            weights = {name: file.get_tensor(name) for name in file.keys()}
+    except SafetensorError as error:
+        raise _damaged(path, error) from error
+    return weights, json.loads(metadata[CONFIG_KEY]) if CONFIG_KEY in metadata else None
+
+
+def _read_pickle(path: Path) -> tuple[State, dict | None]:
+    with torch.serialization.safe_globals(ADMITTED_CLASSES):
+        try:
+            refused = torch.serialization.get_unsafe_globals_in_checkpoint(path)
+            content = None if refused else torch.load(path, map_location="cpu", weights_only=True)
+        except (RuntimeError, ValueError, EOFError, pickle.UnpicklingError) as error:
+            raise _damaged(path, error) from error
+    if refused:
+        raise ValueError(_refusal(path, sorted(refused)))
+    return _unwrap(path, content)
+
+
+def _unwrap(path: Path, content: object) -> tuple[State, dict | None]:
+    weights = content.get(WEIGHTS_KEY, content) if isinstance(content, dict) else None
+    if not isinstance(weights, dict) or not weights or not all(isinstance(x, torch.Tensor) for x in weights.values()):
+        found = sorted(map(str, content))[:10] if isinstance(content, dict) else type(content).__name__
+        raise ValueError(
+            f"teacher weights {path}: expected '{WEIGHTS_KEY}' or a plain dictionary of tensors, found {found}; "
+            "is this the checkpoint of another program?"
+        )
+    return weights, content.get(CONFIG_KEY)
+
+
+def _without_wrappers(name: str) -> str:
+    return ".".join(part for part in name.split(".") if part not in ("module", "_orig_mod"))
+
+
+def _damaged(path: Path, error: Exception) -> ValueError:
+    return ValueError(
+        f"teacher weights {path} ({path.stat().st_size} bytes) can't be read: {str(error).splitlines()[0]}. "
+        "The file is truncated or no checkpoint; download it again and compare its size and sha256 with the source"
+    )
+
+
+def _refusal(path: Path, classes: list[str]) -> str:
+    return (
+        f"teacher weights {path} need classes that could run code when loaded: {', '.join(classes)}. "
+        "If you trust the file's source, keep its tensors only, once: "
+        f"python -c \"import torch; torch.save({{'{WEIGHTS_KEY}': torch.load('{path}', weights_only=False, "
+        f"map_location='cpu')['{WEIGHTS_KEY}']}}, 'clean.pth')\""
+    )

@@ -1,0 +1,50 @@
+"""The teachers that can be asked for by name. Needs no torch."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class PublicTeacher:
+    """Public weights on the Hugging Face Hub."""
+
+    repo_id: str
+    file_name: str
+    revision: str
+    """Commit of the Hub repository that is downloaded."""
+    sha256: str | None
+    """Digest that the file must have; None where none is on record."""
+    modality: Literal["ct", "pet"]
+    license: str
+    """Of the weights, as far as their authors state one."""
+
+
+@dataclass(frozen=True)
+class SmallTeacher:
+    """A small untrained network of this package's own, the same for the same seed; for tests and dry runs."""
+
+    seed: int
+    modality: Literal["ct", "pet"]
+    license: str = "Apache-2.0"
+
+
+TEACHERS: dict[str, PublicTeacher | SmallTeacher] = {
+    "sam_med3d": PublicTeacher(
+        repo_id="blueyo0/SAM-Med3D",
+        file_name="sam_med3d_turbo.pth",
+        revision="fc482a040ea69cdc9ae576a1d6bd9db02ab1994c",
+        sha256=None,
+        modality="ct",
+        license="Apache-2.0 (as the SAM-Med3D code)",
+    ),
+    "seganypet": PublicTeacher(
+        repo_id="YichiZhang98/SegAnyPET",
+        file_name="seganypet_v1.pth",
+        revision="main",  # a branch, which may move: no commit hash of this repository is on record yet
+        sha256=None,
+        modality="pet",
+        license="none stated; ask the authors before any use beyond research",
+    ),
+    "small_ct": SmallTeacher(seed=0, modality="ct"),
+    "small_pet": SmallTeacher(seed=1, modality="pet"),
+}

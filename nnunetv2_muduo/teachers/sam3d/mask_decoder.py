@@ -1,0 +1,50 @@
+"""Mask decoder: image embedding and prompts to low-resolution logits."""
+
+import torch
+from torch import nn
+
+from nnunetv2_muduo.teachers.sam3d.config import Sam3DConfig
+from nnunetv2_muduo.teachers.sam3d.layers import LayerNorm3d, Perceptron
+from nnunetv2_muduo.teachers.sam3d.transformer import TwoWayTransformer
+
+
+class MaskDecoder(nn.Module):
+    """Masks as products of upscaled image features with one vector per mask token (teachers.md section 4.3)."""
+
+    def __init__(self, config: Sam3DConfig):
+        super().__init__()
+        dim, n_masks = config.prompt_embed_dim, config.n_multimask_outputs + 1
+        self.transformer = TwoWayTransformer(config)
+        self.iou_token = nn.Embedding(1, dim)
+        self.mask_tokens = nn.Embedding(n_masks, dim)
+        self.output_upscaling = nn.Sequential(
+            nn.ConvTranspose3d(dim, dim // 4, kernel_size=2, stride=2),
+            LayerNorm3d(dim // 4),
+            nn.GELU(),
+            nn.ConvTranspose3d(dim // 4, dim // 8, kernel_size=2, stride=2),
+            nn.GELU(),
+        )
+        self.output_hypernetworks_mlps = nn.ModuleList(Perceptron(dim, dim, dim // 8) for _ in range(n_masks))
+        self.iou_prediction_head = Perceptron(dim, config.iou_hidden_dim, n_masks)
+
+    def forward(
+        self, image: torch.Tensor, image_positions: torch.Tensor, sparse: torch.Tensor, multimask_output: bool
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Decode N prompts of one image.
+
+        Args:
+            image: embedding plus dense prompt, [1 or N, C, n, n, n]; image_positions: [1, C, n, n, n].
+            sparse: prompt tokens, [N, T, C]; T may be 0.
+            multimask_output: the masks of tokens 1.. instead of the one of token 0.
+
+        Returns:
+            Logits [N, n_masks, 4n, 4n, 4n] and predicted IoU [N, n_masks].
+        """
+        own_tokens = torch.cat([self.iou_token.weight, self.mask_tokens.weight]).expand(len(sparse), -1, -1)
+        tokens = torch.cat([own_tokens, sparse], dim=1)
+        tokens, decoded = self.transformer(tokens, *(x.flatten(2).transpose(1, 2) for x in (image, image_positions)))
+        features = self.output_upscaling(decoded.transpose(1, 2).unflatten(2, image.shape[2:]))
+        selected = range(1, len(self.mask_tokens.weight)) if multimask_output else range(1)
+        vectors = torch.stack([self.output_hypernetworks_mlps[i](tokens[:, 1 + i]) for i in selected], dim=1)
+        logits = (vectors @ features.flatten(2)).unflatten(2, features.shape[2:])
+        return logits, self.iou_prediction_head(tokens[:, 0])[:, selected.start : selected.stop]
