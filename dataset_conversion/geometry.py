@@ -1,0 +1,112 @@
+"""Grids in physical space: are two images on the same one, and if not, how does one come onto the other?"""
+
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+import SimpleITK as sitk
+
+GRID_TOLERANCE_VOX = 0.02
+"""Voxel centers closer than this are the same place: float noise of headers is below, a real shift above."""
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Size, spacing (mm), origin (mm, LPS) and direction cosines of an image, all in x, y, z order."""
+
+    size: tuple[int, ...]
+    spacing_mm: tuple[float, ...]
+    origin_mm: tuple[float, ...]
+    direction: tuple[float, ...]
+
+    @classmethod
+    def of(cls, image: sitk.Image) -> "Grid":
+        return cls(image.GetSize(), image.GetSpacing(), image.GetOrigin(), image.GetDirection())
+
+    @property
+    def matrix(self) -> np.ndarray:
+        """(3, 3) matrix from index to physical offset in mm."""
+        return np.reshape(self.direction, (3, 3)) * np.asarray(self.spacing_mm)
+
+    @property
+    def orientation(self) -> str:
+        """Three letters such as LPS: where the index axes point to."""
+        return sitk.DICOMOrientImageFilter.GetOrientationFromDirectionCosines(self.direction)
+
+    def __str__(self) -> str:
+        numbers = [" x ".join(map(str, self.size)), _short(self.spacing_mm), _short(self.origin_mm)]
+        return "size {}, spacing {} mm, origin {} mm, direction {}".format(*numbers, _short(self.direction))
+
+
+def _short(values) -> str:
+    return "(" + ", ".join(f"{value:.6g}" for value in values) + ")"
+
+
+def index_map(grid: Grid, reference: Grid) -> tuple[np.ndarray, np.ndarray]:
+    """Affine map (matrix, offset) from voxel indices of `grid` to continuous voxel indices of `reference`."""
+    to_reference = np.linalg.inv(reference.matrix)
+    offset = to_reference @ (np.asarray(grid.origin_mm) - np.asarray(reference.origin_mm))
+    return to_reference @ grid.matrix, offset
+
+
+def corner_indices(grid: Grid) -> np.ndarray:
+    """(8, 3) indices of the corner voxels."""
+    return np.array(list(product(*((0, n - 1) for n in grid.size))), dtype=float)
+
+
+def has_equal_header(grid: Grid, reference: Grid) -> bool:
+    """True where nnU-Net, which compares headers with numpy.allclose, sees no difference either."""
+    pairs = zip(
+        (grid.spacing_mm, grid.origin_mm, grid.direction),
+        (reference.spacing_mm, reference.origin_mm, reference.direction),
+        strict=True,
+    )
+    return grid.size == reference.size and all(np.allclose(ours, theirs) for ours, theirs in pairs)
+
+
+def is_same_grid(grid: Grid, reference: Grid) -> bool:
+    """True where every voxel index means the same place on both, up to float noise."""
+    if grid.size != reference.size:
+        return False
+    matrix, offset = index_map(grid, reference)
+    corners = corner_indices(grid)
+    return bool(np.abs(corners @ matrix.T + offset - corners).max() < GRID_TOLERANCE_VOX)
+
+
+def is_same_lattice(grid: Grid, reference: Grid) -> bool:
+    """True where both have the same voxel centers, possibly with axes permuted or flipped."""
+    matrix, offset = index_map(grid, reference)
+    axes = np.rint(matrix)
+    if sorted(np.abs(axes).sum(0)) != [1, 1, 1] or sorted(np.abs(axes).sum(1)) != [1, 1, 1]:
+        return False
+    if tuple(np.abs(axes).astype(int) @ np.array(grid.size)) != tuple(reference.size):
+        return False
+    mapped = corner_indices(grid) @ matrix.T + offset
+    ends = np.array(reference.size) - 1
+    distance_to_end = np.minimum(np.abs(mapped), np.abs(mapped - ends))
+    return bool(distance_to_end.max() < GRID_TOLERANCE_VOX)
+
+
+def overlap_fraction(grid: Grid, reference: Grid, n_samples: int = 24) -> float:
+    """Share of the reference's volume that lies inside `grid`, from a lattice of n_samples³ places."""
+    samples = [(np.arange(n_samples) + 0.5) / n_samples * n - 0.5 for n in reference.size]
+    places = np.stack(np.meshgrid(*samples, indexing="ij"), -1).reshape(-1, 3)
+    matrix, offset = index_map(reference, grid)
+    mapped = places @ matrix.T + offset
+    inside = ((mapped > -0.5) & (mapped < np.array(grid.size) - 0.5)).all(1)
+    return float(inside.mean())
+
+
+def put_on_grid(image: sitk.Image, reference: sitk.Image, interpolator: int, outside: float) -> sitk.Image:
+    """Resample `image` in physical space onto the reference's grid; `outside` fills where it has no voxels.
+
+    Same voxels in the same order only get the reference's header; same voxels in another order are reordered exactly.
+    """
+    grid, reference_grid = Grid.of(image), Grid.of(reference)
+    if is_same_grid(grid, reference_grid):
+        result = sitk.Image(image)
+        result.CopyInformation(reference)
+        return result
+    if is_same_lattice(grid, reference_grid):
+        interpolator = sitk.sitkNearestNeighbor
+    return sitk.Resample(image, reference, sitk.Transform(), interpolator, outside, image.GetPixelID())

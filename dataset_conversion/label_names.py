@@ -1,0 +1,112 @@
+"""What the values of a label map mean, and which values they get in nnU-Net (0 background, then without gaps)."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+AUTOPET_ORGANS = (
+    "liver",
+    "kidney_left",
+    "kidney_right",
+    "heart",
+    "spleen",
+    "aorta",
+    "prostate",
+    "lung_lower_lobe_left",
+    "lung_lower_lobe_right",
+    "lung_upper_lobe_left",
+    "lung_upper_lobe_right",
+    "lung_middle_lobe_right",
+)
+AUTOPET3_ORGANS = (
+    "spleen",
+    "kidneys",
+    "liver",
+    "bladder",
+    "lungs",
+    "brain",
+    "heart",
+    "stomach",
+    "prostate",
+    "head_glands",
+)
+
+
+@dataclass(frozen=True)
+class LabelScheme:
+    """`labels` is what dataset.json says; `value_map` takes a value of the source's maps to one of these."""
+
+    origin: str
+    labels: Mapping[str, int]
+    value_map: Mapping[int, int]
+
+    @property
+    def keeps_values(self) -> bool:
+        return all(value == target for value, target in self.value_map.items())
+
+    def foreign_values(self, values) -> list[int]:
+        return sorted(set(values) - set(self.value_map))
+
+
+def numbered(origin: str, names, aliases: Mapping[int, int] | None = None) -> LabelScheme:
+    """Scheme in which the n-th name has value n; an alias is a further value of the source with the same meaning."""
+    labels = {"background": 0} | {name: i for i, name in enumerate(names, 1)}
+    return LabelScheme(origin, labels, {value: value for value in labels.values()} | dict(aliases or {}))
+
+
+TUMOR = numbered("values are 0 and 1", ("tumor",))
+AUTOPET3 = numbered("AutoPET III organ maps", AUTOPET3_ORGANS)
+AUTOPET_ORGAN_12 = numbered("AutoPET-Organ, twelve organs as documented", AUTOPET_ORGANS)
+AUTOPET_ORGAN_11 = numbered(
+    "AutoPET-Organ as measured: no prostate, 11 and 12 both are the right middle lobe and were merged",
+    [name for name in AUTOPET_ORGANS if name != "prostate"],
+    aliases={12: 11},
+)
+
+
+def read_scheme(path: Path) -> LabelScheme:
+    """Scheme of a `labels.json` ({"background": 0, "liver": 1, ...}) or of an nnU-Net `dataset.json`.
+
+    Values with gaps are renumbered in their order. Raises ValueError for regions or a missing background.
+    """
+    content = json.loads(path.read_text(encoding="utf-8"))
+    names = content.get("labels", content)
+    if not all(isinstance(value, int) for value in names.values()) or names.get("background") != 0:
+        raise ValueError(f'{path}: {{"background": 0, "name": 1, ...}} with whole numbers expected, found {names}')
+    if len(set(names.values())) != len(names):
+        raise ValueError(f"{path}: two names have the same value: {names}")
+    ordered = sorted(names, key=names.get)
+    return LabelScheme(
+        str(path),
+        {name: i for i, name in enumerate(ordered)},
+        {names[name]: i for i, name in enumerate(ordered)},
+    )
+
+
+def find_names_file(*folders: Path) -> Path | None:
+    """The first labels.json or dataset.json in the given folders or beside them."""
+    places = [place for folder in folders for place in (folder, folder.parent)]
+    candidates = (place / name for place in places for name in ("labels.json", "dataset.json"))
+    return next((path for path in candidates if path.is_file()), None)
+
+
+def guess_scheme(file_stems: list[str], values_per_map: list[set[int]]) -> LabelScheme:
+    """Scheme of label maps without a names file, from their file names and the values in all of them.
+
+    Raises ValueError where neither AutoPET-Organ, nor AutoPET III organs, nor a tumour mask fits.
+    """
+    if file_stems and all(stem.startswith("PETCT_") for stem in file_stems):
+        has_both = any({11, 12} <= values for values in values_per_map)
+        return AUTOPET_ORGAN_12 if has_both else AUTOPET_ORGAN_11
+    n_fitting = sum(not TUMOR.foreign_values(values) for values in values_per_map)
+    if 2 * n_fitting > len(values_per_map):
+        return TUMOR
+    is_autopet3 = file_stems and all(stem.startswith(("fdg_", "psma_")) for stem in file_stems)
+    if is_autopet3 and not AUTOPET3.foreign_values(set().union(*values_per_map)):
+        return AUTOPET3
+    found = sorted(set().union(*values_per_map))
+    raise ValueError(
+        f"The label maps hold the values {found} and nothing says what they mean. Put a labels.json beside them "
+        '({"background": 0, "liver": 1, ...}), or give other maps with --labels.'
+    )
