@@ -1,15 +1,15 @@
-"""Label maps and PET images on disk: which cases there are, what their labels are called, whether their grids agree."""
+"""Folders of label maps: which cases there are, which files belong together, what the labels are called."""
 
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import product
 from pathlib import Path
 
 import numpy as np
-import SimpleITK as sitk
 
-GRID_TOLERANCE_VOXELS = 0.01  # NIfTI headers are float32: equal grids differ by about 1e-5 of a voxel
+from nnunetv2_muduo.evaluation.images import check_same_grid, read_header, read_labels
+
+FILE_ENDINGS = (".nii.gz", ".nii", ".nrrd", ".mha")
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,7 @@ class LabelNames:
 
     @property
     def known_values(self) -> set[int]:
+        """Values that a label map may have."""
         return {0, *self.organs.values()} | ({self.ignore} if self.ignore is not None else set())
 
 
@@ -32,6 +33,11 @@ class Case:
     prediction: Path
     truth: Path
     pet: Path | None = None
+
+    @property
+    def files(self) -> dict[str, Path]:
+        """The files that exist, by role."""
+        return {"prediction": self.prediction, "truth": self.truth} | ({"pet": self.pet} if self.pet else {})
 
 
 def read_label_names(path: Path) -> LabelNames:
@@ -53,32 +59,37 @@ def read_label_names(path: Path) -> LabelNames:
     return LabelNames(organs, labels.get("ignore"))
 
 
-def find_label_names(prediction_folder: Path, truth_folder: Path) -> LabelNames | None:
-    """Label names from the dataset.json beside the predictions, beside the truth or above the truth, in this order."""
-    for folder in (prediction_folder, truth_folder, truth_folder.parent):
-        if (folder / "dataset.json").is_file():
-            return read_label_names(folder / "dataset.json")
-    return None
+def find_labels(labels_json: Path | None, prediction_folder: Path, truth_folder: Path) -> LabelNames:
+    """Label names from the given dataset.json, or else the one beside the predictions, beside or above the truth.
+
+    Without any, labels are named by the values that occur in the two folders.
+    """
+    folders = (prediction_folder, truth_folder, truth_folder.resolve().parent)
+    found = (folder / "dataset.json" for folder in folders if (folder / "dataset.json").is_file())
+    labels_json = labels_json or next(found, None)
+    if labels_json:
+        return read_label_names(labels_json)
+    images = [*list_images(prediction_folder).values(), *list_images(truth_folder).values()]
+    values = {int(value) for path in images for value in np.unique(read_labels(path))}
+    return LabelNames({str(value): value for value in sorted(values) if value > 0})
 
 
-def label_names_from_values(cases: list[Case]) -> LabelNames:
-    """Name labels by the values that occur in any case; for label maps without a dataset.json."""
-    values = {int(v) for case in cases for path in (case.prediction, case.truth) for v in np.unique(read_labels(path))}
-    return LabelNames({str(value): value for value in sorted(values - {0})})
-
-
-def list_images(folder: Path, file_ending: str = ".nii.gz") -> dict[str, Path]:
+def list_images(folder: Path) -> dict[str, Path]:
     """Images of a folder by file name without ending.
 
     Raises:
-        FileNotFoundError: no such folder, or none of its files has the ending.
+        FileNotFoundError: no such folder, or no image in it.
     """
     if not folder.is_dir():
         raise FileNotFoundError(f"No folder at {folder}.")
-    files = {path.name.removesuffix(file_ending): path for path in sorted(folder.glob(f"*{file_ending}"))}
-    if not files:
-        raise FileNotFoundError(f"No *{file_ending} files in {folder}.")
-    return files
+    images = {}
+    for path in sorted(folder.iterdir()):
+        ending = next((ending for ending in FILE_ENDINGS if path.name.endswith(ending)), None)
+        if ending:
+            images[path.name.removesuffix(ending)] = path
+    if not images:
+        raise FileNotFoundError(f"No images in {folder} (looked for {', '.join('*' + e for e in FILE_ENDINGS)}).")
+    return images
 
 
 def pair_cases(
@@ -87,24 +98,21 @@ def pair_cases(
     """Match predictions, truth and PET by file name; the PET may be nnU-Net's channel file `<case>_0001`.
 
     Args:
-        subset: measure the predicted cases only; otherwise a truth without prediction is an error.
+        subset: leave out truth without prediction, which otherwise is an error.
 
     Raises:
         FileNotFoundError: a folder is missing or holds no images.
         ValueError: cases on one side only, all of them named and counted.
     """
     predictions, truths = list_images(prediction_folder), list_images(truth_folder)
-    problems = [
-        *_describe_missing(predictions.keys() - truths.keys(), "prediction(s) without truth", truth_folder),
-        *([] if subset else _describe_missing(truths.keys() - predictions.keys(), "truth(s) without prediction",
-                                              prediction_folder)),
-    ]  # fmt: skip
+    problems = _describe_missing(predictions.keys() - truths.keys(), "without truth", truth_folder)
+    if not subset:
+        problems += _describe_missing(truths.keys() - predictions.keys(), "without prediction", prediction_folder)
     pets = {}
     if pet_folder is not None:
         images = list_images(pet_folder)
         pets = {name: images.get(f"{name}_0001", images.get(name)) for name in predictions}
-        without_pet = [name for name, path in pets.items() if path is None]
-        problems += _describe_missing(without_pet, "case(s) without PET", pet_folder)
+        problems += _describe_missing([name for name, path in pets.items() if not path], "without PET", pet_folder)
     if problems:
         raise ValueError("\n".join(problems))
     return [Case(name, path, truths[name], pets.get(name)) for name, path in predictions.items()]
@@ -112,68 +120,31 @@ def pair_cases(
 
 def _describe_missing(names: Iterable[str], what: str, folder: Path) -> list[str]:
     names = sorted(names)
-    return [f"{len(names)} {what} in {folder}: {', '.join(names)}"] if names else []
+    return [f"{len(names)} case(s) {what} in {folder}: {', '.join(names)}"] if names else []
 
 
-def read_header(path: Path) -> sitk.ImageFileReader:
-    """Read size, spacing, origin and direction only.
-
-    Raises:
-        ValueError: the image isn't a 3D volume of scalars.
-    """
-    reader = sitk.ImageFileReader()
-    reader.SetFileName(str(path))
-    reader.ReadImageInformation()
-    if reader.GetDimension() != 3 or reader.GetNumberOfComponents() != 1:
-        raise ValueError(f"{path} is no 3D volume: its size is {reader.GetSize()} "
-                         f"with {reader.GetNumberOfComponents()} value(s) per voxel.")  # fmt: skip
-    return reader
-
-
-def check_same_grid(image: sitk.ImageFileReader, reference: sitk.ImageFileReader) -> None:
-    """Raise ValueError with both geometries unless voxels of equal index lie at the same place."""
-    if image.GetSize() == reference.GetSize():
-        corners = np.array(list(product(*[(0, n - 1) for n in image.GetSize()])), float)
-        shift_mm = np.abs(_to_world(image, corners) - _to_world(reference, corners)).max()
-        if shift_mm <= GRID_TOLERANCE_VOXELS * min(reference.GetSpacing()):
-            return
-    raise ValueError(
-        f"different grids:\n    {image.GetFileName()}: {describe_grid(image)}\n"
-        f"    {reference.GetFileName()}: {describe_grid(reference)}"
-    )
-
-
-def describe_grid(image: sitk.ImageFileReader) -> str:
-    """Size, spacing (mm), origin (mm) and direction in one line."""
-
-    def rounded(values: Iterable[float]) -> str:
-        return "(" + ", ".join(f"{value:.5g}" for value in values) + ")"
-
-    return (f"size {image.GetSize()}, spacing {rounded(image.GetSpacing())}, origin {rounded(image.GetOrigin())}, "
-            f"direction {rounded(image.GetDirection())}")  # fmt: skip
-
-
-def _to_world(image: sitk.ImageFileReader, indices_xyz: np.ndarray) -> np.ndarray:
-    direction = np.reshape(image.GetDirection(), (3, 3))
-    return image.GetOrigin() + (indices_xyz * image.GetSpacing()) @ direction.T
-
-
-def read_labels(path: Path, like: Path | None = None) -> np.ndarray:
-    """Read a label map as integers, axes (z, y, x).
+def check_grids(cases: list[Case], resample: bool = False) -> None:
+    """Compare every prediction's and PET's grid with the truth's, from the headers alone.
 
     Args:
-        like: image on whose grid the labels are resampled, by nearest neighbor, if their own differs.
+        resample: predictions may lie on another grid.
 
     Raises:
-        ValueError: values that aren't whole numbers.
+        ValueError: unreadable or 4D files and differing grids, all of them named and counted.
     """
-    image = sitk.ReadImage(str(path))
-    if like is not None:
-        image = sitk.Resample(image, sitk.ReadImage(str(like)), sitk.Transform(), sitk.sitkNearestNeighbor)
-    labels = sitk.GetArrayFromImage(image)
-    if labels.dtype.kind == "f":
-        whole = np.rint(labels)
-        if not np.array_equal(whole, labels):
-            raise ValueError(f"{path} is no label map: it has values that aren't whole numbers.")
-        labels = whole.astype(np.int32)
-    return labels
+    problems = []
+    for case in cases:
+        try:
+            headers = {role: read_header(path) for role, path in case.files.items()}
+            for role in headers.keys() - {"truth", "prediction" if resample else None}:
+                check_same_grid(headers[role], headers["truth"])
+        except ValueError as error:
+            problems.append(f"{case.name}: {error}")
+    raise_if_any(problems, cases)
+
+
+def raise_if_any(problems: list[str], cases: list[Case]) -> None:
+    """Raise one ValueError that counts and lists all cases which can't be measured."""
+    if problems:
+        lines = "\n".join(f"  {problem}" for problem in problems)
+        raise ValueError(f"{len(problems)} of {len(cases)} case(s) can't be measured:\n{lines}")

@@ -6,36 +6,93 @@ from pathlib import Path
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `muduo evaluate`."""
-    parser.add_argument("prediction", type=Path, metavar="PRED", help="folder of predicted label maps (.nii.gz)")
-    parser.add_argument("truth", type=Path, metavar="GT", help="folder of true label maps with the same file names")
-    parser.add_argument("-o", dest="output", type=Path, metavar="OUT", help="folder for metrics.csv and metrics.json")
-    parser.add_argument("--labels", type=Path, metavar="dataset.json",
-                        help="names of the labels (default: dataset.json in PRED, in GT or above GT)")  # fmt: skip
+    add = parser.add_argument
+    add("prediction", type=Path, metavar="PRED", help="folder of predicted label maps")
+    add("truth", type=Path, metavar="GT", help="folder of true label maps with the same file names")
+    add(
+        "-o",
+        dest="output",
+        type=Path,
+        metavar="OUT",
+        help="folder for metrics.csv, summary.csv, metrics.json and metrics.md",
+    )
+    add(
+        "--labels",
+        type=Path,
+        metavar="dataset.json",
+        help="label names (default: dataset.json in PRED, in GT or above GT, else the values themselves)",
+    )
+    add(
+        "--pet",
+        type=Path,
+        metavar="FOLDER",
+        help="PET in SUV on the truth's grid, <case>.nii.gz or <case>_0001.nii.gz: adds uptake",
+    )
+    add("--name", help="what to call PRED in tables (default: the folder's name)")
+    add(
+        "--compare",
+        type=_name_and_folder,
+        action="append",
+        default=[],
+        metavar="NAME=FOLDER",
+        help="predictions of another method on the same cases, tested against PRED; may be repeated",
+    )
+    add("--published", action="store_true", help="also count by the rules of the MuDuo paper's code")
+    add("--tolerance", type=float, default=3.0, metavar="MM", help="tolerance of NSD in mm (default: %(default)s)")
+    add(
+        "--tolerance-voxel",
+        type=float,
+        default=1.0,
+        metavar="VOXELS",
+        help="tolerance of NSD in voxels (default: %(default)s)",
+    )
+    add("--resample", action="store_true", help="resample predictions on the truth's grid by nearest neighbor")
+    add("--subset", action="store_true", help="measure the predicted cases only, such as one fold of labelsTr")
+    add("-np", dest="n_processes", type=int, default=2, metavar="N", help="processes (default: %(default)s)")
 
 
 def run(args: argparse.Namespace) -> int:
     """Measure, print and write; 0 on success."""
-    import json
+    import numpy as np
+    import pandas as pd
 
-    from nnunetv2_muduo.evaluation.cases import (
-        find_label_names,
-        label_names_from_values,
-        pair_cases,
-        read_label_names,
-    )
-    from nnunetv2_muduo.evaluation.table import measure_cases
+    from nnunetv2_muduo.evaluation.cases import find_labels
+    from nnunetv2_muduo.evaluation.compare import compare_methods
+    from nnunetv2_muduo.evaluation.metrics import Tolerances
+    from nnunetv2_muduo.evaluation.output import write_json, write_tables
+    from nnunetv2_muduo.evaluation.table import Settings, measure_methods
+    from nnunetv2_muduo.evaluation.text import comparison_text, evaluation_text, published_text
 
-    cases = pair_cases(args.prediction, args.truth)
-    labels = read_label_names(args.labels) if args.labels else find_label_names(args.prediction, args.truth)
-    labels = labels or label_names_from_values(cases)
-    table = measure_cases(cases, labels)
-    summary = table.groupby("organ", sort=False)["dice"].agg(["mean", "std", "count"])
-    print(summary.to_string(float_format="{:.4f}".format))
-    print(f"mean Dice {summary['mean'].mean():.4f} over {len(summary)} organs of {len(cases)} cases")
+    folders = _methods(args)
+    labels = find_labels(args.labels, args.prediction, args.truth)
+    tolerances = Tolerances(args.tolerance, args.tolerance_voxel)
+    settings = Settings(labels, tolerances, args.resample, args.subset)
+    table, sha256 = measure_methods(folders, args.truth, args.pet, settings, args.n_processes)
+    comparison = compare_methods(table, np.random.default_rng(0)) if len(folders) > 1 else pd.DataFrame()
+
+    texts = [evaluation_text(table, tolerances)]
+    texts += [published_text(table)] if args.published else []
+    texts += [comparison_text(comparison)] if len(comparison) else []
+    text = "\n\n".join(texts) + "\n"
     if args.output:
         args.output.mkdir(parents=True, exist_ok=True)
-        table.to_csv(args.output / "metrics.csv", index=False)
-        content = {"summary": json.loads(summary.to_json(orient="index")),
-                   "cases": json.loads(table.to_json(orient="records"))}  # fmt: skip
-        (args.output / "metrics.json").write_text(json.dumps(content, indent=1), encoding="utf-8")
+        write_tables(args.output, table, comparison, args.published)
+        inputs = {"truth": str(args.truth), "predictions": {n: str(f) for n, f in folders.items()}, "sha256": sha256}
+        write_json(args.output / "metrics.json", table, comparison, args.published, settings, inputs)
+        (args.output / "metrics.md").write_text(text, encoding="utf-8")
+    print(text)
     return 0
+
+
+def _name_and_folder(text: str) -> tuple[str, Path]:
+    name, separator, folder = text.partition("=")
+    if not (name and separator and folder):
+        raise argparse.ArgumentTypeError(f"expected NAME=FOLDER, found {text!r}")
+    return name, Path(folder)
+
+
+def _methods(args: argparse.Namespace) -> dict[str, Path]:
+    named = [(args.name or args.prediction.resolve().name, args.prediction), *args.compare]
+    if len(dict(named)) < len(named):
+        raise ValueError(f"Two predictions have the same name: {[name for name, _ in named]}. Choose others by --name.")
+    return dict(named)

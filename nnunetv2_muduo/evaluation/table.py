@@ -1,57 +1,136 @@
-"""From folders of label maps to a table with one row per case and organ."""
+"""From files to a table with one row per case and organ, over several processes."""
 
+import hashlib
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
 from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from nnunetv2_muduo.evaluation.cases import Case, LabelNames, check_same_grid, read_header, read_labels
-from nnunetv2_muduo.evaluation.metrics import measure_labels
+from nnunetv2_muduo.evaluation.cases import Case, LabelNames, check_grids, pair_cases, raise_if_any
+from nnunetv2_muduo.evaluation.images import read_header, read_labels, read_pet
+from nnunetv2_muduo.evaluation.metrics import DEFAULT_TOLERANCES, Tolerances, measure_labels
 
 
-def measure_cases(cases: list[Case], labels: LabelNames) -> pd.DataFrame:
-    """Measure all cases; columns `case`, `organ`, then the measures.
+@dataclass(frozen=True)
+class Settings:
+    """How cases are measured.
+
+    resample: bring predictions on the truth's grid. subset: leave out truth without prediction.
+    """
+
+    labels: LabelNames
+    tolerances: Tolerances = DEFAULT_TOLERANCES
+    resample: bool = False
+    subset: bool = False
+
+
+@dataclass(frozen=True)
+class CaseResult:
+    """One case's rows and its files' sha256, or the reason why it can't be measured."""
+
+    rows: list[dict]
+    sha256: dict[str, str]
+    problem: str | None = None
+
+
+def measure_methods(
+    folders: dict[str, Path], truth_folder: Path, pet_folder: Path | None, settings: Settings, n_processes: int = 1
+) -> tuple[pd.DataFrame, dict]:
+    """Measure the predictions of several methods, given as name and folder, on the same cases.
+
+    Returns:
+        The table (columns `method`, `case`, `organ`, then the measures), and the sha256 of every file by method, case
+        and role.
+
+    Raises:
+        FileNotFoundError, ValueError: see `pair_cases`, `check_grids` and `measure_cases`.
+    """
+    cases = {name: pair_cases(folder, truth_folder, pet_folder, settings.subset) for name, folder in folders.items()}
+    check_same_cases(cases)
+    tables, sha256 = [], {}
+    for name in folders:
+        table, sha256[name] = measure_cases(cases[name], settings, n_processes)
+        table.insert(0, "method", name)
+        tables.append(table)
+    return pd.concat(tables, ignore_index=True), sha256
+
+
+def check_same_cases(cases: dict[str, list[Case]]) -> None:
+    """Raise ValueError unless all methods predicted the same cases."""
+    names = {method: {case.name for case in its_cases} for method, its_cases in cases.items()}
+    shared = set.intersection(*names.values())
+    extra = {method: sorted(its_names - shared) for method, its_names in names.items() if its_names != shared}
+    if extra:
+        listed = "; ".join(f"{len(cases)} only in {method}: {', '.join(cases)}" for method, cases in extra.items())
+        raise ValueError(f"The methods can't be compared, they predicted different cases: {listed}")
+
+
+def measure_cases(cases: list[Case], settings: Settings, n_processes: int = 1) -> tuple[pd.DataFrame, dict]:
+    """Measure all cases.
+
+    Returns:
+        The table (columns `case`, `organ`, then the measures), and the sha256 of every file by case and role.
 
     Raises:
         ValueError: cases that can't be measured, all of them named and counted.
     """
-    tables, problems = [], []
-    for case in tqdm(cases, desc="measuring", unit="case"):
-        try:
-            tables.append(measure_case(case, labels))
-        except (ValueError, RuntimeError) as error:
-            problems.append(f"  {case.name}: {error}")
-    if problems:
-        raise ValueError(f"{len(problems)} of {len(cases)} case(s) can't be measured:\n" + "\n".join(problems))
-    return pd.concat(tables, ignore_index=True)
+    check_grids(cases, settings.resample)
+    progress = tqdm(
+        _map(partial(try_case, settings=settings), cases, n_processes), "measuring", len(cases), unit="case"
+    )
+    results = list(progress)
+    raise_if_any([result.problem for result in results if result.problem], cases)
+    table = pd.DataFrame([row for result in results for row in result.rows])
+    return table, {case.name: result.sha256 for case, result in zip(cases, results, strict=True)}
 
 
-def measure_case(case: Case, labels: LabelNames) -> pd.DataFrame:
-    """Read and measure one case."""
-    header = read_header(case.truth)
-    check_same_grid(read_header(case.prediction), header)
-    prediction, truth = read_labels(case.prediction), read_labels(case.truth)
-    check_values(prediction, truth, labels)
-    if labels.ignore is not None:
-        prediction[truth == labels.ignore] = 0
-    rows = pd.DataFrame(measure_labels(prediction, truth, header.GetSpacing()[::-1], labels.organs))
-    rows.insert(0, "case", case.name)
-    return rows
+def _map(function: partial, cases: list[Case], n_processes: int) -> Iterator[CaseResult]:
+    if min(n_processes, len(cases)) <= 1:
+        yield from map(function, cases)
+        return
+    with ProcessPoolExecutor(min(n_processes, len(cases)), get_context("spawn")) as pool:
+        yield from pool.map(function, cases)
+
+
+def try_case(case: Case, settings: Settings) -> CaseResult:
+    """Measure one case; bad content becomes the result's `problem`."""
+    try:
+        rows = measure_case(case, settings)
+    except ValueError as error:
+        return CaseResult([], {}, f"{case.name}: {error}")
+    sha256 = {role: hashlib.sha256(path.read_bytes()).hexdigest() for role, path in case.files.items()}
+    return CaseResult([{"case": case.name, **row} for row in rows], sha256)
+
+
+def measure_case(case: Case, settings: Settings) -> list[dict]:
+    """Read one case and measure its organs.
+
+    Raises:
+        ValueError: unreadable files, or label values that no organ has.
+    """
+    grid = read_header(case.truth)
+    prediction, truth = read_labels(case.prediction, grid if settings.resample else None), read_labels(case.truth)
+    check_values(prediction, truth, settings.labels)
+    if settings.labels.ignore is not None:
+        prediction[truth == settings.labels.ignore] = 0
+    pet_suv = read_pet(case.pet) if case.pet else None
+    return measure_labels(
+        prediction, truth, grid.GetSpacing()[::-1], settings.labels.organs, pet_suv, settings.tolerances
+    )
 
 
 def check_values(prediction: np.ndarray, truth: np.ndarray, labels: LabelNames) -> None:
-    """Raise ValueError when a map has values that no label has."""
-    foreign = partial(foreign_values, known=labels.known_values)
-    found = {side: foreign(array) for side, array in (("prediction", prediction), ("truth", truth))}
-    if any(found.values()):
-        raise ValueError("; ".join(
-            f"foreign label values in the {side}: " + ", ".join(f"{value} ({n} voxels)" for value, n in values.items())
-            for side, values in found.items() if values
-        ) + f". Known are {sorted(labels.known_values)}")  # fmt: skip
-
-
-def foreign_values(labels: np.ndarray, known: set[int]) -> dict[int, int]:
-    """Values outside `known` with their numbers of voxels."""
-    values, counts = np.unique(labels, return_counts=True)
-    return {int(v): int(n) for v, n in zip(values, counts, strict=True) if int(v) not in known}
+    """Raise ValueError, naming and counting, when a map has values that no label has."""
+    problems = []
+    for side, array in (("prediction", prediction), ("truth", truth)):
+        foreign = sorted(set(np.unique(array).tolist()) - labels.known_values)
+        counts = ", ".join(f"{value} ({np.count_nonzero(array == value)} voxels)" for value in foreign)
+        problems += [f"foreign label values in the {side}: {counts}"] if foreign else []
+    if problems:
+        raise ValueError(f"{'; '.join(problems)}; the labels are {sorted(labels.known_values)}")

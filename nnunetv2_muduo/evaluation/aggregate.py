@@ -1,0 +1,49 @@
+"""Means over cases and organs, and the published way of counting."""
+
+import numpy as np
+import pandas as pd
+
+KEYS = ["method", "case", "organ"]
+ALL_ORGANS = "mean over organs"
+
+
+def summarize(table: pd.DataFrame) -> pd.DataFrame:
+    """Means over cases per organ, then over the organs that occur in the truth, so that methods share the same organs.
+
+    Args:
+        table: columns `method`, `case`, `organ` and the measures; NaN is left out and lowers `n`.
+
+    Returns:
+        Columns `method`, `organ`, `measure`, `mean`, `std` (of the sample), `n` (cases that have a value). The rows
+        `mean over organs` hold the mean of the organs' means, of their standard deviations, and the sum of their `n`.
+    """
+    return _summarize(table, table.loc[table["volume_truth_ml"] > 0, "organ"].unique(), ddof=1)
+
+
+def summarize_published(table: pd.DataFrame) -> pd.DataFrame:
+    """Means of `published` over cases, then over all organs, with the population's standard deviation."""
+    return _summarize(published(table), table["organ"].unique(), ddof=0)
+
+
+def _summarize(table: pd.DataFrame, counted_organs: np.ndarray, ddof: int) -> pd.DataFrame:
+    long = table.melt(KEYS, var_name="measure").dropna(subset="value")
+    groups = long.groupby(["method", "organ", "measure"], sort=False)["value"]
+    organs = groups.agg(mean="mean", std=lambda values: values.std(ddof=ddof), n="count").reset_index()
+    counted = organs[organs["organ"].isin(counted_organs)].groupby(["method", "measure"], sort=False)
+    overall = counted.agg({"mean": "mean", "std": "mean", "n": "sum"}).reset_index().assign(organ=ALL_ORGANS)
+    return pd.concat([organs, overall], ignore_index=True)
+
+
+def published(table: pd.DataFrame) -> pd.DataFrame:
+    """The same cases counted by the published rules (evaluation.md 6.1), with rightly named columns.
+
+    Distances are in voxels. An organ on neither side counts Dice 1; one on a single side counts Dice 0 and RAVD 1;
+    both count a distance of 0, which favors methods that miss organs: for comparison with the paper only.
+    """
+    result = table[[*KEYS, "dice", "ravd", "asd_voxel", "hd95_voxel"]].copy()
+    one_side = table["missed"].astype(bool) | table["invented"].astype(bool)
+    neither = (table["volume_prediction_ml"] == 0) & (table["volume_truth_ml"] == 0)
+    result.loc[neither, ["dice", "ravd"]] = 1.0, 0.0
+    result.loc[one_side, ["dice", "ravd"]] = 0.0, 1.0
+    result.loc[neither | one_side, ["asd_voxel", "hd95_voxel"]] = 0.0
+    return result
