@@ -73,10 +73,13 @@ def _read_pickle(path: Path) -> tuple[State, dict | None]:
         try:
             refused = torch.serialization.get_unsafe_globals_in_checkpoint(path)
             content = None if refused else torch.load(path, map_location="cpu", weights_only=True)
-        except (RuntimeError, ValueError, EOFError, pickle.UnpicklingError) as error:
+        except pickle.UnpicklingError as error:
+            detail = str(error).split("WeightsUnpickler error:")[-1].strip().splitlines()[0]
+            raise ValueError(_refusal(path, f"operations that a safe loader does not know ({detail})")) from error
+        except (RuntimeError, ValueError, EOFError, OSError) as error:
             raise _damaged(path, error) from error
     if refused:
-        raise ValueError(_refusal(path, sorted(refused)))
+        raise ValueError(_refusal(path, f"classes that could run code ({', '.join(sorted(refused))})"))
     return _unwrap(path, content)
 
 
@@ -102,10 +105,10 @@ def _damaged(path: Path, error: Exception) -> ValueError:
     )
 
 
-def _refusal(path: Path, classes: list[str]) -> str:
+def _refusal(path: Path, needs: str) -> str:
     return (
-        f"teacher weights {path} need classes that could run code when loaded: {', '.join(classes)}. "
-        "If you trust the file's source, keep its tensors only, once: "
-        f"python -c \"import torch; torch.save({{'{WEIGHTS_KEY}': torch.load('{path}', weights_only=False, "
-        f"map_location='cpu')['{WEIGHTS_KEY}']}}, 'clean.pth')\""
+        f"teacher weights {path} need {needs} and are refused. "
+        "If you trust the file's source, write its weights alone to a new file, once:\n"
+        f"    python -c \"import torch; c = torch.load('{path}', weights_only=False, map_location='cpu'); "
+        f"torch.save(c['{WEIGHTS_KEY}'], 'weights_only.pth')\""
     )

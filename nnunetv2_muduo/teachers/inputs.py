@@ -1,8 +1,8 @@
 """How a teacher sees a patch of nnU-Net: axis order and normalization (teachers.md sections 4.1 and 4.2).
 
 nnU-Net's arrays are SimpleITK's (z, y, x) with the plan's `transpose_forward` applied; a teacher's are (x, y, z). Only
-the order of the axes is restored, not their signs: the public networks were trained with random flips of all three axes,
-on files in whatever orientation they were stored, so a flip is nothing new to them, while a permutation is.
+the order of the axes is restored, not their signs: the public networks were trained with random flips of all three
+axes, on files in whatever orientation they were stored, so a flip is nothing new to them, while a permutation is.
 """
 
 from collections.abc import Sequence

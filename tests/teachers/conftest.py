@@ -1,0 +1,53 @@
+"""Weights and numbers that the teachers' tests share."""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+ROOT = Path(__file__).parents[2]
+GOLDEN = ROOT / "tests" / "golden"
+sys.path += [str(ROOT), str(GOLDEN)]  # for benchmarks.literal_sam3d and seeded_weights
+
+
+@pytest.fixture(scope="session")
+def layout() -> dict[str, list[int]]:
+    """Names and shapes of the public checkpoints."""
+    return json.loads((GOLDEN / "state_dict_layout.json").read_text())
+
+
+@pytest.fixture(scope="session")
+def golden() -> dict[str, torch.Tensor]:
+    """What the public code gives for the seeded weights and patch."""
+    with np.load(GOLDEN / "sam_med3d_seed0.npz") as numbers:
+        return {name: torch.from_numpy(numbers[name]) for name in numbers}
+
+
+@pytest.fixture(scope="session")
+def golden_teacher(layout):
+    """The public architecture with seeded weights, on two threads at most."""
+    from seeded_weights import seeded_state
+
+    from nnunetv2_muduo.teachers.sam3d.config import Sam3DConfig
+    from nnunetv2_muduo.teachers.sam3d.model import Sam3DTeacher
+
+    with torch.device("meta"):
+        teacher = Sam3DTeacher(Sam3DConfig())
+    state = {name: torch.from_numpy(values) for name, values in seeded_state(layout, 0).items()}
+    teacher.load_state_dict(state, assign=True)
+    return teacher.requires_grad_(False)
+
+
+@pytest.fixture(scope="session")
+def small_teacher():
+    from nnunetv2_muduo.teachers.small import build_small_teacher
+
+    return build_small_teacher(seed=0)
+
+
+@pytest.fixture
+def generator() -> torch.Generator:
+    return torch.Generator().manual_seed(7)
