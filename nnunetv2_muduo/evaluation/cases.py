@@ -55,7 +55,9 @@ def read_label_names(path: Path) -> LabelNames:
     regions = [name for name, value in labels.items() if isinstance(value, list)]
     if regions:
         raise NotImplementedError(f"Region-based labels are not supported: {', '.join(regions)} in {path}.")
-    organs = {name: int(value) for name, value in labels.items() if int(value) != 0 and name != "ignore"}
+    if not all(isinstance(value, int) for value in labels.values()):
+        raise ValueError(f"The labels in {path} are no name: value pairs as in nnU-Net v2: {labels}.")
+    organs = {name: value for name, value in labels.items() if value != 0 and name != "ignore"}
     return LabelNames(organs, labels.get("ignore"))
 
 

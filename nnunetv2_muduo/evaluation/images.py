@@ -1,5 +1,7 @@
 """Reading of label maps and PET images, and the check that two of them share one grid."""
 
+import gzip
+import zlib
 from itertools import product
 from pathlib import Path
 
@@ -7,6 +9,7 @@ import numpy as np
 import SimpleITK as sitk
 
 GRID_TOLERANCE_VOXELS = 0.01  # NIfTI headers are float32: equal grids differ by about 1e-5 of a voxel
+CHUNK_BYTES = 1 << 22
 
 
 def read_header(path: Path) -> sitk.ImageFileReader:
@@ -78,14 +81,22 @@ def read_pet(path: Path) -> np.ndarray:
 
 
 def read_image(path: Path) -> sitk.Image:
-    """Read an image; ValueError with the file's name when it can't be read."""
+    """Read an image; ValueError with the file's name when it is damaged or can't be read."""
     try:
+        if path.suffix == ".gz":
+            _check_gzip(path)  # ITK reads a truncated file without a word
         return sitk.ReadImage(str(path))
-    except RuntimeError as error:
+    except (RuntimeError, EOFError, OSError, zlib.error) as error:
         raise ValueError(f"{path} can't be read: {_last_line(error)}") from error
 
 
-def _last_line(error: RuntimeError) -> str:
+def _check_gzip(path: Path) -> None:
+    with gzip.open(path) as stream:
+        while stream.read(CHUNK_BYTES):
+            pass
+
+
+def _last_line(error: Exception) -> str:
     return str(error).strip().splitlines()[-1]
 
 

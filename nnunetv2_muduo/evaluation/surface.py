@@ -28,7 +28,7 @@ def surface_measures(prediction_points: np.ndarray, truth_points: np.ndarray, to
 
     Returns:
         asd: mean distance from the prediction to the truth, one direction (evaluation.md 6.1).
-        assd: mean of the two directed means.
+        assd: mean distance of both directions pooled.
         hd95: 95th percentile of the distances of both directions pooled (evaluation.md 6.1).
         nsd: share of all surface points that lie within the tolerance of the other surface.
         Distances are NaN when a surface is missing; then nsd is 0, or NaN when both are missing.
@@ -41,7 +41,7 @@ def surface_measures(prediction_points: np.ndarray, truth_points: np.ndarray, to
     pooled = np.concatenate([to_truth, to_prediction])
     return {
         "asd": to_truth.mean(),
-        "assd": (to_truth.mean() + to_prediction.mean()) / 2,
+        "assd": pooled.mean(),
         "hd95": np.percentile(pooled, 95),
         "nsd": np.mean(pooled <= tolerance * ROUNDING),
     }

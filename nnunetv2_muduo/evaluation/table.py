@@ -53,6 +53,8 @@ def measure_methods(
     """
     cases = {name: pair_cases(folder, truth_folder, pet_folder, settings.subset) for name, folder in folders.items()}
     check_same_cases(cases)
+    for its_cases in cases.values():
+        check_grids(its_cases, settings.resample)
     tables, sha256 = [], {}
     for name in folders:
         table, sha256[name] = measure_cases(cases[name], settings, n_processes)
@@ -80,11 +82,8 @@ def measure_cases(cases: list[Case], settings: Settings, n_processes: int = 1) -
     Raises:
         ValueError: cases that can't be measured, all of them named and counted.
     """
-    check_grids(cases, settings.resample)
-    progress = tqdm(
-        _map(partial(try_case, settings=settings), cases, n_processes), "measuring", len(cases), unit="case"
-    )
-    results = list(progress)
+    results = _map(partial(try_case, settings=settings), cases, n_processes)
+    results = list(tqdm(results, "measuring", len(cases), unit="case"))
     raise_if_any([result.problem for result in results if result.problem], cases)
     table = pd.DataFrame([row for result in results for row in result.rows])
     return table, {case.name: result.sha256 for case, result in zip(cases, results, strict=True)}

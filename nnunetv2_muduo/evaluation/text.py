@@ -13,7 +13,7 @@ NOTES = """\
 Cells are mean ± standard deviation over cases; the last row is the mean of the organs' means ± the mean of their
 standard deviations. NSD: share of both surfaces within the stated distance of the other one. HD95: 95th percentile of
 the surface distances of both directions, pooled. ASD: mean distance from the predicted surface to the true one; ASSD:
-mean of both directions. RAVD: |predicted - true| / true volume. A missed organ (truth without prediction; out of the
+both directions, pooled. RAVD: |predicted - true| / true volume. A missed organ (truth without prediction; out of the
 cases that have it) and an invented one (prediction without truth) count Dice 0 and NSD 0 and have no distances. An
 organ on neither side counts nowhere; organs that no truth has are left out of the last row."""
 PUBLISHED_NOTES = """\
