@@ -51,9 +51,8 @@ def _findings(case: Case, allow_bqml: bool) -> dict:
         "changes": {"ct": relate_ct(ct, pet, case)},
         "ct_covers": round(overlap_fraction(Grid.of(ct), grid), 3),
     }
-    notes = [note for source in (case.ct, case.pet) for note in getattr(source, "notes", list)()]
-    if notes:
-        findings["notes"] = notes
+    if pet.HasMetaDataKey("ITK_FileNotes"):
+        findings["pet_units"] = pet.GetMetaData("ITK_FileNotes")
     if case.label is not None:
         label, findings["sha256"]["label"] = case.label.read_with_hash()
         findings["changes"]["label"] = relate_label(label, pet, case.label)

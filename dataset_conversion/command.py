@@ -5,19 +5,42 @@ from pathlib import Path
 
 from nnunetv2_muduo.dataset_conversion.pool import n_cores
 
+KINDS = {  # name: (default name of the dataset, one line of help)
+    "autopet": ("AutoPET", "AutoPET in any NIfTI edition, or folders like it, with its own or other label maps"),
+    "autopet-organ": ("AutoPETOrgan", "AutoPET with the organ maps of AutoPET-Organ or AutoPET III"),
+    "dicom": ("PETCT", "own scans, or AutoPET, as DICOM series"),
+}
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """One sub-command per kind of source."""
-    kinds = parser.add_subparsers(dest="kind", required=True, metavar="{autopet,autopet-organ}")
-    autopet = kinds.add_parser("autopet", help="AutoPET in any edition, or a tree or imagesTr like it, as NIfTI")
-    add_common_arguments(autopet, default_name="AutoPET")
-    autopet.add_argument("--labels", type=Path, help="folder, tree or zip of label maps instead of the source's own")
+    kinds = parser.add_subparsers(dest="kind", required=True, metavar="{" + ",".join(KINDS) + "}")
+    for kind, (_, help_text) in KINDS.items():
+        add_kind_arguments(kinds.add_parser(kind, help=help_text, description=help_text), kind)
+
+
+def add_kind_arguments(parser: argparse.ArgumentParser, kind: str) -> None:
+    """Arguments of one kind of source."""
+    add_common_arguments(parser, default_name=KINDS[kind][0])
+    parser.add_argument(
+        "--labels",
+        type=Path,
+        required=kind == "autopet-organ",
+        metavar="DIR_OR_ZIP",
+        help="label maps to use instead of the source's own: a folder, a tree like the source, or a zip archive",
+    )
+    if kind == "dicom":
+        parser.add_argument("--ct-description", default="", metavar="TEXT", help="take CT series described so")
+        parser.add_argument("--pet-description", default="", metavar="TEXT", help="take PET series described so")
+        parser.add_argument("--allow-bqml", action="store_true", help="keep PET in Bq/ml where SUV can't be computed")
 
 
 def add_common_arguments(parser: argparse.ArgumentParser, default_name: str) -> None:
     """Arguments that every source has."""
     parser.add_argument("source", type=Path, metavar="SRC")
-    parser.add_argument("-d", dest="dataset_id", type=int, required=True, help="id of the nnU-Net dataset")
+    parser.add_argument(
+        "-d", dest="dataset_id", type=int, required=True, metavar="ID", help="id of the nnU-Net dataset"
+    )
     parser.add_argument("--name", default=default_name, help="name of the nnU-Net dataset (default: %(default)s)")
     parser.add_argument("--labeled", type=int, default=5, help="labelled training cases (default: %(default)s)")
     parser.add_argument("--val", type=int, default=5, help="validation cases (default: %(default)s)")
@@ -32,9 +55,26 @@ def add_common_arguments(parser: argparse.ArgumentParser, default_name: str) -> 
 
 def run(args: argparse.Namespace) -> int:
     """Convert; the exit code is 1 where a case was refused."""
-    from nnunetv2_muduo.dataset_conversion.Dataset706_AutoPETTumor import convert_autopet
+    if args.kind == "dicom":
+        from nnunetv2_muduo.dataset_conversion.Dataset707_OwnDicomPETCT import convert_dicom
+        from nnunetv2_muduo.dataset_conversion.dicom_tree import Wanted
 
-    return convert_autopet(args.source, options_from(args), args.labels)
+        wanted = Wanted(args.ct_description, args.pet_description)
+        return convert_dicom(args.source, options_from(args), args.labels, wanted)
+    if args.kind == "autopet-organ":
+        from nnunetv2_muduo.dataset_conversion.Dataset705_AutoPETOrgan import convert_autopet_organ
+
+        return convert_autopet_organ(args.source, args.labels, options_from(args))
+    from nnunetv2_muduo.dataset_conversion.Dataset706_AutoPETTumor import convert_autopet_tumor
+
+    return convert_autopet_tumor(args.source, options_from(args), args.labels)
+
+
+def run_alone(kind: str, description: str) -> int:
+    """What a dataset's file does when it is run as a script."""
+    parser = argparse.ArgumentParser(description=description)
+    add_kind_arguments(parser, kind)
+    return run(parser.parse_args(namespace=argparse.Namespace(kind=kind)))
 
 
 def options_from(args: argparse.Namespace):

@@ -1,30 +1,21 @@
 """The story of a conversion: check every case, name the labels, draw the sets, write the cases, report."""
 
-import os
 import re
-import shutil
-from collections import Counter
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from nnunetv2_muduo.dataset_conversion.cases import Case
+from nnunetv2_muduo.dataset_conversion.dataset import (
+    dataset_folder,
+    make_folder,
+    require_own_folder,
+    write_dataset_files,
+)
 from nnunetv2_muduo.dataset_conversion.label_maps import LabelMaps
 from nnunetv2_muduo.dataset_conversion.label_names import LabelScheme, find_names_file, guess_scheme, read_scheme
 from nnunetv2_muduo.dataset_conversion.pool import map_cases, n_cores
-from nnunetv2_muduo.dataset_conversion.record import Record, write_json
-from nnunetv2_muduo.dataset_conversion.report import REPORT_FILE, Report
-from nnunetv2_muduo.dataset_conversion.split import (
-    LABELED,
-    LEFT_OUT,
-    SETS,
-    TEST,
-    UNLABELED,
-    VAL,
-    Candidate,
-    SetSizes,
-    draw_sets,
-    shared_patients,
-)
+from nnunetv2_muduo.dataset_conversion.record import Record
+from nnunetv2_muduo.dataset_conversion.split import LEFT_OUT, SETS, Candidate, SetSizes, draw_sets, shared_patients
 from nnunetv2_muduo.dataset_conversion.write import PARTIAL_FOLDER, output_files, with_partial_file, write_case
 
 
@@ -58,48 +49,30 @@ def convert_cases(cases: list[Case], source: Path, maps: LabelMaps | None, optio
     Raises ValueError or RuntimeError where nothing can be converted: no folders set, another dataset in the place, too
     few labelled cases, labels of unknown meaning.
     """
-    dataset = dataset_folder(options)
-    record = Record(dataset)
-    require_own_folder(dataset, record, options)
+    record = open_record(options)
     duplicates = refuse_duplicates(cases)
     cases_by_id = {case.case_id: case for case in cases if case.case_id not in duplicates}
     findings, refused = check_all(cases_by_id, record, options)
     refused |= duplicates
-    scheme = choose_scheme(cases_by_id, findings, source, maps, record)
-    refused |= refuse_foreign_labels(findings, scheme)
-    plan_sets(record, cases_by_id, {k: f for k, f in findings.items() if k not in refused}, scheme, options)
+    scheme = plan(record, cases_by_id, findings, refused, source, maps, options)
     if not options.dry_run:
         record.save(complete=False)
         refused |= write_all(cases_by_id, record, scheme, options)
-        finish(record, options)
-    report_conversion(record, scheme, refused, options)
+        refused |= write_dataset_files(record, options.name)
+        record.save(complete=True)
+    report_conversion(record, scheme, refused, options, maps.remarks(cases) if maps else ())
     return 1 if refused else 0
 
 
-def dataset_folder(options: Options) -> Path:
-    """Folder of the dataset below $nnUNet_raw. Raises RuntimeError where the id belongs to another dataset."""
-    if "nnUNet_raw" not in os.environ:
-        raise RuntimeError(
-            "nnUNet_raw is not set. Export the folder of nnU-Net's raw datasets: export nnUNet_raw=/path"
-        )
-    for variable in ("nnUNet_raw", "nnUNet_preprocessed", "nnUNet_results"):
-        for other in Path(os.environ.get(variable, os.devnull)).glob(f"Dataset{options.dataset_id:03d}_*"):
-            if other.name != options.dataset_name:
-                raise RuntimeError(f"Id {options.dataset_id} belongs to {other}. Choose another -d, or its --name.")
-    return Path(os.environ["nnUNet_raw"]) / options.dataset_name
-
-
-def require_own_folder(dataset: Path, record: Record, options: Options) -> None:
-    """Make the folder ready. Raises RuntimeError where it holds another dataset, or was made with other settings."""
-    if dataset.exists() and any(dataset.iterdir()) and not record.exists:
-        raise RuntimeError(f"{dataset} holds a dataset that `muduo convert` didn't make. Choose another -d or --name.")
+def open_record(options: Options) -> Record:
+    """What is known of the dataset's folder, which is made ready. Raises where it can't be ours."""
+    record = Record(dataset_folder(options.dataset_id, options.dataset_name))
     settings = asdict(options.sizes) | {"seed": options.seed}
-    if record.settings and record.settings != settings:
-        raise ValueError(f"{dataset} was made with {record.settings}, not {settings}. Choose another -d, or the same.")
+    require_own_folder(record, settings)
     record.settings = settings
     if not options.dry_run:
-        dataset.mkdir(parents=True, exist_ok=True)
-        shutil.rmtree(dataset / PARTIAL_FOLDER, ignore_errors=True)
+        make_folder(record.dataset)
+    return record
 
 
 def refuse_duplicates(cases: list[Case]) -> dict[str, str]:
@@ -108,7 +81,8 @@ def refuse_duplicates(cases: list[Case]) -> dict[str, str]:
     for case in cases:
         by_id.setdefault(case.case_id, []).append(case)
     return {
-        case_id: f"{len(same)} cases would get this name: " + ", ".join(f"{c.patient}/{c.study}" for c in same)
+        case_id: same[0].problem
+        or f"{len(same)} cases would get this name: " + ", ".join(f"{case.patient}/{case.study}" for case in same)
         for case_id, same in by_id.items()
         if len(same) > 1
     }
@@ -132,6 +106,25 @@ def check_all(cases: dict[str, Case], record: Record, options: Options) -> tuple
     return {case_id: findings[case_id] for case_id in cases if case_id in findings}, refused
 
 
+def plan(
+    record: Record,
+    cases: dict[str, Case],
+    findings: dict[str, dict],
+    refused: dict[str, str],
+    source: Path,
+    maps: LabelMaps | None,
+    options: Options,
+) -> LabelScheme:
+    """Name the labels and give every accepted case its set; cases with foreign labels join `refused`."""
+    try:
+        scheme = choose_scheme(cases, findings, source, maps, record)
+        refused |= refuse_foreign_labels(findings, scheme)
+        plan_sets(record, cases, {i: found for i, found in findings.items() if i not in refused}, options)
+    except ValueError as error:
+        raise ValueError("\n".join([str(error), *(f"{i} was refused: {why}" for i, why in refused.items())])) from error
+    return scheme
+
+
 def choose_scheme(
     cases: dict[str, Case], findings: dict[str, dict], source: Path, maps: LabelMaps | None, record: Record
 ) -> LabelScheme:
@@ -142,7 +135,10 @@ def choose_scheme(
     else:
         labeled = [case_id for case_id in findings if cases[case_id].label is not None]
         if not labeled:
-            raise ValueError(f"No case below {source} has a label map. Give them with --labels.")
+            raise ValueError(
+                f"No case below {source} has a label map. Give them with --labels, named as the cases are, such as "
+                f"{next(iter(cases), 'patient_study')}.nii.gz."
+            )
         values = [{0, *map(int, findings[case_id]["labels"])} for case_id in labeled]
         scheme = guess_scheme(maps.file_stems if maps else [], values)
     if record.labels and record.labels != scheme.labels:
@@ -157,9 +153,7 @@ def refuse_foreign_labels(findings: dict[str, dict], scheme: LabelScheme) -> dic
     return {i: f"label map holds the values {values}, which have no name" for i, values in foreign.items() if values}
 
 
-def plan_sets(
-    record: Record, cases: dict[str, Case], findings: dict[str, dict], scheme: LabelScheme, options: Options
-) -> None:
+def plan_sets(record: Record, cases: dict[str, Case], findings: dict[str, dict], options: Options) -> None:
     """Give every accepted case its set and its entry in the record."""
     from nnunetv2_muduo.dataset_conversion.check import file_stamps
 
@@ -200,52 +194,16 @@ def write_all(cases: dict[str, Case], record: Record, scheme: LabelScheme, optio
     return refused
 
 
-def finish(record: Record, options: Options) -> None:
-    """Write what nnU-Net needs beside the images, then the complete record."""
-    members = {name: sorted(i for i, entry in record.cases.items() if entry["set"] == name) for name in SETS}
-    dataset_json = {
-        "channel_names": {"0": "CT", "1": "PET"},
-        "labels": record.labels,
-        "numTraining": len(members[LABELED]) + len(members[VAL]),
-        "file_ending": ".nii.gz",
-        "name": options.name,
-    }
-    for folder in ("imagesTr", "labelsTr"):
-        (record.dataset / folder).mkdir(exist_ok=True)
-    write_json(record.dataset, "dataset.json", dataset_json)
-    splits = [{"train": members[LABELED], "val": members[VAL] or members[LABELED]}]
-    write_json(record.dataset, "splits_final.json", splits)
-    if "nnUNet_preprocessed" in os.environ:
-        preprocessed = Path(os.environ["nnUNet_preprocessed"]) / record.dataset.name
-        preprocessed.mkdir(parents=True, exist_ok=True)
-        write_json(preprocessed, "splits_final.json", splits)
-        (preprocessed / PARTIAL_FOLDER).rmdir()
-    record.save(complete=True)
-
-
-def report_conversion(record: Record, scheme: LabelScheme, refused: dict[str, str], options: Options) -> None:
+def report_conversion(
+    record: Record, scheme: LabelScheme, refused: dict[str, str], options: Options, remarks: tuple[str, ...]
+) -> None:
     """Print the report and keep it in the dataset's folder."""
-    remarks = remarks_on(record, options)
-    text = Report(options.dataset_name, record.cases, scheme.origin, refused, remarks).text()
+    from nnunetv2_muduo.dataset_conversion.report import REPORT_FILE, Report
+
+    remarks += ("**Dry run**: nothing was written.",) if options.dry_run else ()
+    report = Report(options.dataset_name, record.cases, scheme, refused, options.sizes, options.seed, remarks)
     if not options.dry_run:
+        text = report.text()
         with_partial_file(record.dataset, REPORT_FILE, lambda path: path.write_text(text, encoding="utf-8"))
-        shutil.rmtree(record.dataset / PARTIAL_FOLDER, ignore_errors=True)
-    print(text)
-
-
-def remarks_on(record: Record, options: Options) -> list[str]:
-    """What the user should know besides the tables."""
-    n_cases = Counter(entry["set"] for entry in record.cases.values())
-    remarks = [f"seed {options.seed}; train with fold 0, the only split: a fold beyond it would be drawn at random"]
-    if options.dry_run:
-        remarks.append("dry run: nothing was written")
-    if not options.sizes.val:
-        remarks.append("no val cases asked for: nnU-Net validates on the labelled cases themselves")
-    for name in (LABELED, VAL, TEST):
-        if n_cases[name] < getattr(options.sizes, name):
-            remarks.append(f"only {n_cases[name]} of {getattr(options.sizes, name)} {name} cases were converted")
-    if not n_cases[UNLABELED]:
-        remarks.append("there are no unlabelled cases: nothing for the teachers to teach on")
-    if "nnUNet_preprocessed" not in os.environ:
-        remarks.append("nnUNet_preprocessed is not set: copy splits_final.json there, into the dataset's folder")
-    return remarks
+        (record.dataset / PARTIAL_FOLDER).rmdir()
+    print(report.text())

@@ -20,6 +20,15 @@ class LabelMaps:
     names_file: Path | None
     problems: dict[str, str]
 
+    def remarks(self, cases: list[Case]) -> tuple[str, ...]:
+        """What to say where maps found no case."""
+        lonely = sorted(self.by_key.keys() - {case.match_key for case in cases})
+        if not lonely:
+            return ()
+        return (
+            f"{len(lonely)} of {len(self.by_key)} label maps belong to no PET/CT here, e.g. {self.by_key[lonely[0]]}.",
+        )
+
 
 def find_label_maps(place: Path) -> LabelMaps:
     """Label maps of a zip archive, of a tree of SEG.nii.gz, of nnU-Net's labelsTr, or of a folder of maps.

@@ -41,9 +41,9 @@ class LabelScheme:
     labels: Mapping[str, int]
     value_map: Mapping[int, int]
 
-    @property
-    def keeps_values(self) -> bool:
-        return all(value == target for value, target in self.value_map.items())
+    def name_of(self, value: int) -> str:
+        """Name of a value of the source's maps."""
+        return next(name for name, target in self.labels.items() if target == self.value_map[value])
 
     def foreign_values(self, values) -> list[int]:
         return sorted(set(values) - set(self.value_map))

@@ -56,10 +56,11 @@ def _in_workers(function: Callable, jobs: Iterable[tuple], n_processes: int) -> 
 
 
 def _start_worker() -> None:
-    """One thread per worker, and no life after the parent's death (a pool's workers would wait for ever)."""
+    """One thread and no warnings per worker, and no life after the parent's death (a pool's workers would wait for ever)."""
     import SimpleITK as sitk
 
     sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
+    sitk.ProcessObject.SetGlobalWarningDisplay(False)
     threading.Thread(target=_die_with_parent, daemon=True).start()
 
 

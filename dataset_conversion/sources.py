@@ -1,6 +1,6 @@
 """Where the voxels of an image come from: a NIfTI file, or a NIfTI file inside a zip archive.
 
-A source has `read() -> SimpleITK.Image`, `file_stamps()` to see whether it changed, `sha256()`, and `str()` for messages.
+A source has `read()` (a SimpleITK image), `read_with_hash()`, `file_stamps()` to see whether it changed, and `str()`.
 """
 
 import gzip
