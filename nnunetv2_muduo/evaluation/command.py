@@ -2,6 +2,10 @@
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -53,11 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Measure, print and write; 0 on success."""
-    import numpy as np
-    import pandas as pd
-
     from nnunetv2_muduo.evaluation.cases import find_labels
-    from nnunetv2_muduo.evaluation.compare import compare_methods
     from nnunetv2_muduo.evaluation.metrics import Tolerances
     from nnunetv2_muduo.evaluation.output import write_json, write_tables
     from nnunetv2_muduo.evaluation.table import Settings, measure_methods
@@ -68,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
     tolerances = Tolerances(args.tolerance, args.tolerance_voxel)
     settings = Settings(labels, tolerances, args.resample, args.subset)
     table, sha256 = measure_methods(folders, args.truth, args.pet, settings, args.n_processes)
-    comparison = compare_methods(table, np.random.default_rng(0)) if len(folders) > 1 else pd.DataFrame()
+    comparison = _compare(table)
 
     texts = [evaluation_text(table, tolerances)]
     texts += [published_text(table)] if args.published else []
@@ -82,6 +82,17 @@ def run(args: argparse.Namespace) -> int:
         (args.output / "metrics.md").write_text(text, encoding="utf-8")
     print(text)
     return 0
+
+
+def _compare(table: "pd.DataFrame") -> "pd.DataFrame":
+    import numpy as np
+    import pandas as pd
+
+    if table["method"].nunique() == 1:
+        return pd.DataFrame()
+    from nnunetv2_muduo.evaluation.compare import compare_methods  # scipy.stats alone takes a second to import
+
+    return compare_methods(table, np.random.default_rng(0))
 
 
 def _name_and_folder(text: str) -> tuple[str, Path]:

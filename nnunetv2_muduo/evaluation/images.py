@@ -77,7 +77,8 @@ def read_labels(path: Path, grid: sitk.ImageFileReader | None = None) -> np.ndar
 
 def read_pet(path: Path) -> np.ndarray:
     """Read a PET image in SUV as float32, axes (z, y, x)."""
-    return sitk.GetArrayViewFromImage(read_image(path)).astype(np.float32)
+    image = read_image(path)  # a view does not keep its image alive
+    return sitk.GetArrayViewFromImage(image).astype(np.float32)
 
 
 def read_image(path: Path) -> sitk.Image:
