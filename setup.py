@@ -5,6 +5,7 @@
   stock class finder of nnU-Net looks, so that `nnUNetv2_train -tr nnUNetTrainerMuDuo` works without any environment variable;
 * the version has one source, nnunetv2_muduo/__init__.py.
 """
+
 import re
 from pathlib import Path
 

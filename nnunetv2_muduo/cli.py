@@ -2,6 +2,7 @@
 
 A command module provides `add_arguments(parser)`, which imports nothing heavy, and `run(args) -> int`, the exit code.
 """
+
 import argparse
 import importlib
 import sys
@@ -10,8 +11,14 @@ from nnunetv2_muduo import __version__
 
 COMMANDS = {  # name: (module, one line of help)
     "phantom": ("nnunetv2_muduo.phantom.command", "write a synthetic whole-body PET/CT cohort in AutoPET's layout"),
-    "convert": ("nnunetv2_muduo.dataset_conversion.command", "turn AutoPET or your own PET/CT into an nnU-Net raw dataset"),
-    "prepare": ("nnunetv2_muduo.data.command", "preprocess unlabelled cases, train the prompt generator, make prompt maps"),
+    "convert": (
+        "nnunetv2_muduo.dataset_conversion.command",
+        "turn AutoPET or your own PET/CT into an nnU-Net raw dataset",
+    ),
+    "prepare": (
+        "nnunetv2_muduo.data.command",
+        "preprocess unlabelled cases, train the prompt generator, make prompt maps",
+    ),
     "evaluate": ("nnunetv2_muduo.evaluation.command", "measure predictions against the truth, per organ and case"),
 }
 

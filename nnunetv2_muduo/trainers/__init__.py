@@ -1,0 +1,32 @@
+"""nnU-Net trainers of this package; what `-tr` can name."""
+
+from nnunetv2_muduo.trainers.ablations import (
+    nnUNetTrainerMuDuo_1epoch,
+    nnUNetTrainerMuDuo_5epochs,
+    nnUNetTrainerMuDuo_CTTeacherOnly,
+    nnUNetTrainerMuDuo_FixedThreshold,
+    nnUNetTrainerMuDuo_NoFilter,
+    nnUNetTrainerMuDuo_PETTeacherOnly,
+    nnUNetTrainerMuDuo_SinglePoint,
+)
+from nnunetv2_muduo.trainers.muduo import nnUNetTrainerMuDuo, nnUNetTrainerMuDuo_paper
+from nnunetv2_muduo.trainers.prompt_generator import (
+    nnUNetTrainerMuDuoPromptGenerator,
+    nnUNetTrainerMuDuoPromptGenerator_1epoch,
+    nnUNetTrainerMuDuoPromptGenerator_5epochs,
+)
+
+__all__ = [
+    "nnUNetTrainerMuDuo",
+    "nnUNetTrainerMuDuoPromptGenerator",
+    "nnUNetTrainerMuDuoPromptGenerator_1epoch",
+    "nnUNetTrainerMuDuoPromptGenerator_5epochs",
+    "nnUNetTrainerMuDuo_1epoch",
+    "nnUNetTrainerMuDuo_5epochs",
+    "nnUNetTrainerMuDuo_CTTeacherOnly",
+    "nnUNetTrainerMuDuo_FixedThreshold",
+    "nnUNetTrainerMuDuo_NoFilter",
+    "nnUNetTrainerMuDuo_PETTeacherOnly",
+    "nnUNetTrainerMuDuo_SinglePoint",
+    "nnUNetTrainerMuDuo_paper",
+]

@@ -1,0 +1,71 @@
+"""What a prompt generator was made from, so that prompts never come from other labels, plans or schedules.
+
+A generator is identified by a dictionary of digests, kept inside its checkpoint and beside the prompt maps made with it.
+"""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+from nnunetv2.training.dataloading.nnunet_dataset import infer_dataset_class
+from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
+
+from nnunetv2_muduo.config import MuDuoConfig
+from nnunetv2_muduo.data import storage
+from nnunetv2_muduo.data.unlabeled import plan_identity
+
+CHECKPOINT = "checkpoint_final.pth"
+STATE_KEY = "muduo"  # where our own entries stand in the init_args of a checkpoint
+NNUNET_EPOCHS, NNUNET_ITERATIONS = 1000, 250
+
+_REASONS = {
+    "plans": "it was trained with other plans",
+    "patch": "it was trained on another patch size or network",
+    "labels": "it was trained on other labeled cases or labels",
+    "schedule": "it was trained for another number of epochs or iterations",
+}
+
+
+def generator_identity(
+    plans_manager: PlansManager, configuration: str, labeled_folder: str, train_cases: list[str], config: MuDuoConfig
+) -> dict[str, Any]:
+    """Identity of the generator that belongs to a training.
+
+    Args:
+        plans_manager: plans with the patch size and network already fitted to the teacher.
+        labeled_folder: folder of nnU-Net's preprocessed labeled cases.
+        train_cases: the fold's labeled training cases.
+    """
+    settings = plans_manager.get_configuration(configuration).configuration
+    dataset = infer_dataset_class(labeled_folder)(labeled_folder, list(train_cases))
+    return {
+        "plans": plan_identity(plans_manager, configuration),
+        "patch": storage.digest([settings["patch_size"], settings["batch_size"], settings["architecture"]]),
+        "labels": {case: storage.digest(dataset.load_case(case)[1][:]) for case in sorted(train_cases)},
+        "schedule": [
+            config.prompt_generator_num_epochs or config.num_epochs or NNUNET_EPOCHS,
+            config.num_iterations_per_epoch or NNUNET_ITERATIONS,
+        ],
+    }
+
+
+def stored_identity(checkpoint: Path) -> dict[str, Any] | None:
+    """Identity inside a finished generator's checkpoint, None where there is no such file or it has none."""
+    if not checkpoint.is_file():
+        return None
+    content = torch.load(checkpoint, map_location="cpu", weights_only=False, mmap=True)
+    return content["init_args"].get(STATE_KEY, {}).get("generator")
+
+
+def why_not(stored: dict[str, Any] | None, wanted: dict[str, Any]) -> str | None:
+    """Why a stored generator (or prompt maps made with it) can't be used, None where it can."""
+    if stored is None:
+        return "not there"
+    return next((_REASONS.get(key, f"{key} differs") for key in wanted if stored.get(key) != wanted[key]), None)
+
+
+def checkpoint_stamp(checkpoint: Path) -> list[int]:
+    """Size and time of change of a checkpoint, by which prompt maps know the one that made them."""
+    stat = os.stat(checkpoint)
+    return [stat.st_size, stat.st_mtime_ns]

@@ -1,0 +1,106 @@
+"""Batches of unlabeled patches: stock nnU-Net loader and augmentation, fed with both views of each case."""
+
+import os
+import random
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from batchgenerators.dataloading.nondet_multi_threaded_augmenter import NonDetMultiThreadedAugmenter
+from batchgeneratorsv2.transforms.base.basic_transform import BasicTransform
+from batchgeneratorsv2.transforms.spatial.mirroring import MirrorTransform
+from batchgeneratorsv2.transforms.spatial.spatial import SpatialTransform
+from batchgeneratorsv2.transforms.utils.compose import ComposeTransforms
+from batchgeneratorsv2.transforms.utils.pseudo2d import Convert2DTo3DTransform, Convert3DTo2DTransform
+
+from nnunetv2_muduo.data.views import N_CHANNELS
+
+_PROCESSES_VARIABLE = "nnUNet_n_proc_DA"
+_SPATIAL = (SpatialTransform, MirrorTransform, Convert3DTo2DTransform, Convert2DTo3DTransform)
+
+
+class StudentOnly(BasicTransform):
+    """Applies an intensity transform to the student's channels and leaves HU and SUV as they are."""
+
+    def __init__(self, transform: BasicTransform):
+        super().__init__()
+        self.transform = transform
+
+    def __call__(self, **data_dict):
+        stacked = data_dict["image"]
+        out = self.transform(**{**data_dict, "image": stacked[:N_CHANNELS]})
+        out["image"] = torch.cat([out["image"], stacked[N_CHANNELS:]])
+        return out
+
+
+def shared_spatial_transforms(training_transforms: ComposeTransforms) -> ComposeTransforms:
+    """nnU-Net's training transforms for stacked views: spatial ones move both views, the others change the student's."""
+    return ComposeTransforms([t if isinstance(t, _SPATIAL) else StudentOnly(t) for t in training_transforms.transforms])
+
+
+class IsolatedRandomness:
+    """Iterator with random states of its own, so that drawing unlabeled patches changes no other random number.
+
+    nnU-Net's loaders and transforms draw from the global generators of numpy, torch and Python. Run in the training process
+    (`nnUNet_n_proc_DA=0`), the unlabeled loader would otherwise change what the labeled one draws.
+    """
+
+    def __init__(self, iterator, seed: int):
+        self.iterator = iterator
+        outside = _random_states()
+        np.random.seed(seed)
+        torch.manual_seed(seed)
+        random.seed(seed)
+        self.states = _random_states()
+        _set_random_states(outside)
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        outside = _random_states()
+        _set_random_states(self.states)
+        try:
+            return next(self.iterator)
+        finally:
+            self.states = _random_states()
+            _set_random_states(outside)
+
+
+def start_loader(loader, n_processes: int, pin_memory: bool, seed: int):
+    """Iterator over a loader's batches, in worker processes or, with none, in this one with random states of its own."""
+    if n_processes == 0:
+        return IsolatedRandomness(loader, seed)
+    return NonDetMultiThreadedAugmenter(
+        data_loader=loader,
+        transform=None,
+        num_processes=n_processes,
+        num_cached=max(3, n_processes // 2),
+        seeds=None,
+        pin_memory=pin_memory,
+        wait_time=0.002,
+    )
+
+
+@contextmanager
+def augmentation_processes(n_processes: int):
+    """Let nnU-Net's loaders that start inside use this many worker processes, through the variable it reads for that."""
+    before = os.environ.get(_PROCESSES_VARIABLE)
+    os.environ[_PROCESSES_VARIABLE] = str(n_processes)
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[_PROCESSES_VARIABLE]
+        else:
+            os.environ[_PROCESSES_VARIABLE] = before
+
+
+def _random_states() -> tuple:
+    return np.random.get_state(), torch.get_rng_state(), random.getstate()
+
+
+def _set_random_states(states: tuple) -> None:
+    np.random.set_state(states[0])
+    torch.set_rng_state(states[1])
+    random.setstate(states[2])

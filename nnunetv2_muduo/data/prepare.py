@@ -1,0 +1,132 @@
+"""`muduo prepare`: make what a training needs and does not have yet. Split over machines as nnU-Net does, by parts."""
+
+import time
+from dataclasses import dataclass
+
+import torch
+from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
+from nnunetv2.run.run_training import get_trainer_from_args
+from nnunetv2.utilities.find_objects import recursive_find_trainer_class_by_name
+
+from nnunetv2_muduo.data.generator import CHECKPOINT
+from nnunetv2_muduo.data.labels import check_labeled_cases
+from nnunetv2_muduo.data.preparation import Preparation
+from nnunetv2_muduo.data.prompt_maps import make_prompt_maps
+from nnunetv2_muduo.data.unlabeled import preprocess_unlabeled
+
+_RESUMABLE = "checkpoint_latest.pth"
+
+
+@dataclass(frozen=True)
+class Training:
+    """Which training is being prepared, in the words of `nnUNetv2_train`."""
+
+    dataset: str
+    configuration: str
+    fold: str
+    plans: str
+    trainer: str
+    device: torch.device
+
+
+def prepare(training: Training, n_processes: int, part_id: int = 0, num_parts: int = 1) -> None:
+    """Preprocess unlabeled cases, train the prompt generator, make prompt maps; each only where missing or outdated.
+
+    Args:
+        training: the student's training; its trainer decides about the generator's schedule and the teachers' patch.
+        n_processes: processes that preprocess.
+        part_id, num_parts: this call's share of the unlabeled cases. Part 0 trains the generator.
+
+    Raises:
+        FileNotFoundError, RuntimeError, ValueError: bad or missing input; every message names the file and what to do.
+    """
+    student = recursive_find_trainer_class_by_name(training.trainer)
+    generator = _generator_trainer(student, training)
+    preparation = Preparation(generator, student.prompt_generator)
+    cases = dict(list(preparation.unlabeled_files.items())[part_id::num_parts])
+    check_labeled_cases(generator)
+    _preprocess(preparation, cases, n_processes)
+    _train_generator(preparation, generator, part_id)
+    _make_maps(preparation, cases, training.device)
+
+
+def _generator_trainer(student: type, training: Training):
+    """The generator's trainer, initialized, on the same config as the student's."""
+    fold = training.fold if training.fold == "all" else int(training.fold)
+    generator = get_trainer_from_args(
+        training.dataset,
+        training.configuration,
+        fold,
+        student.prompt_generator,
+        training.plans,
+        continue_training=True,
+        device=training.device,
+    )
+    generator.config_overrides = {**student.config_overrides, **generator.config_overrides}
+    generator.initialize()
+    return generator
+
+
+def _preprocess(preparation: Preparation, cases: dict[str, list[str] | None], n_processes: int) -> None:
+    outdated = {case: reason for case, reason in preparation.outdated_cases().items() if case in cases}
+    generator = preparation.trainer
+    _report(generator, "Unlabeled cases", len(cases), outdated)
+    if outdated:
+        preprocess_unlabeled(
+            {case: cases[case] for case in outdated},
+            preparation.unlabeled_folder,
+            generator.plans_manager,
+            generator.configuration_name,
+            generator.dataset_json,
+            n_processes,
+        )
+
+
+def _train_generator(preparation: Preparation, generator, part_id: int) -> None:
+    reason = preparation.why_no_generator()
+    if reason is None:
+        generator.print_to_log_file(f"Prompt generator: there ({preparation.generator_checkpoint}).")
+        return
+    if part_id != 0:
+        raise RuntimeError(
+            f"The prompt generator is not there yet ({reason}); part 0 trains it. This part's cases are preprocessed: "
+            f"call it again, when part 0 is done, for its prompt maps."
+        )
+    generator.print_to_log_file(f"Prompt generator: {reason}. Training it on the fold's labeled cases.")
+    _set_aside(preparation)
+    resumable = preparation.generator_folder / _RESUMABLE
+    if resumable.is_file():
+        generator.load_checkpoint(str(resumable))
+    generator.run_training()
+
+
+def _set_aside(preparation: Preparation) -> None:
+    """Keep a finished generator that belongs to something else, under another name, rather than overwrite it."""
+    if preparation.generator_checkpoint.is_file():
+        aside = preparation.generator_folder.with_name(
+            f"replaced_{preparation.generator_folder.name}_{int(time.time())}"
+        )
+        aside.mkdir()
+        for file in preparation.generator_folder.glob("checkpoint_*.pth"):
+            file.rename(aside / file.name)
+        preparation.trainer.print_to_log_file(f"The generator that was there is kept in {aside}.")
+
+
+def _make_maps(preparation: Preparation, cases: dict[str, list[str] | None], device: torch.device) -> None:
+    outdated = {case: reason for case, reason in preparation.outdated_maps().items() if case in cases}
+    _report(preparation.trainer, "Prompt maps", len(cases), outdated)
+    if not outdated:
+        return
+    predictor = nnUNetPredictor(use_mirroring=False, device=device, allow_tqdm=False)
+    folder = preparation.generator_folder
+    predictor.initialize_from_trained_model_folder(str(folder.parent), (preparation.trainer.fold,), CHECKPOINT)
+    make_prompt_maps(
+        list(outdated), preparation.prompt_map_folder, preparation.unlabeled_folder, preparation.made_by, predictor
+    )
+
+
+def _report(trainer, what: str, n: int, outdated: dict[str, str]) -> None:
+    reasons = ", ".join(dict.fromkeys(outdated.values()))
+    trainer.print_to_log_file(
+        f"{what}: {n - len(outdated)} of {n} there" + (f"; to make: {reasons}." if outdated else ".")
+    )

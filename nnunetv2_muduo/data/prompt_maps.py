@@ -1,0 +1,99 @@
+"""Prompt maps: the frozen prompt generator's organ labels for every unlabeled case, computed once."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
+from nnunetv2.preprocessing.preprocessors.default_preprocessor import DefaultPreprocessor
+from tqdm import tqdm
+
+from nnunetv2_muduo.data import storage
+from nnunetv2_muduo.data.generator import why_not
+from nnunetv2_muduo.data.unlabeled import load_views
+from nnunetv2_muduo.data.views import N_CHANNELS
+
+_RECORD = "generator.json"
+
+
+def prompt_map_folder(unlabeled_folder: Path, generator_name: str) -> Path:
+    """Where the maps of one generator are kept; the name holds its trainer and fold."""
+    return unlabeled_folder / "prompt_maps" / generator_name
+
+
+def require_prompt_maps(folder: Path, identity: dict[str, Any]) -> None:
+    """Refuse maps that were made by another generator than the one that belongs to this training.
+
+    Raises:
+        ValueError: the maps are missing, or come from other labels (leakage), plans or schedules.
+    """
+    record = storage.read_json(folder / _RECORD) or {}
+    reason = why_not(record.get("generator"), identity)
+    if reason is not None:
+        raise ValueError(
+            f"The prompt maps in {folder} can't be used: {reason}. Run `muduo prepare` for this data set, fold and trainer; "
+            f"it makes them anew from the right labels."
+        )
+
+
+def outdated_maps(folder: Path, unlabeled_folder: Path, cases: list[str], made_by: dict[str, Any]) -> dict[str, str]:
+    """Cases whose prompt map has to be made (again), each with the reason why.
+
+    Args:
+        made_by: identity and checkpoint stamp of the generator the maps should come from.
+    """
+    record = storage.read_json(folder / _RECORD) or {}
+    reason = why_not(record.get("generator"), made_by["generator"])
+    if reason is None and record["checkpoint"] != made_by["checkpoint"]:
+        reason = "made by an earlier checkpoint"
+    if reason is not None:
+        return dict.fromkeys(cases, reason)
+    reasons = {}
+    for case in cases:
+        made_from = storage.read_json(folder / f"{case}.json")
+        if made_from is None:
+            reasons[case] = "not there"
+        elif made_from != _case_identity(unlabeled_folder, case):
+            reasons[case] = "the case was preprocessed again"
+    return reasons
+
+
+def make_prompt_maps(
+    cases: list[str], folder: Path, unlabeled_folder: Path, made_by: dict[str, Any], predictor: nnUNetPredictor
+) -> None:
+    """Predict organ maps for cases; maps of another generator in the folder are removed first.
+
+    For each case `CASE.b2nd` [1, a, b, c] (organ labels), `CASE.npz` (places of each organ, for drawing patches around them)
+    and, last, `CASE.json` are written.
+    """
+    if storage.read_json(folder / _RECORD) != made_by:
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        storage.write_json(made_by, folder / _RECORD)
+    for case in tqdm(cases, desc="Making prompt maps"):
+        views = load_views(unlabeled_folder, case)
+        student_view = views[tuple(slice(0, n) for n in views.shape)][:N_CHANNELS]
+        _save_map(_predict(predictor, student_view), case, folder, predictor)
+        storage.write_json(_case_identity(unlabeled_folder, case), folder / f"{case}.json")
+
+
+def _predict(predictor: nnUNetPredictor, student_view: np.ndarray) -> np.ndarray:
+    logits = predictor.predict_sliding_window_return_logits(torch.from_numpy(student_view))
+    n_labels = logits.shape[0]
+    return logits.argmax(0, keepdim=True).cpu().numpy().astype(np.uint8 if n_labels <= 256 else np.int16)
+
+
+def _save_map(organ_map: np.ndarray, case: str, folder: Path, predictor: nnUNetPredictor) -> None:
+    organs = predictor.label_manager.foreground_labels
+    places = DefaultPreprocessor._sample_foreground_locations(organ_map, organs)
+    temporary = folder / f".{case}.npz"
+    np.savez(temporary, **{str(organ): np.asarray(at, dtype=np.int16).reshape(-1, 4) for organ, at in places.items()})
+    temporary.replace(folder / f"{case}.npz")
+    storage.write_array(organ_map, folder / f"{case}.b2nd", predictor.configuration_manager.patch_size)
+
+
+def _case_identity(unlabeled_folder: Path, case: str) -> list:
+    record = storage.read_json(unlabeled_folder / f"{case}.json") or {}
+    return [record.get("plan"), record.get("source")]

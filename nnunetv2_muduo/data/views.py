@@ -1,0 +1,87 @@
+"""Two views of one unlabeled case: normalized for the student, in HU and SUV for the teachers.
+
+The case is stored in physical units. The student's view is made on the patch with the numbers that nnU-Net's own
+normalization would have used, so that no normalization ever has to be inverted.
+"""
+
+from dataclasses import asdict, dataclass
+
+import numpy as np
+from torch import Tensor
+
+CT_CHANNEL, PET_CHANNEL = 0, 1
+N_CHANNELS = 2
+
+_EPS = 1e-8  # nnU-Net's own, below which a standard deviation counts as this
+
+
+@dataclass(frozen=True)
+class ChannelNormalization:
+    """(clip(x, lower, upper) - shift) / scale, as nnU-Net's normalization schemes do it, in float32."""
+
+    lower: float
+    upper: float
+    shift: float
+    scale: float
+
+    def __call__(self, image: np.ndarray) -> np.ndarray:
+        """Normalized float32 copy of an image in physical units."""
+        image = np.clip(image.astype(np.float32), np.float32(self.lower), np.float32(self.upper))
+        image -= np.float32(self.shift)
+        image /= np.float32(self.scale)
+        return image
+
+    def to_dict(self) -> dict[str, float]:
+        """Plain values, ready for JSON."""
+        return {name: float(value) for name, value in asdict(self).items()}
+
+
+def channel_normalization(scheme: str, image: np.ndarray, intensity_properties: dict) -> ChannelNormalization:
+    """What nnU-Net's scheme would do to this channel of this case.
+
+    Args:
+        scheme: class name in `nnunetv2.preprocessing.normalization`.
+        image: the channel in physical units, float32, cropped but not yet resampled, as nnU-Net normalizes it.
+        intensity_properties: the plan's foreground statistics of the channel.
+
+    Raises:
+        NotImplementedError: a scheme that is no clipping followed by a shift and a scale known to us.
+    """
+    unbounded = (-np.inf, np.inf)
+    if scheme == "CTNormalization":
+        bounds = (intensity_properties["percentile_00_5"], intensity_properties["percentile_99_5"])
+        return ChannelNormalization(*bounds, intensity_properties["mean"], max(intensity_properties["std"], _EPS))
+    if scheme == "ZScoreNormalization":
+        return ChannelNormalization(*unbounded, image.mean(), max(image.std(), _EPS))
+    if scheme == "NoNormalization":
+        return ChannelNormalization(*unbounded, 0.0, 1.0)
+    raise NotImplementedError(
+        f"Normalization scheme {scheme} is not supported for unlabeled cases. Give the channels the names CT and PET in "
+        f"dataset.json and plan again, or use CTNormalization, ZScoreNormalization or NoNormalization."
+    )
+
+
+class StackedViews:
+    """A stored case [2, *spatial] in HU and SUV that reads like an array [4, *spatial]: student's CT, PET, then HU, SUV.
+
+    Only the region asked for is read and normalized. Padding both views with zeros therefore pads the student's with what
+    nnU-Net pads with, and the teachers' with 0 HU and 0 SUV, as in their training (teachers.md 4.2).
+    """
+
+    dtype = np.dtype(np.float32)
+
+    def __init__(self, physical, normalizations: list[ChannelNormalization]):
+        self._physical = physical
+        self._normalizations = normalizations
+        self.shape = (2 * N_CHANNELS, *physical.shape[1:])
+
+    def __getitem__(self, region: tuple[slice, ...]) -> np.ndarray:
+        physical = self._physical[(slice(None), *region[1:])].astype(np.float32)
+        student = [normalize(channel) for normalize, channel in zip(self._normalizations, physical, strict=True)]
+        return np.concatenate([np.stack(student), physical])
+
+
+def split_views(stacked: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Student's view [B, 2, ...], CT in HU [B, 1, ...] and PET in SUV [B, 1, ...] of a batch [B, 4, ...]."""
+    ct, pet = N_CHANNELS + CT_CHANNEL, N_CHANNELS + PET_CHANNEL
+    return stacked[:, :N_CHANNELS], stacked[:, ct : ct + 1], stacked[:, pet : pet + 1]

@@ -1,0 +1,23 @@
+"""The consistency loss between student and pseudo label, and the weight that it gets."""
+
+import math
+
+from torch import Tensor
+
+
+def pair_losses(student_probs: Tensor, pseudo_masks: Tensor, kind: str, smooth: float = 1e-5) -> Tensor:
+    """Loss of every pair [n]: student's probabilities of the organ against its pseudo label, both [n, *spatial].
+
+    Args:
+        kind: `mse`, the mean squared error over voxels (eq. 7), or `dice`, 1 - soft Dice without squares (method.md 1.2).
+    """
+    p, y = student_probs.flatten(1), pseudo_masks.flatten(1).to(student_probs.dtype)
+    if kind == "mse":
+        return (p - y).square().mean(1)
+    return 1 - (2 * (p * y).sum(1) + smooth) / (p.sum(1) + y.sum(1) + smooth)
+
+
+def ramp_up(epoch: float, n_epochs: float) -> float:
+    """Rise from exp(-5) to 1 over `n_epochs` as exp(-5 (1 - min(t, 1))^2), t = epoch / n_epochs (eq. 8)."""
+    t = min(max(epoch / n_epochs, 0.0), 1.0)
+    return math.exp(-5.0 * (1.0 - t) ** 2)

@@ -1,0 +1,97 @@
+"""One training over several processes: every rank takes part in every exchange, whatever its own patches hold."""
+
+import subprocess
+import sys
+import time
+
+import torch
+from torch import Tensor
+from torch import distributed as dist
+
+_SECONDS_BETWEEN_LOOKS = 10
+
+
+def world_size() -> int:
+    """Number of processes that train together."""
+    return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
+
+
+def rank() -> int:
+    """Number of this process among them."""
+    return dist.get_rank() if world_size() > 1 else 0
+
+
+def own_share(global_batch_size: int) -> int:
+    """This rank's part of a batch; earlier ranks take the remainder.
+
+    Raises:
+        ValueError: fewer patches than processes.
+    """
+    if global_batch_size < world_size():
+        raise ValueError(
+            f"An unlabeled batch of {global_batch_size} can't be shared by {world_size()} GPUs. Raise unlabeled_batch_size "
+            f"or use fewer GPUs."
+        )
+    return global_batch_size // world_size() + (rank() < global_batch_size % world_size())
+
+
+def gather_rows(matrix: Tensor) -> Tensor:
+    """Rows of every rank's matrix [n, m], one below the other in the order of ranks; n may differ between ranks."""
+    if world_size() == 1:
+        return matrix
+    counts = _counts(len(matrix))
+    padded = matrix.new_zeros(max(counts), matrix.shape[1])
+    padded[: len(matrix)] = matrix
+    gathered = [torch.empty_like(padded) for _ in counts]
+    dist.all_gather(gathered, padded)
+    return torch.cat([rows[:n] for rows, n in zip(gathered, counts, strict=True)])
+
+
+def own_rows(matrix: Tensor, n_own: int) -> Tensor:
+    """This rank's `n_own` rows of a matrix with the rows of all ranks, as `gather_rows` makes it."""
+    if world_size() == 1:
+        return matrix
+    start = sum(_counts(n_own)[: rank()])
+    return matrix[start : start + n_own]
+
+
+def mean_over_ranks(value: float) -> float:
+    """Mean of a number over all ranks."""
+    if world_size() == 1:
+        return value
+    values: list = [None] * world_size()
+    dist.all_gather_object(values, value)
+    return sum(values) / len(values)
+
+
+def prepare_on_first_rank(trainer) -> None:
+    """Make what the training still needs: the first rank in a process of its own, the others wait.
+
+    A process of its own, since it trains the prompt generator: no memory, random state or process group is shared.
+
+    Raises:
+        RuntimeError: the preparation failed; its own message stands above.
+    """
+    missing = trainer.preparation.missing()
+    if rank() > 0:
+        while trainer.preparation.missing():  # no barrier: training a generator outlasts every time-out
+            time.sleep(_SECONDS_BETWEEN_LOOKS)
+        return
+    if not missing:
+        trainer.print_to_log_file(
+            "Unlabeled cases, prompt generator and prompt maps are there and belong to this training."
+        )
+        return
+    trainer.print_to_log_file(f"Preparing first (`muduo prepare` does this beforehand): {missing[0]}.")
+    arguments = ["-d", trainer.plans_manager.dataset_name, "-c", trainer.configuration_name, "-f", str(trainer.fold)]
+    arguments += ["-p", trainer.plans_manager.plans_name, "-tr", type(trainer).__name__, "-device", trainer.device.type]
+    finished = subprocess.run([sys.executable, "-m", "nnunetv2_muduo.cli", "prepare", *arguments])
+    if finished.returncode != 0:
+        raise RuntimeError("Preparation failed; see the message above. What is done is kept, start again to go on.")
+
+
+def _counts(n_own: int) -> list[int]:
+    """Every rank's number, in the order of ranks."""
+    counts: list = [None] * world_size()
+    dist.all_gather_object(counts, n_own)
+    return counts

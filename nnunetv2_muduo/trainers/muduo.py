@@ -1,0 +1,249 @@
+"""The story of a MuDuo training step: a few labels, two frozen teachers, one student.
+
+    labeled patch ── augment ──────────────────────► student ─► nnU-Net's loss ─► backward
+    unlabeled patch ─ spatial augment ─┬─ intensity ► student ─► probabilities ─┬─► consistency ─► backward
+                                       │                              │ masks   │
+                                       ├─ CT in HU ──► SAM-Med3D ◄────┘         │
+                                       ├─ PET in SUV ► SegAnyPET ◄── points     │
+                                       │                 └─► agreement ─► best half ─► mixed pseudo label
+                                       └─ prompt map (travels as the patch's segmentation)
+
+The two halves of a step run forward and backward one after the other, so that peak memory stays that of plain nnU-Net; with
+instance norm the sum of their gradients is that of one joint step.
+"""
+
+from contextlib import nullcontext
+
+import numpy as np
+import torch
+from batchgenerators.dataloading.nondet_multi_threaded_augmenter import NonDetMultiThreadedAugmenter
+from nnunetv2.training.dataloading.data_loader import nnUNetDataLoader
+from nnunetv2.utilities.collate_outputs import collate_outputs
+from nnunetv2.utilities.default_n_proc_DA import get_allowed_n_proc_DA
+from torch import Tensor, autocast
+
+from nnunetv2_muduo.data.loader import augmentation_processes, shared_spatial_transforms, start_loader
+from nnunetv2_muduo.data.preparation import Preparation
+from nnunetv2_muduo.data.prompt_maps import require_prompt_maps
+from nnunetv2_muduo.data.unlabeled import UnlabeledDataset
+from nnunetv2_muduo.data.views import split_views
+from nnunetv2_muduo.distillation.losses import ramp_up
+from nnunetv2_muduo.distillation.pairs import Pairs, pair_weights, select_pairs, valid_pairs
+from nnunetv2_muduo.distillation.pseudo_labels import agreement_of_logits, consistency_with_teachers
+from nnunetv2_muduo.trainers import distributed
+from nnunetv2_muduo.trainers.base import MuDuoTrainer
+
+LOGGED = ("consistency_losses", "ramp_up_weights", "agreement_per_organ", "n_valid_pairs", "n_kept_pairs")
+
+
+class nnUNetTrainerMuDuo(MuDuoTrainer):
+    """nnU-Net's network trained on labeled and unlabeled PET/CT, taught by SAM-Med3D on CT and SegAnyPET on PET."""
+
+    prompt_generator = "nnUNetTrainerMuDuoPromptGenerator"
+    """Trainer of the prompt generator; a short schedule names a short one."""
+
+    # ------------------------------------------------------------------ a step
+
+    def train_step(self, batch: dict) -> dict:
+        """One step on a labeled batch and the next unlabeled one."""
+        weight = self.consistency_weight()
+        self.optimizer.zero_grad(set_to_none=True)
+        with self._gradients_stay_local(weight > 0):
+            supervised_loss = self.learn_from_labels(batch)
+        outcome = (
+            self.learn_from_teachers(next(self.dataloader_unlabeled), weight) if weight > 0 else self._no_outcome()
+        )
+        self.update_student()
+        return {"loss": supervised_loss, **outcome}
+
+    def learn_from_labels(self, batch: dict) -> np.ndarray:
+        """nnU-Net's own loss on the labeled batch, and its gradients."""
+        data, target = self._to_device(batch["data"]), batch["target"]
+        target = [self._to_device(t) for t in target] if isinstance(target, list) else self._to_device(target)
+        with self._autocast():
+            loss = self.loss(self.network(data), target)
+        self._backward(loss)
+        return loss.detach().cpu().numpy()
+
+    def learn_from_teachers(self, batch: dict, weight: float) -> dict:
+        """The teachers' mixed pseudo labels as targets on the unlabeled batch, and the gradients of their loss."""
+        pairs = valid_pairs(batch["target"], self.organ_labels)
+        prompt_map = self._to_device(batch["target"])
+        student_view, ct_hu, pet_suv = split_views(self._to_device(batch["data"]))
+        with self._autocast():
+            output = self.network(student_view)
+        full_resolution_logits = output[0] if self.enable_deep_supervision else output
+        student_probs = full_resolution_logits.float().softmax(1)
+        with self._autocast():
+            answers = self.panel.ask({"ct": ct_hu, "pet": pet_suv}, prompt_map, student_probs.detach(), pairs)
+        agreement, kept, weights = self.judge(answers, pairs)
+        loss = consistency_with_teachers(
+            student_probs, answers, pairs, weights, self._draw_alpha(pairs), self.muduo_config.consistency
+        )
+        self._backward(weight * loss)
+        return {
+            "consistency_loss": loss.detach().cpu().numpy(),
+            "agreement": agreement.nanmean(0).cpu().numpy(),
+            "n_valid": (~agreement.isnan()).sum().cpu().numpy(),
+            "n_kept": kept.sum().cpu().numpy(),
+        }
+
+    def judge(self, answers: dict[str, Tensor], pairs: Pairs) -> tuple[Tensor, Tensor, Tensor]:
+        """Which pairs teach, chosen over the global batch of all GPUs.
+
+        Returns:
+            Agreement and kept mask of the global batch [n_samples, n_organs], and the weights [n_pairs] of this GPU's pairs,
+            scaled so that DDP's mean over GPUs is the mean over the global batch.
+        """
+        config = self.muduo_config
+        agreement = distributed.gather_rows(pairs.as_matrix(agreement_of_logits(answers, self.patch_size)))
+        kept = select_pairs(agreement, config.kept_pairs, config.agreement_threshold)
+        local = distributed.own_rows(pair_weights(kept), pairs.n_samples)
+        return agreement, kept, pairs.from_matrix(local) * distributed.world_size()
+
+    def update_student(self) -> None:
+        """nnU-Net's optimizer step on the gradients gathered so far."""
+        if self.grad_scaler is None:
+            torch.nn.utils.clip_grad_norm_(self.network.parameters(), 12)
+            self.optimizer.step()
+            return
+        self.grad_scaler.unscale_(self.optimizer)
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 12)
+        self.grad_scaler.step(self.optimizer)
+        self.grad_scaler.update()
+
+    def consistency_weight(self) -> float:
+        """Weight of the consistency loss in this epoch (eq. 8)."""
+        return self.muduo_config.consistency_weight * ramp_up(self.current_epoch, self.muduo_config.ramp_up_epochs)
+
+    def _to_device(self, tensor: Tensor) -> Tensor:
+        return tensor.to(self.device, non_blocking=True)
+
+    def _backward(self, loss: Tensor) -> None:
+        (loss if self.grad_scaler is None else self.grad_scaler.scale(loss)).backward()
+
+    def _autocast(self):
+        """Mixed precision on CUDA alone, as nnU-Net has it."""
+        return autocast("cuda") if self.device.type == "cuda" else nullcontext()
+
+    def _gradients_stay_local(self, more_to_come: bool):
+        """Under DDP the first half's gradients wait for the second's, and are reduced once."""
+        return self.network.no_sync() if self.is_ddp and more_to_come else nullcontext()
+
+    def _draw_alpha(self, pairs: Pairs) -> Tensor:
+        """Share of the CT teacher in the mixture, drawn per sample and iteration; one value for each pair."""
+        alpha = torch.rand(pairs.n_samples, generator=self.mixing_generator)
+        return alpha[pairs.samples].to(self.device, non_blocking=True)
+
+    def _no_outcome(self) -> dict:
+        nothing = np.full(len(self.organ_labels), np.nan, dtype=np.float32)
+        return {"consistency_loss": np.float32(0), "agreement": nothing, "n_valid": np.int64(0), "n_kept": np.int64(0)}
+
+    # ------------------------------------------------------------------ around the steps
+
+    def initialize(self):
+        super().initialize()
+        self.organ_labels = [int(label) for label in self.label_manager.foreground_labels]
+        self.patch_size = tuple(self.configuration_manager.patch_size)
+        # Own generator, so that mixing changes no other random number of the training.
+        self.mixing_generator = torch.Generator().manual_seed(torch.initial_seed() + self.local_rank)
+        for key in LOGGED:
+            self.logger.local_logger.my_fantastic_logging.setdefault(key, [])
+
+    def on_train_start(self):
+        """Make what is still missing, load the teachers, then start as nnU-Net does."""
+        if not self.was_initialized:
+            self.initialize()
+        self.preparation = Preparation(self, self.prompt_generator)
+        distributed.prepare_on_first_rank(self)
+        require_prompt_maps(self.preparation.prompt_map_folder, self.preparation.identity)
+        self._load_teachers()
+        super().on_train_start()
+
+    def _load_teachers(self):
+        from nnunetv2_muduo.trainers.panel import TeacherPanel  # prediction never needs it
+
+        with torch.random.fork_rng(devices=[]):  # building a network draws random numbers
+            self.panel = TeacherPanel(
+                self.muduo_config, self.plans_manager.transpose_forward, self.organ_labels, self.device
+            )
+
+    def get_dataloaders(self):
+        """nnU-Net's loaders of labeled cases, and one of unlabeled cases that shares their worker processes."""
+        n_processes = get_allowed_n_proc_DA()
+        n_unlabeled = min(n_processes, max(1, n_processes // 2))
+        loader = self._unlabeled_loader()
+        self.dataloader_unlabeled = start_loader(
+            loader, n_unlabeled, pin_memory=self.device.type == "cuda", seed=(torch.initial_seed() + 1) % 2**32
+        )
+        train_cases, val_cases = self.do_split()
+        self.print_to_log_file(
+            f"Labeled {len(train_cases)} / unlabeled {len(loader.indices)} / validation {len(val_cases)} cases; batch "
+            f"{self.batch_size} labeled + {loader.batch_size} unlabeled patches."
+        )
+        with augmentation_processes(n_processes - n_unlabeled if n_processes > 1 else n_processes):
+            return super().get_dataloaders()
+
+    def _unlabeled_loader(self) -> nnUNetDataLoader:
+        rotation, dummy_2d, initial_patch_size, mirror_axes = (
+            self.configure_rotation_dummyDA_mirroring_and_inital_patch_size()
+        )
+        transforms = self.get_training_transforms(self.patch_size, rotation, None, mirror_axes, dummy_2d)
+        preparation = self.preparation
+        cases = sorted(preparation.unlabeled_files)
+        labels = {name: label for name, label in self.dataset_json["labels"].items() if name != "ignore"}
+        return nnUNetDataLoader(
+            UnlabeledDataset(preparation.unlabeled_folder, preparation.prompt_map_folder, cases),
+            distributed.own_share(self.muduo_config.unlabeled_batch_size or self.configuration_manager.batch_size),
+            initial_patch_size,
+            self.patch_size,
+            self.plans_manager.get_label_manager({"labels": labels}),
+            oversample_foreground_percent=self.oversample_foreground_percent,
+            transforms=shared_spatial_transforms(transforms),
+        )
+
+    def on_train_epoch_end(self, train_outputs: list[dict]):
+        """Log what the teachers did in this epoch beside nnU-Net's losses."""
+        super().on_train_epoch_end(train_outputs)
+        outputs = collate_outputs(train_outputs)
+        agreement = np.atleast_2d(outputs["agreement"])
+        seen = ~np.isnan(agreement).all(0)
+        per_organ = np.full(len(self.organ_labels), np.nan)
+        per_organ[seen] = np.nanmean(agreement[:, seen], axis=0)
+        values = {
+            "consistency_losses": distributed.mean_over_ranks(float(np.mean(outputs["consistency_loss"]))),
+            "ramp_up_weights": self.consistency_weight(),
+            "agreement_per_organ": [float(a) for a in per_organ],
+            "n_valid_pairs": int(np.sum(outputs["n_valid"])),
+            "n_kept_pairs": int(np.sum(outputs["n_kept"])),
+        }
+        for key in LOGGED:
+            self.logger.log(key, values[key], self.current_epoch)
+        self.print_to_log_file(
+            f"consistency_loss {values['consistency_losses']:.4f}, weight {values['ramp_up_weights']:.5f}, kept "
+            f"{values['n_kept_pairs']} of {values['n_valid_pairs']} valid (sample, organ) pairs"
+        )
+        self.print_to_log_file(
+            "Agreement of the teachers per organ", [round(a, 4) for a in values["agreement_per_organ"]]
+        )
+
+    def on_train_end(self):
+        super().on_train_end()
+        if isinstance(self.dataloader_unlabeled, NonDetMultiThreadedAugmenter):
+            self.dataloader_unlabeled._finish()
+
+
+class nnUNetTrainerMuDuo_paper(nnUNetTrainerMuDuo):
+    """The paper's optimizer: SGD 0.01, momentum 0.9, weight decay 1e-4, 30 000 iterations with the ramp-up over all of them."""
+
+    default_num_epochs = 120  # of 250 iterations
+    config_overrides = {"ramp_up_epochs": 120}
+
+    def configure_optimizers(self):
+        self.weight_decay = 1e-4
+        _, lr_scheduler = super().configure_optimizers()
+        optimizer = torch.optim.SGD(
+            self.network.parameters(), self.initial_lr, momentum=0.9, weight_decay=self.weight_decay
+        )
+        lr_scheduler.optimizer = optimizer
+        return optimizer, lr_scheduler

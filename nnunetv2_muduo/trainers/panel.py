@@ -1,0 +1,110 @@
+"""The frozen teachers of a training: encode each unlabeled patch once, then answer for every organ in it."""
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from nnunetv2_muduo.config import MuDuoConfig
+from nnunetv2_muduo.distillation.pairs import Pairs
+from nnunetv2_muduo.distillation.prompts import mask_prompts, points_from_masks
+from nnunetv2_muduo.teachers import inputs, load_teacher
+from nnunetv2_muduo.teachers.checkpoint import read_checkpoint
+from nnunetv2_muduo.teachers.registry import TEACHERS, SmallTeacher
+from nnunetv2_muduo.teachers.sam3d.config import Sam3DConfig
+from nnunetv2_muduo.teachers.small import SMALL_CONFIG
+
+_NORMALIZE = {"ct": inputs.normalize_ct, "pet": inputs.normalize_pet}
+
+
+class TeacherPanel:
+    """One or two teachers on one device. Not a module, so that no optimizer, checkpoint or DDP ever sees their weights.
+
+    Args:
+        config: which teachers, and how they are prompted.
+        transpose_forward: the plan's transpose, which decides how patches lie in the teachers' (x, y, z).
+        organ_labels: label value of every organ, without background.
+    """
+
+    def __init__(
+        self, config: MuDuoConfig, transpose_forward: list[int], organ_labels: list[int], device: torch.device
+    ):
+        self.config = config
+        self.axes = inputs.teacher_axes(transpose_forward)
+        self.organ_labels = torch.tensor(organ_labels, device=device)
+        self.teachers = {m: load_teacher(teacher_source(config, m), device) for m in config.modalities}
+
+    @torch.no_grad()
+    def ask(
+        self, images: dict[str, Tensor], prompt_map: Tensor, student_probs: Tensor, pairs: Pairs
+    ) -> dict[str, Tensor]:
+        """What each teacher says of every valid pair, prompted by the prompt map (PET) and the student's map (CT).
+
+        Args:
+            images: "ct" in HU and "pet" in SUV, each [B, 1, a, b, c] in the axes of nnU-Net's patch.
+            prompt_map: organ labels [B, 1, a, b, c].
+            student_probs: the student's probabilities [B, 1 + n_organs, a, b, c].
+            pairs: the valid (sample, organ) pairs.
+
+        Returns:
+            By modality, low-resolution logits [n_pairs, 1, s, s, s], in the axes of nnU-Net's patch.
+        """
+        answers = {}
+        for modality, teacher in self.teachers.items():
+            image = inputs.to_teacher_axes(_NORMALIZE[modality](images[modality]), self.axes)
+            embeddings = teacher.encode(image.contiguous())  # once per patch, for all its organs
+            logits = []
+            for sample in range(pairs.n_samples):
+                organs = pairs.organs[pairs.of_sample(sample)].to(prompt_map.device, non_blocking=True)
+                if len(organs):
+                    prompts = self._prompts(modality, prompt_map[sample], student_probs[sample], organs)
+                    logits.append(teacher.decode(embeddings[sample : sample + 1], **prompts))
+            size = teacher.low_res_size
+            joined = torch.cat(logits) if logits else image.new_zeros(0, 1, size, size, size)
+            answers[modality] = inputs.from_teacher_axes(joined, self.axes).float()
+        return answers
+
+    def _prompts(self, modality: str, prompt_map: Tensor, student_probs: Tensor, organs: Tensor) -> dict:
+        """Prompts of one patch: `prompt_map` [1, a, b, c], `student_probs` [1 + n_organs, a, b, c], `organs` [n]."""
+        config, low_res = self.config, self.teachers[modality].low_res_size
+        generator_masks = prompt_map == self.organ_labels[organs].view(-1, 1, 1, 1)
+        if modality == "ct":
+            student = config.ct_mask_prompt_source == "student"
+            maps = student_probs[1 + organs] if student else generator_masks.float()
+            masks = mask_prompts(maps, low_res, config.ct_mask_prompt_value)
+            return {"points": None, "masks": inputs.to_teacher_axes(masks, self.axes).contiguous()}
+        points, labels = points_from_masks(
+            generator_masks, config.n_points, config.point_smoothing_voxels, config.suppress_between_points
+        )
+        # Zeros are the empty mask prompt that the public weights were trained with (teachers.md 4.5).
+        no_mask = points.new_zeros(1, 1, low_res, low_res, low_res)
+        return {"points": (inputs.points_to_teacher_axes(points, self.axes), labels), "masks": no_mask}
+
+
+def teacher_source(config: MuDuoConfig, modality: str) -> str:
+    """Registry name or path of a modality's teacher."""
+    name = config.teacher(modality)
+    return f"small_{modality}" if name == "small" else name
+
+
+def panel_image_size(config: MuDuoConfig) -> int:
+    """Edge of the teachers' image in voxels, which is the patch size.
+
+    Raises:
+        ValueError: the two teachers differ in it.
+    """
+    sources = {modality: teacher_source(config, modality) for modality in config.modalities}
+    sizes = {source: _image_size(source) for source in sources.values()}
+    if len(set(sizes.values())) > 1:
+        raise ValueError(f"Both teachers must see the same image size, the patch. Got {sizes} voxels.")
+    return next(iter(sizes.values()))
+
+
+def _image_size(source: str) -> int:
+    spec = TEACHERS.get(source)
+    if spec is not None:
+        return (SMALL_CONFIG if isinstance(spec, SmallTeacher) else Sam3DConfig()).image_size
+    if not Path(source).is_file():
+        raise FileNotFoundError(f"Teacher {source!r} is neither a file nor one of {', '.join(TEACHERS)}.")
+    _, config = read_checkpoint(Path(source))
+    return (config or Sam3DConfig()).image_size

@@ -1,0 +1,55 @@
+"""The prompt generator: a PET-only nnU-Net on exactly the fold's labeled cases, whose frozen answer prompts the teachers."""
+
+from functools import cached_property
+
+from torch import nn
+
+from nnunetv2_muduo.data.preparation import training_identity
+from nnunetv2_muduo.data.views import PET_CHANNEL
+from nnunetv2_muduo.trainers.base import MuDuoTrainer
+
+
+class nnUNetTrainerMuDuoPromptGenerator(MuDuoTrainer):
+    """nnU-Net's own trainer, network and data; the network takes the PET channel alone."""
+
+    @staticmethod
+    def build_network_architecture(
+        plans_manager, configuration_manager, num_input_channels, num_output_channels, enable_deep_supervision=True
+    ) -> nn.Module:
+        """nnU-Net's network for one channel, given all channels and picking PET itself; its weights are a stock network's."""
+        network = MuDuoTrainer.build_network_architecture(
+            plans_manager, configuration_manager, 1, num_output_channels, enable_deep_supervision
+        )
+        network.register_forward_pre_hook(_pick_pet)
+        return network
+
+    def _apply_schedule(self):
+        super()._apply_schedule()
+        self.num_epochs = self.muduo_config.prompt_generator_num_epochs or self.num_epochs
+
+    @cached_property
+    def identity(self) -> dict:
+        """What this generator is made from; kept in its checkpoint."""
+        return training_identity(self)
+
+    def muduo_state(self) -> dict:
+        return {**super().muduo_state(), "generator": self.identity}
+
+    def _refuse_other_config(self, stored: dict, checkpoint):
+        """What the student does with the generator's answers does not concern the generator: see `data.generator`."""
+
+
+def _pick_pet(_network: nn.Module, inputs: tuple):
+    return (inputs[0][:, PET_CHANNEL : PET_CHANNEL + 1],)
+
+
+class nnUNetTrainerMuDuoPromptGenerator_1epoch(nnUNetTrainerMuDuoPromptGenerator):
+    """For trying things out."""
+
+    config_overrides = {"num_epochs": 1}
+
+
+class nnUNetTrainerMuDuoPromptGenerator_5epochs(nnUNetTrainerMuDuoPromptGenerator):
+    """For trying things out."""
+
+    config_overrides = {"num_epochs": 5}
