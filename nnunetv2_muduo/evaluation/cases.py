@@ -61,18 +61,13 @@ def read_label_names(path: Path) -> LabelNames:
     return LabelNames(organs, labels.get("ignore"))
 
 
-def find_labels(labels_json: Path | None, prediction_folder: Path, truth_folder: Path) -> LabelNames:
-    """Label names from the given dataset.json, or else the one beside the predictions, beside or above the truth.
-
-    Without any, labels are named by the values that occur in the two folders.
-    """
-    folders = (prediction_folder, truth_folder, truth_folder.resolve().parent)
-    found = (folder / "dataset.json" for folder in folders if (folder / "dataset.json").is_file())
+def find_labels(labels_json: Path | None, search_folders: Iterable[Path], label_maps: Iterable[Path]) -> LabelNames:
+    """Label names from the given dataset.json, else from the first one in the folders, else the label maps' values."""
+    found = (folder / "dataset.json" for folder in search_folders if (folder / "dataset.json").is_file())
     labels_json = labels_json or next(found, None)
     if labels_json:
         return read_label_names(labels_json)
-    images = [*list_images(prediction_folder).values(), *list_images(truth_folder).values()]
-    values = {int(value) for path in images for value in np.unique(read_labels(path))}
+    values = {int(value) for path in label_maps for value in np.unique(read_labels(path))}
     return LabelNames({str(value): value for value in sorted(values) if value > 0})
 
 

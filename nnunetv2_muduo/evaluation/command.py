@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--name", help="what to call PRED in tables (default: the folder's name)")
     add(
         "--compare",
-        type=_name_and_folder,
+        type=name_and_folder,
         action="append",
         default=[],
         metavar="NAME=FOLDER",
@@ -57,14 +57,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Measure, print and write; 0 on success."""
-    from nnunetv2_muduo.evaluation.cases import find_labels
+    from itertools import chain
+
+    from nnunetv2_muduo.evaluation.cases import find_labels, list_images
     from nnunetv2_muduo.evaluation.metrics import Tolerances
     from nnunetv2_muduo.evaluation.output import write_json, write_tables
     from nnunetv2_muduo.evaluation.table import Settings, measure_methods
     from nnunetv2_muduo.evaluation.text import comparison_text, evaluation_text, published_text
 
     folders = _methods(args)
-    labels = find_labels(args.labels, args.prediction, args.truth)
+    search = (args.prediction, args.truth, args.truth.resolve().parent)
+    label_maps = chain.from_iterable(list_images(folder).values() for folder in (args.prediction, args.truth))
+    labels = find_labels(args.labels, search, label_maps)
     tolerances = Tolerances(args.tolerance, args.tolerance_voxel)
     settings = Settings(labels, tolerances, args.resample, args.subset)
     table, sha256 = measure_methods(folders, args.truth, args.pet, settings, args.n_processes)
@@ -95,7 +99,8 @@ def _compare(table: "pd.DataFrame") -> "pd.DataFrame":
     return compare_methods(table, np.random.default_rng(0))
 
 
-def _name_and_folder(text: str) -> tuple[str, Path]:
+def name_and_folder(text: str) -> tuple[str, Path]:
+    """Parse an argument NAME=FOLDER."""
     name, separator, folder = text.partition("=")
     if not (name and separator and folder):
         raise argparse.ArgumentTypeError(f"expected NAME=FOLDER, found {text!r}")

@@ -81,6 +81,12 @@ def read_pet(path: Path) -> np.ndarray:
     return sitk.GetArrayViewFromImage(image).astype(np.float32)
 
 
+def read_oriented(path: Path) -> tuple[np.ndarray, tuple[float, float, float]]:
+    """Read an image with axes (z, y, x) towards head, back and left, however it is stored; its spacing in mm likewise."""
+    image = sitk.DICOMOrient(read_image(path), "LPS")
+    return sitk.GetArrayFromImage(image), image.GetSpacing()[::-1]
+
+
 def read_image(path: Path) -> sitk.Image:
     """Read an image; ValueError with the file's name when it is damaged or can't be read."""
     try:
