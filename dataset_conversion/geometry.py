@@ -107,6 +107,8 @@ def put_on_grid(image: sitk.Image, reference: sitk.Image, interpolator: int, out
         result = sitk.Image(image)
         result.CopyInformation(reference)
         return result
-    if is_same_lattice(grid, reference_grid):
-        interpolator = sitk.sitkNearestNeighbor
-    return sitk.Resample(image, reference, sitk.Transform(), interpolator, outside, image.GetPixelID())
+    if is_same_lattice(grid, reference_grid) or interpolator == sitk.sitkNearestNeighbor:
+        return sitk.Resample(image, reference, sitk.Transform(), sitk.sitkNearestNeighbor, outside, image.GetPixelID())
+    result = sitk.Resample(image, reference, sitk.Transform(), interpolator, outside, sitk.sitkFloat32)
+    is_integer = np.issubdtype(sitk.GetArrayViewFromImage(image).dtype, np.integer)
+    return sitk.Cast(sitk.Round(result), image.GetPixelID()) if is_integer else result  # a cast alone cuts off decimals

@@ -37,7 +37,8 @@ def find_label_maps(place: Path) -> LabelMaps:
     """
     if place.is_file() and place.suffix == ".zip":
         maps = [(nifti_stem(PurePosixPath(name).name), ZipMember(place, name)) for name in _zip_names(place)]
-        return _flat_maps(place, maps, find_names_file(place.parent))
+        names_file = place.with_name("labels.json")
+        return _flat_maps(place, maps, names_file if names_file.is_file() else None)
     if not place.is_dir():
         raise FileNotFoundError(f"--labels {place}: no such folder or zip archive")
     tree = list(walk_studies(place, ("SEG",)))

@@ -84,10 +84,13 @@ def read_scheme(path: Path) -> LabelScheme:
     )
 
 
-def find_names_file(*folders: Path) -> Path | None:
-    """The first labels.json or dataset.json in the given folders or beside them."""
-    places = [place for folder in folders for place in (folder, folder.parent)]
-    candidates = (place / name for place in places for name in ("labels.json", "dataset.json"))
+def find_names_file(folder: Path) -> Path | None:
+    """labels.json in a folder of label maps or beside it, or the dataset.json that belongs to an nnU-Net folder."""
+    candidates = [folder / "labels.json", folder.parent / "labels.json"]
+    if (folder / "labelsTr").is_dir():
+        candidates.append(folder / "dataset.json")
+    if folder.name == "labelsTr":
+        candidates.append(folder.parent / "dataset.json")
     return next((path for path in candidates if path.is_file()), None)
 
 

@@ -1,0 +1,130 @@
+import itertools
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+
+from nnunetv2_muduo.dataset_conversion.geometry import (
+    Grid,
+    has_equal_header,
+    is_same_grid,
+    is_same_lattice,
+    overlap_fraction,
+    put_on_grid,
+)
+
+ORDERS_AND_FLIPS = list(itertools.product(itertools.permutations(range(3)), itertools.product((False, True), repeat=3)))
+OBLIQUE = tuple(np.linalg.qr(np.random.default_rng(3).normal(size=(3, 3)))[0].ravel())
+
+
+def reordered(image, order, flips):
+    """The same voxels at the same places, stored with other axes."""
+    return sitk.Flip(sitk.PermuteAxes(image, order), flips)
+
+
+def physical_values(image, points_mm):
+    """Values of the voxels whose centers are nearest to points, looked up one by one."""
+    return [image[image.TransformPhysicalPointToIndex(tuple(point))] for point in points_mm]
+
+
+def random_points_mm(image, n=60):
+    rng = np.random.default_rng(1)
+    indices = rng.integers(0, image.GetSize(), (n, 3))
+    return [image.TransformIndexToPhysicalPoint([int(i) for i in index]) for index in indices]
+
+
+@pytest.mark.parametrize("direction", [(1, 0, 0, 0, -1, 0, 0, 0, 1), OBLIQUE], ids=["autopet", "oblique"])
+def test_all_48_axis_orders_give_one_physical_result(petct, direction):
+    pet = petct.random_study(0, direction=direction)["SUV"]
+    label = petct.image_of(np.random.default_rng(2).integers(0, 9, petct.SIZE_XYZ[::-1]).astype(np.uint8), like=pet)
+    points_mm = random_points_mm(pet)
+    assert len(ORDERS_AND_FLIPS) == 48
+    for order, flips in ORDERS_AND_FLIPS:
+        stored = reordered(label, order, flips)
+        assert physical_values(stored, points_mm) == physical_values(label, points_mm)  # reordered() is right
+        assert is_same_lattice(Grid.of(stored), Grid.of(pet))
+        result = put_on_grid(stored, pet, sitk.sitkLinear, 0)
+        assert has_equal_header(Grid.of(result), Grid.of(pet))
+        np.testing.assert_array_equal(sitk.GetArrayFromImage(result), sitk.GetArrayFromImage(label))
+
+
+def test_same_grid_tolerates_float_noise_and_nothing_more(petct):
+    image = petct.random_study(0)["SUV"]
+    noisy, rounded, shifted, turned = (sitk.Image(image) for _ in range(4))
+    noisy.SetDirection(tuple(np.asarray(image.GetDirection()) + 1e-8))
+    rounded.SetOrigin(tuple(np.asarray(image.GetOrigin()) + 0.01))
+    shifted.SetOrigin(tuple(np.asarray(image.GetOrigin()) + 0.5))
+    turned.SetDirection((-1, 0, 0, 0, -1, 0, 0, 0, 1))
+    grid = Grid.of(image)
+    assert [has_equal_header(Grid.of(i), grid) for i in (noisy, rounded, shifted, turned)] == [
+        True,
+        False,
+        False,
+        False,
+    ]
+    assert [is_same_grid(Grid.of(i), grid) for i in (noisy, rounded, shifted, turned)] == [True, True, False, False]
+    assert not any(is_same_lattice(Grid.of(i), grid) for i in (shifted, turned))
+    assert not is_same_grid(Grid.of(image[1:]), grid)
+
+
+def test_lattice_of_another_spacing_or_length_is_another(petct):
+    image = petct.random_study(0)["SUV"]
+    coarse = sitk.Shrink(image, (2, 1, 1))
+    assert not is_same_lattice(Grid.of(coarse), Grid.of(image))
+    assert not is_same_lattice(Grid.of(image[1:]), Grid.of(image))
+
+
+def test_resampling_looks_up_the_nearest_voxel_and_fills_outside(petct):
+    pet = petct.random_study(0)["SUV"]
+    rng = np.random.default_rng(4)
+    ct = petct.image_of(
+        rng.integers(-1000, 1000, (14, 20, 24)).astype(np.int16), spacing=(1.9, 2.1, 3.3), direction=OBLIQUE
+    )
+    result = put_on_grid(ct, pet, sitk.sitkNearestNeighbor, -1024)
+    for index in np.ndindex(pet.GetSize()):
+        place = ct.TransformPhysicalPointToContinuousIndex(pet.TransformIndexToPhysicalPoint(index))
+        nearest = np.floor(np.asarray(place) + 0.5).astype(int)
+        inside = (nearest >= 0).all() and (nearest < ct.GetSize()).all()
+        assert result[index] == (ct[[int(i) for i in nearest]] if inside else -1024)
+
+
+def test_linear_resampling_reproduces_a_linear_ramp(petct):
+    pet = petct.random_study(0)["SUV"]
+    ct = petct.image_of(
+        np.zeros((30, 40, 40), np.float32), spacing=(2, 2, 3), origin=(-40, -40, -120), direction=np.eye(3).ravel()
+    )
+    ramp = sitk.PhysicalPointSource(
+        sitk.sitkVectorFloat64, ct.GetSize(), ct.GetOrigin(), ct.GetSpacing(), ct.GetDirection()
+    )
+    ct = sitk.Cast(
+        3 * sitk.VectorIndexSelectionCast(ramp, 0) - 2 * sitk.VectorIndexSelectionCast(ramp, 2), sitk.sitkFloat32
+    )
+    result = put_on_grid(ct, pet, sitk.sitkLinear, -1024)
+    n_checked = 0
+    for point_mm in random_points_mm(pet):
+        if all(
+            0 < i < n - 1
+            for i, n in zip(ct.TransformPhysicalPointToContinuousIndex(point_mm), ct.GetSize(), strict=True)
+        ):
+            assert result[pet.TransformPhysicalPointToIndex(point_mm)] == pytest.approx(
+                3 * point_mm[0] - 2 * point_mm[2], abs=1e-3
+            )
+            n_checked += 1
+    assert n_checked > 20
+
+
+def test_overlap_is_a_share_of_the_reference(petct):
+    image = petct.random_study(0, size_xyz=(16, 12, 10))["SUV"]
+    half = image[:8]
+    apart = sitk.Image(image)
+    apart.SetOrigin((500.0, 0.0, 0.0))
+    assert overlap_fraction(Grid.of(image), Grid.of(image)) == 1
+    assert overlap_fraction(Grid.of(half), Grid.of(image)) == pytest.approx(0.5)
+    assert overlap_fraction(Grid.of(image), Grid.of(half)) == 1
+    assert overlap_fraction(Grid.of(apart), Grid.of(image)) == 0
+
+
+def test_grid_says_its_numbers(petct):
+    text = str(Grid.of(petct.random_study(0)["SUV"]))
+    assert "size 12 x 11 x 10, spacing (4, 4, 5) mm, origin (-30, 20, -100) mm" in text
+    assert Grid.of(petct.random_study(0)["SUV"]).orientation == "LAS"
