@@ -4,6 +4,7 @@ import functools
 import os
 from pathlib import Path
 
+import nibabel
 import numpy as np
 import SimpleITK as sitk
 from batchgenerators.utilities.file_and_folder_operations import load_json
@@ -131,6 +132,7 @@ def preprocess_case(case_and_files, folder: Path, plans: dict, configuration: st
     plans_manager = PlansManager(plans)
     configuration_manager = plans_manager.get_configuration(configuration)
     _refuse_different_grids(files)
+    _refuse_hidden_nan(files)
     images, properties = plans_manager.image_reader_writer_class().read_images(files)
     _refuse_bad_values(images, files)
     preprocessor = UnlabeledPreprocessor()
@@ -224,6 +226,17 @@ def _refuse_different_grids(files: list[str]) -> None:
                 f"{file} and {files[0]} lie on different grids (size, spacing, origin, direction): {grid} and {grids[0]}. "
                 f"Resample CT on the PET grid, as `muduo convert` does, or remove the case."
             )
+
+
+def _refuse_hidden_nan(files: list[str]) -> None:
+    """ITK, with which nnU-Net reads, turns NaN and infinity of a NIfTI file into 0 without a word."""
+    for file in files:
+        if file.endswith((".nii", ".nii.gz")):
+            image = nibabel.load(file)
+            is_float = np.issubdtype(image.get_data_dtype(), np.floating)
+            n_bad = np.sum(~np.isfinite(np.asanyarray(image.dataobj))) if is_float else 0
+            if n_bad:
+                raise ValueError(f"{file} holds {n_bad} values that are not finite. Correct or remove the case.")
 
 
 def _refuse_bad_values(images: np.ndarray, files: list[str]) -> None:

@@ -1,0 +1,32 @@
+# Two commands for a new user: `make demo` and `make test`. Both set up .venv first; a second call installs nothing again.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SOURCES := setup.py pyproject.toml $(shell find nnunetv2_muduo dataset_conversion -name '*.py' -o -name '*.safetensors')
+
+.PHONY: demo test lint clean
+
+demo: $(VENV)/.installed
+	$(BIN)/python -m nnunetv2_muduo.demo muduo_demo
+
+test: $(VENV)/.installed
+	$(BIN)/pytest
+
+lint: $(VENV)/.installed
+	$(BIN)/ruff check . && $(BIN)/ruff format --check .
+
+# What the package needs: downloaded once, and again only when setup.py asks for something else.
+$(VENV)/.dependencies: setup.py
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing nnU-Net, torch and tools into $(VENV): a few minutes, once."
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "setuptools>=68" wheel
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation ".[dev]"
+	touch $@
+
+# The package itself, as a user gets it (a wheel, so that nnU-Net's own commands find the trainers); again when sources change.
+$(VENV)/.installed: $(VENV)/.dependencies $(SOURCES)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --force-reinstall .
+	touch $@
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info muduo_demo

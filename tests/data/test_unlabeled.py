@@ -1,0 +1,130 @@
+import json
+import shutil
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+from nnunetv2.preprocessing.preprocessors.default_preprocessor import DefaultPreprocessor
+from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
+
+from nnunetv2_muduo.data.unlabeled import find_unlabeled, load_views, outdated_cases, plan_identity, preprocess_unlabeled
+from nnunetv2_muduo.data.views import N_CHANNELS
+
+DATASET = "Dataset001_Tiny"
+
+
+@pytest.fixture
+def plans(tiny_dataset):
+    return PlansManager(str(tiny_dataset / "pre" / DATASET / "nnUNetPlans.json"))
+
+
+@pytest.fixture
+def raw(tiny_dataset, tmp_path):
+    return shutil.copytree(tiny_dataset / "raw" / DATASET, tmp_path / "raw")
+
+
+def dataset_json(raw):
+    return json.loads((raw / "dataset.json").read_text())
+
+
+def preprocess(raw, folder, plans, n=1):
+    cases = find_unlabeled(raw, ".nii.gz")
+    preprocess_unlabeled(cases, folder, plans, "3d_fullres", dataset_json(raw), n)
+    return cases
+
+
+def student_view(folder, case):
+    views = load_views(folder, case)
+    return views[tuple(slice(0, n) for n in views.shape)][:N_CHANNELS]
+
+
+def nnunet_view(files, plans, raw):
+    configuration = plans.get_configuration("3d_fullres")
+    data, _, _ = DefaultPreprocessor(verbose=False).run_case(files, None, plans, configuration, dataset_json(raw))
+    return data
+
+
+def test_the_student_sees_what_nnunet_would_have_given(raw, plans, tmp_path):
+    cases = preprocess(raw, tmp_path / "un", plans)
+    n_resampled = 0
+    for case, files in cases.items():
+        expected, own = nnunet_view(files, plans, raw), student_view(tmp_path / "un", case)
+        if json.loads((tmp_path / "un" / f"{case}.json").read_text())["resampled"]:
+            n_resampled += 1
+            ct_error, pet_error = np.abs(own - expected)
+            # PET: resampling and shift and scale commute, only float16 rounding is left, 2^-11 of the SUV.
+            assert (pet_error <= 2**-11 * (np.abs(expected[1]) + 10)).all()
+            # CT: clipped after instead of before the cubic resampling. White noise across the bound is the worst case.
+            assert ct_error.mean() < 0.1
+            assert np.quantile(ct_error, 0.999) < 0.5
+        else:
+            assert np.array_equal(own, expected)
+    assert n_resampled == 2
+
+
+def test_values_stay_physical(raw, plans, tmp_path):
+    cases = preprocess(raw, tmp_path / "un", plans)
+    files = cases["unlabeled_0"]
+    physical = load_views(tmp_path / "un", "unlabeled_0")
+    stored = physical[tuple(slice(0, n) for n in physical.shape)][N_CHANNELS:]
+    for channel, file in zip(stored, files, strict=True):
+        array = sitk.GetArrayFromImage(sitk.ReadImage(file)).transpose(plans.transpose_forward)
+        assert np.array_equal(channel, array)
+
+
+def test_each_case_is_made_once_and_again_when_plans_or_images_change(raw, plans, tmp_path):
+    cases = preprocess(raw, tmp_path / "un", plans)
+    identity = plan_identity(plans, "3d_fullres")
+    assert outdated_cases(cases, tmp_path / "un", identity) == {}
+    assert set(outdated_cases(cases, tmp_path / "un", "another").values()) == {"made with other plans"}
+    image = sitk.ReadImage(cases["unlabeled_1"][1])
+    sitk.WriteImage(image + 1.0, cases["unlabeled_1"][1])
+    (tmp_path / "un" / "unlabeled_2.b2nd").unlink()
+    assert outdated_cases(cases, tmp_path / "un", identity) == {
+        "unlabeled_1": "its images have changed since",
+        "unlabeled_2": "not there",
+    }
+
+
+def test_a_data_set_without_unlabeled_cases(raw):
+    shutil.rmtree(raw / "imagesUn")
+    with pytest.raises(FileNotFoundError, match=r"No unlabeled cases in .*imagesUn.*-tr nnUNetTrainer"):
+        find_unlabeled(raw, ".nii.gz")
+
+
+def test_a_missing_channel_is_named(raw):
+    (raw / "imagesUn" / "unlabeled_3_0000.nii.gz").unlink()
+    with pytest.raises(FileNotFoundError, match="unlabeled_3_0000.nii.gz"):
+        find_unlabeled(raw, ".nii.gz")
+
+
+def shift(image):
+    image.SetOrigin((1.0, 0.0, 0.0))
+    return image
+
+
+def with_nan(image):
+    array = sitk.GetArrayFromImage(image)
+    array[3, 4, 5] = np.nan
+    changed = sitk.GetImageFromArray(array)
+    changed.CopyInformation(image)
+    return changed
+
+
+@pytest.mark.parametrize(
+    ("channel", "change", "message"),
+    [
+        (0, shift, "different grids"),
+        (1, lambda image: image[1:, :, :], "different grids"),
+        (1, lambda image: sitk.Cast(image, sitk.sitkFloat32) * 0 + 3, "constant"),
+        (0, with_nan, "not finite"),
+    ],
+    ids=["shifted", "cropped", "constant", "nan"],
+)
+def test_bad_images_are_named_and_the_others_are_made(raw, plans, tmp_path, channel, change, message):
+    file = str(raw / "imagesUn" / f"unlabeled_1_000{channel}.nii.gz")
+    sitk.WriteImage(change(sitk.ReadImage(file)), file)
+    with pytest.raises(RuntimeError, match=rf"1 of 4 failed(.|\n)*unlabeled_1: .*{message}"):
+        preprocess(raw, tmp_path / "un", plans)
+    remaining = outdated_cases(find_unlabeled(raw, ".nii.gz"), tmp_path / "un", plan_identity(plans, "3d_fullres"))
+    assert set(remaining) == {"unlabeled_1"}

@@ -1,0 +1,118 @@
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nnunetv2_muduo.distillation import pseudo_labels
+from nnunetv2_muduo.distillation.pairs import valid_pairs
+from nnunetv2_muduo.distillation.pseudo_labels import agreement_of_logits, consistency_with_teachers, mix, soft_iou
+
+
+def random_maps(seed: int, n: int = 4) -> torch.Tensor:
+    return torch.from_numpy(np.random.default_rng(seed).random((n, 5, 6, 7), dtype=np.float32))
+
+
+@given(st.integers(0, 10_000))
+def test_soft_iou_equals_its_formula_and_is_symmetric(seed):
+    a, b = random_maps(seed).double(), random_maps(seed + 1).double()
+    expected = [(x * y).sum() / ((x + y - x * y).sum() + 1e-8) for x, y in zip(a.numpy(), b.numpy(), strict=True)]
+    np.testing.assert_allclose(soft_iou(a, b).numpy(), expected, rtol=1e-10)
+    torch.testing.assert_close(soft_iou(a, b), soft_iou(b, a))
+    assert ((soft_iou(a, b) >= 0) & (soft_iou(a, b) <= 1)).all()
+
+
+def test_soft_iou_of_masks_is_1_for_equal_and_below_1_for_different_ones():
+    masks = (random_maps(0) > 0.5).float()
+    other = masks.clone()
+    other[:, 0, 0, 0] = 1 - other[:, 0, 0, 0]
+    torch.testing.assert_close(soft_iou(masks, masks), torch.ones(4))
+    assert (soft_iou(masks, other) < 1 - 1e-4).all()
+
+
+@given(st.integers(0, 10_000))
+def test_the_mixture_lies_between_intersection_and_union(seed):
+    ct, pet = random_maps(seed), random_maps(seed + 1)
+    alpha = torch.from_numpy(np.random.default_rng(seed).random(4, dtype=np.float32))
+    mixed = mix(ct, pet, alpha)
+    expected = (alpha.double().view(-1, 1, 1, 1) * ct + (1 - alpha.double().view(-1, 1, 1, 1)) * pet) > 0.5
+    assert (mixed != expected).float().mean() < 1e-2  # voxels at the very threshold may round either way
+    assert not (mixed & ~((ct > 0.5) | (pet > 0.5))).any()
+    assert not ((ct > 0.5) & (pet > 0.5) & ~mixed).any()
+    assert torch.equal(mix(ct, pet, torch.ones(4)), ct > 0.5)
+    assert torch.equal(mix(ct, pet, torch.zeros(4)), pet > 0.5)
+
+
+def make_case(seed: int = 0):
+    generator = torch.Generator().manual_seed(seed)
+    prompt_map = torch.randint(0, 4, (3, 1, 8, 8, 8), generator=generator)
+    prompt_map[1][prompt_map[1] == 2] = 0
+    pairs = valid_pairs(prompt_map, [1, 2, 3])
+    answers = {m: 3 * torch.randn(len(pairs), 1, 2, 2, 2, generator=generator) for m in ("ct", "pet")}
+    student_logits = torch.randn(3, 4, 8, 8, 8, generator=generator, requires_grad=True)
+    weights, alpha = torch.rand(len(pairs), generator=generator), torch.rand(len(pairs), generator=generator)
+    return pairs, answers, student_logits, weights, alpha
+
+
+def upsampled(logits: torch.Tensor) -> torch.Tensor:
+    return F.interpolate(logits, scale_factor=4, mode="trilinear").sigmoid()[:, 0]
+
+
+@pytest.mark.parametrize("kind", ["mse", "dice"])
+def test_loss_equals_a_loop_over_pairs(kind, monkeypatch):
+    monkeypatch.setattr(pseudo_labels, "PAIRS_PER_CHUNK", 3)
+    pairs, answers, student_logits, weights, alpha = make_case()
+    probs = student_logits.softmax(1)
+    expected = 0.0
+    for k in range(len(pairs)):
+        p = probs[pairs.samples[k], 1 + pairs.organs[k]]
+        fused = alpha[k] * upsampled(answers["ct"])[k] + (1 - alpha[k]) * upsampled(answers["pet"])[k]
+        y = (fused > 0.5).float()
+        dice = 1 - (2 * (p * y).sum() + 1e-5) / (p.sum() + y.sum() + 1e-5)
+        expected = expected + weights[k] * (((p - y) ** 2).mean() if kind == "mse" else dice)
+    torch.testing.assert_close(consistency_with_teachers(probs, answers, pairs, weights, alpha, kind), expected)
+
+
+@pytest.mark.parametrize("kind", ["mse", "dice"])
+def test_rejected_pairs_have_no_gradient(kind):
+    pairs, answers, student_logits, weights, alpha = make_case()
+    rejected = (pairs.samples == 0).float()
+    probs = student_logits.softmax(1)
+    consistency_with_teachers(probs, answers, pairs, weights * (1 - rejected), alpha, kind).backward()
+    assert student_logits.grad[0].abs().max() == 0
+    assert student_logits.grad[1].abs().max() > 0
+
+
+def test_a_student_equal_to_the_pseudo_label_has_no_loss():
+    pairs, answers, _, weights, alpha = make_case()
+    targets = pseudo_labels.pseudo_label(answers, alpha, (8, 8, 8)).float()
+    probs = torch.zeros(3, 4, 8, 8, 8)
+    probs[pairs.samples, 1 + pairs.organs] = targets
+    for kind in ("mse", "dice"):
+        assert consistency_with_teachers(probs, answers, pairs, weights, alpha, kind).item() == pytest.approx(0, abs=1e-6)
+
+
+def test_no_valid_pair_is_no_loss_but_still_a_gradient():
+    pairs = valid_pairs(torch.zeros(2, 1, 8, 8, 8), [1, 2])
+    nothing = torch.zeros(0, 1, 2, 2, 2)
+    student_logits = torch.randn(2, 3, 8, 8, 8, requires_grad=True)
+    answers = {"ct": nothing, "pet": nothing}
+    loss = consistency_with_teachers(student_logits.softmax(1), answers, pairs, torch.zeros(0), torch.zeros(0), "mse")
+    loss.backward()
+    assert loss.item() == 0
+    assert student_logits.grad.abs().max() == 0
+    assert agreement_of_logits(answers, (8, 8, 8)).shape == (0,)
+
+
+def test_agreement_is_measured_at_patch_resolution():
+    _, answers, *_ = make_case()
+    expected = soft_iou(upsampled(answers["ct"]), upsampled(answers["pet"]))
+    torch.testing.assert_close(agreement_of_logits(answers, (8, 8, 8)), expected)
+
+
+def test_a_single_teacher_is_never_in_disagreement():
+    _, answers, _, _, alpha = make_case()
+    only = {"pet": answers["pet"]}
+    assert agreement_of_logits(only, (8, 8, 8)).eq(1).all()
+    assert torch.equal(pseudo_labels.pseudo_label(only, alpha, (8, 8, 8)), upsampled(answers["pet"]) > 0.5)

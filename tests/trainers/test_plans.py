@@ -1,0 +1,75 @@
+import itertools
+
+import numpy as np
+import pytest
+
+from nnunetv2_muduo.trainers.plans import fit_plans, left_right_axis, left_right_names
+
+
+def make_plans(strides, n_features=(32, 64, 128, 256, 320, 320)):
+    n = len(strides)
+    kwargs = {
+        "n_stages": n,
+        "features_per_stage": list(n_features[:n]),
+        "kernel_sizes": [[3, 3, 3]] * n,
+        "strides": strides,
+        "n_conv_per_stage": [2] * n,
+        "n_conv_per_stage_decoder": [2] * (n - 1),
+        "conv_bias": True,
+    }
+    configuration = {"patch_size": [96, 160, 160], "architecture": {"network_class_name": "X", "arch_kwargs": kwargs}}
+    child = {"inherits_from": "3d_fullres", "batch_size": 4}
+    return {"configurations": {"3d_fullres": configuration, "3d_child": child}}
+
+
+STRIDES = [[1, 1, 1], [1, 2, 2], [2, 2, 2], [2, 2, 2], [2, 2, 2], [2, 2, 2]]
+
+
+def test_a_large_patch_keeps_the_network():
+    plans = fit_plans(make_plans(STRIDES), "3d_fullres", 128)
+    configuration = plans["configurations"]["3d_fullres"]
+    assert configuration["patch_size"] == [128, 128, 128]
+    assert configuration["architecture"] == make_plans(STRIDES)["configurations"]["3d_fullres"]["architecture"]
+
+
+def test_a_small_patch_keeps_four_voxels_in_the_bottleneck():
+    plans = fit_plans(make_plans(STRIDES), "3d_fullres", 32)
+    kwargs = plans["configurations"]["3d_fullres"]["architecture"]["arch_kwargs"]
+    assert kwargs["strides"] == [[1, 1, 1], [1, 2, 2], [2, 2, 2], [2, 2, 2], [2, 1, 1]]
+    assert kwargs["n_stages"] == len(kwargs["features_per_stage"]) == len(kwargs["n_conv_per_stage"]) == 5
+    assert len(kwargs["n_conv_per_stage_decoder"]) == 4
+    assert (32 // np.prod(kwargs["strides"], axis=0)).min() == 4
+
+
+def test_the_given_plans_stay_as_they_are_and_inherited_settings_are_found():
+    plans = make_plans(STRIDES)
+    fitted = fit_plans(plans, "3d_child", 64)
+    assert plans == make_plans(STRIDES)
+    assert fitted["configurations"]["3d_child"]["patch_size"] == [64, 64, 64]
+    assert fitted["configurations"]["3d_fullres"]["patch_size"] == [96, 160, 160]
+
+
+@pytest.mark.parametrize(
+    ("names", "pairs"),
+    [
+        (["background", "kidney_left", "kidney_right", "liver"], [("kidney_left", "kidney_right")]),
+        (["Left Kidney", "right kidney"], [("Left Kidney", "right kidney")]),
+        (["kidney_l", "kidney_r", "colon"], [("kidney_l", "kidney_r")]),
+        (["lung_upper_lobe_left", "lung_lower_lobe_right", "lung_middle_lobe_right"], []),
+        (["liver", "gall bladder"], []),
+    ],
+)
+def test_names_in_left_and_right(names, pairs):
+    assert left_right_names({name: i for i, name in enumerate(names)}) == pairs
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+@pytest.mark.parametrize("transpose", list(itertools.permutations(range(3))))
+def test_the_axis_from_side_to_side_is_found_for_every_order_and_sign(order, transpose):
+    for signs in itertools.product([1, -1], repeat=3):
+        direction = np.zeros((3, 3))
+        for image_axis, patient_axis in enumerate(order):
+            direction[patient_axis, image_axis] = signs[image_axis]
+        array_axes = [order[2 - i] for i in range(3)]  # patient axis along each axis of the array (z, y, x)
+        transposed = [array_axes[i] for i in transpose]
+        assert transposed[left_right_axis(direction.ravel().tolist(), list(transpose))] == 0
