@@ -25,11 +25,15 @@ def build_small_teacher(seed: int) -> Sam3DTeacher:
 
     Its answers depend on image, points and mask, but mean nothing.
     """
-    generator = torch.Generator().manual_seed(seed)
     teacher = Sam3DTeacher(SMALL_CONFIG)
+    initialize(teacher, torch.Generator().manual_seed(seed))
+    return teacher
+
+
+def initialize(teacher: Sam3DTeacher, generator: torch.Generator) -> None:
+    """Draw all weights anew, in place."""
     for name, tensor in sorted(teacher.state_dict().items()):
         tensor.copy_(_initial(name, tensor.shape, generator))
-    return teacher
 
 
 def _initial(name: str, shape: torch.Size, generator: torch.Generator) -> torch.Tensor:

@@ -13,6 +13,15 @@ GOLDEN = ROOT / "tests" / "golden"
 sys.path += [str(ROOT), str(GOLDEN)]  # for benchmarks.literal_sam3d and seeded_weights
 
 
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Small tensors are slower on several threads, the more so beside other processes."""
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(n_threads)
+
+
 @pytest.fixture(scope="session")
 def layout() -> dict[str, list[int]]:
     """Names and shapes of the public checkpoints."""
@@ -28,7 +37,7 @@ def golden() -> dict[str, torch.Tensor]:
 
 @pytest.fixture(scope="session")
 def golden_teacher(layout):
-    """The public architecture with seeded weights, on two threads at most."""
+    """The public architecture with seeded weights."""
     from seeded_weights import seeded_state
 
     from nnunetv2_muduo.teachers.sam3d.config import Sam3DConfig
