@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,8 @@ import pytest
 import SimpleITK as sitk
 
 from nnunetv2_muduo import cli
+
+sys.path.append(str(Path(__file__).parent))  # for dicom_writer
 
 SIZE_XYZ = (12, 11, 10)
 SPACING_MM = (4.0, 4.0, 5.0)
