@@ -1,0 +1,158 @@
+"""A cohort on disk, in the layout of AutoPET's FDG-PET-CT-Lesions."""
+
+import itertools
+import json
+import multiprocessing
+import os
+import shutil
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk
+from tqdm import tqdm
+
+from nnunetv2_muduo.phantom.anatomy import scan_grid, tissue_map
+from nnunetv2_muduo.phantom.appearance import ct_image, pet_image
+from nnunetv2_muduo.phantom.patient import Patient, Study, sample_patient, sample_study
+from nnunetv2_muduo.phantom.population import ADULTS, Population
+from nnunetv2_muduo.phantom.tissues import LABEL_OF_TISSUE, LABELS
+
+RECIPE_FILE = "phantom.json"
+SUV_STEP = 2.0**-10  # PET is stored in steps, as scanners do; it also compresses well
+
+
+@dataclass(frozen=True)
+class Case:
+    """One study: where it goes and what it shows."""
+
+    patient_name: str
+    study_name: str
+    patient: Patient
+    study: Study
+    origin_mm: tuple[float, float, float]
+    seed: int
+
+
+def iterate_cases(seed: int, population: Population = ADULTS) -> Iterator[Case]:
+    """Endless studies of a cohort, patient by patient; the k-th is the same however many are taken.
+
+    Men and women take turns, and every fourth patient has two or three studies.
+    """
+    for index in itertools.count():
+        rng = np.random.default_rng((seed, index))
+        patient_name = f"PETCT_{rng.integers(16**10):010x}"
+        patient = sample_patient(rng, population, male=(index + seed) % 2 == 0)
+        n_studies = rng.integers(2, 4) if index % 4 == 1 else 1
+        years = 2001 + np.sort(rng.choice(8, n_studies, replace=False))
+        for year in years:
+            date = f"{rng.integers(1, 13):02d}-{rng.integers(1, 29):02d}-{year}"
+            study_name = f"{date}-NA-PET-CT Ganzkoerper  primaer mit KM-{rng.integers(100_000):05d}"
+            study = sample_study(rng, population, patient)
+            origin_mm = tuple(np.round(rng.uniform((-3, -30, -1300), (3, 30, -300)), 3))
+            yield Case(patient_name, study_name, patient, study, origin_mm, int(rng.integers(2**31)))
+
+
+def render_case(case: Case, spacing_mm: float, population: Population = ADULTS) -> dict[str, np.ndarray]:
+    """CT in HU int16, PET in SUV float32 and organ labels uint8, each (z, y, x), y to the back."""
+    grid = scan_grid(case.patient, case.study, population.field_of_view_mm, spacing_mm)
+    tissue = tissue_map(case.patient, case.study, grid)
+    ct_rng, pet_rng = np.random.default_rng(case.seed).spawn(2)
+    ct_hu = ct_image(tissue, case.study, grid, ct_rng)
+    pet_suv = pet_image(tissue, case.study, grid, pet_rng, population.uptake_variation)
+    return {
+        "CTres": np.rint(ct_hu).astype(np.int16),
+        "SUV": np.rint(pet_suv / np.float32(SUV_STEP)) * np.float32(SUV_STEP),
+        "SEG": LABEL_OF_TISSUE[tissue],
+    }
+
+
+def write_case(case: Case, out_folder: Path, spacing_mm: float, population: Population) -> None:
+    """Write one study's three files, and put its folder in place when they are complete."""
+    patient_folder = out_folder / case.patient_name
+    partial_folder = patient_folder / f".{case.study_name}.partial"
+    shutil.rmtree(partial_folder, ignore_errors=True)
+    partial_folder.mkdir(parents=True)
+    for name, array in render_case(case, spacing_mm, population).items():
+        image = to_image(array, spacing_mm, case.origin_mm)
+        sitk.WriteImage(image, str(partial_folder / f"{name}.nii.gz"), useCompression=True, compressionLevel=1)
+    partial_folder.rename(patient_folder / case.study_name)
+
+
+def to_image(array: np.ndarray, spacing_mm: float, origin_mm: tuple[float, float, float]) -> sitk.Image:
+    """An image with AutoPET's geometry: first axis to the patient's left, second to the front, third to the head.
+
+    array: (z, y, x) with y to the back. origin_mm: shift of the grid (x, y) about 0, and its lowest slice (z).
+    """
+    n_y, n_x = array.shape[1:]
+    image = sitk.GetImageFromArray(np.ascontiguousarray(array[:, ::-1]))
+    image.SetSpacing((spacing_mm,) * 3)
+    image.SetDirection((1, 0, 0, 0, -1, 0, 0, 0, 1))
+    x_mm, y_mm, z_mm = origin_mm
+    image.SetOrigin((x_mm - (n_x - 1) / 2 * spacing_mm, y_mm + (n_y - 1) / 2 * spacing_mm, z_mm))
+    return image
+
+
+def write_cohort(
+    out_folder: str | Path,
+    n_cases: int,
+    seed: int,
+    spacing_mm: float = 4.0,
+    n_processes: int | None = None,
+    population: Population = ADULTS,
+) -> list[Path]:
+    """Write a synthetic cohort and return the folders of its studies, in order.
+
+    The files depend on seed, spacing and population alone. Studies that are there already are kept, so that an
+    interrupted call, or one with more cases, goes on where it stopped. n_processes: all cores by default.
+
+    Raises ValueError for settings out of range, and when the folder holds anything but this cohort.
+    """
+    out_folder, n_processes = Path(out_folder), n_processes or os.cpu_count() or 1
+    _check_settings(n_cases, seed, spacing_mm, n_processes)
+    _claim_folder(out_folder, {"seed": seed, "spacing_mm": spacing_mm, "population": asdict(population)})
+    cases = list(itertools.islice(iterate_cases(seed, population), n_cases))
+    folders = [out_folder / case.patient_name / case.study_name for case in cases]
+    missing = [case for case, folder in zip(cases, folders, strict=True) if not folder.is_dir()]
+    write = partial(write_case, out_folder=out_folder, spacing_mm=spacing_mm, population=population)
+    _run_all(write, missing, n_processes)
+    return folders
+
+
+def _run_all(write, cases: list[Case], n_processes: int) -> None:
+    n_processes = min(n_processes, len(cases))
+    if n_processes <= 1:
+        for case in tqdm(cases, desc="phantom", unit="study", disable=None):
+            write(case)
+        return
+    with ProcessPoolExecutor(n_processes, mp_context=multiprocessing.get_context("spawn")) as pool:
+        for _ in tqdm(pool.map(write, cases), total=len(cases), desc="phantom", unit="study", disable=None):
+            pass
+
+
+def _check_settings(n_cases: int, seed: int, spacing_mm: float, n_processes: int) -> None:
+    if n_cases < 1 or n_processes < 1 or seed < 0:
+        raise ValueError(f"need cases >= 1, processes >= 1, seed >= 0; got {n_cases}, {n_processes}, {seed}")
+    if not 1 <= spacing_mm <= 12:
+        raise ValueError(f"spacing must be between 1 and 12 mm (organs vanish on coarser grids), got {spacing_mm}")
+
+
+def _claim_folder(out_folder: Path, recipe: dict) -> None:
+    """Make the folder, or check that what is in it comes from the same recipe."""
+    recipe = json.loads(json.dumps(recipe))
+    recipe_file = out_folder / RECIPE_FILE
+    if recipe_file.is_file():
+        found = json.loads(recipe_file.read_text())
+        differing = [key for key in recipe if found.get(key) != recipe[key]]
+        if differing:
+            what = ", ".join(differing)
+            raise ValueError(f"{out_folder} holds a cohort made with another {what}; name another folder")
+        return
+    if out_folder.exists() and (not out_folder.is_dir() or any(out_folder.iterdir())):
+        raise ValueError(f"{out_folder} exists and is not a phantom cohort; name a new or an empty folder")
+    out_folder.mkdir(parents=True, exist_ok=True)
+    (out_folder / "labels.json").write_text(json.dumps(LABELS, indent=2) + "\n")
+    recipe_file.write_text(json.dumps(recipe, indent=2) + "\n")

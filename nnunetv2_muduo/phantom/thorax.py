@@ -1,0 +1,86 @@
+"""Lungs, heart, aorta and the great vessels."""
+
+import numpy as np
+
+from nnunetv2_muduo.phantom.canvas import Canvas, curve, ellipsoid, level_set, rotation, tube, wobble
+from nnunetv2_muduo.phantom.fields import SmoothField
+from nnunetv2_muduo.phantom.frame import chest, dome
+from nnunetv2_muduo.phantom.patient import Patient, Study
+from nnunetv2_muduo.phantom.skeleton import BONES, spine_y
+
+_AORTA = [(8, -38, 84), (-10, -42, 112), (-6, -30, 140), (10, -6, 152), (22, 20, 138), (25, 31, 105)]
+_DESCENDING_Z = (60, 20, -20, -60, -110, -150, -185)
+_DESCENDING_X = (24, 20, 14, 10, 8, 6, 4)
+
+
+def paint_lungs(canvas: Canvas, study: Study, rng: np.random.Generator) -> None:
+    """Five lobes, divided by an oblique fissure on each side and a horizontal one on the right."""
+    view = canvas.box((0, -8, 95), (130, 95, 125))
+    z = view.axes_zyx[0]
+    inside = (view.z > dome(view, study) + 2) & (chest(z).radius(view.x, view.y) < 0.985) & (view.z < 208)
+    inside &= ~view.isin(BONES)
+    core = np.interp(view.z, (-10, 40, 110, 160, 205), (22, 24, 30, 26, 30)).astype(np.float32)
+    behind = np.clip((view.y + 75) / 30, 0.12, 1)  # the lungs nearly meet behind the sternum
+    behind *= np.clip((95 - view.y) / 45, 0.75, 1)
+    inside &= np.abs(view.x) > core * behind
+    bend = SmoothField(rng, (-40, -120, -160), (240, 120, 160), 70)(view.axes_zyx) * 5
+    tilt_left, tilt_right = rng.normal(0.95, 0.07, 2)
+    oblique = view.z - 150 + (70 - view.y) * np.where(view.x > 0, tilt_left, tilt_right).astype(np.float32) + bend
+    horizontal = view.z - rng.normal(88, 5) + 0.12 * (view.y + 40) - bend
+    left = view.x > 0
+    view.paint(inside & left & (oblique < 0), "lung_lower_lobe_left")
+    view.paint(inside & left & (oblique >= 0), "lung_upper_lobe_left")
+    view.paint(inside & ~left & (oblique < 0), "lung_lower_lobe_right")
+    view.paint(inside & ~left & (oblique >= 0) & (horizontal >= 0), "lung_upper_lobe_right")
+    view.paint(inside & ~left & (oblique >= 0) & (horizontal < 0), "lung_middle_lobe_right")
+    lower_airway = [(0, -56, 300), (0, -34, 255), (0, -16, 205), (0, 2, 150)]
+    airway = tube(canvas, lower_airway, 8)
+    for side, low in ((-1, 118), (1, 112)):
+        airway = np.maximum(airway, tube(canvas, [(0, 2, 150), (side * 38, 8, low)], (7, 5)))
+    canvas.paint(airway > 0, "airway")
+
+
+def paint_heart(canvas: Canvas, patient: Patient, study: Study, rng: np.random.Generator) -> None:
+    """Heart with the wall of the left ventricle apart, great vessels and the aorta."""
+    center = np.array((25, -42, 52)) + patient.offsets_xyz["heart"] * 0.6 + (0, 0, (study.dome_mm - 45) * 0.4)
+    view = canvas.box(center, (75, 75, 75))
+    turn = rotation(z_deg=-38) @ rotation(y_deg=28)  # the long axis points left, forward and down
+    level = ellipsoid(view, center, (66, 47, 47), turn) + wobble(view, rng, center, 50, 0.05)
+    inside = (chest(view.axes_zyx[0]).radius(view.x, view.y) < 0.96) & ~view.isin(BONES) & (view.z > dome(view, study))
+    volume_ml = patient.volumes_ml["heart"] * study.volume_factor
+    heart = level_set(level, inside, round(volume_ml / view.voxel_ml))
+    size = (volume_ml / 620) ** (1 / 3)
+    ventricle = center + turn @ np.array((14, 13, -4)) * size
+    outer = ellipsoid(view, ventricle, np.array((46, 31, 31)) * size, turn)
+    inner = ellipsoid(view, ventricle - turn @ np.array((5, 0, 0)), np.array((38, 20, 20)) * size, turn)
+    along = sum((a - c) * t for a, c, t in zip((view.x, view.y, view.z), ventricle, turn[:, 0], strict=True))
+    view.paint(heart, "right_heart_wall")
+    view.paint(heart & (level < 0.9 * level[heart].max()), "heart_blood")
+    view.paint(heart & (outer < 1) & (along > -26 * size), "left_heart_wall")
+    view.paint(heart & (inner < 1), "heart_blood")
+
+
+def paint_vessels(canvas: Canvas, patient: Patient, rng: np.random.Generator) -> None:
+    """Aorta from the valve to its fork, iliac arteries, and the caval veins."""
+    front = spine_y(np.array(_DESCENDING_Z)) - np.array((8, 10, 22, 30, 31, 31, 31))
+    descending = list(zip(_DESCENDING_X, front, _DESCENDING_Z, strict=True))
+    points = np.array(_AORTA + descending) + rng.normal(0, 2, (len(_AORTA) + len(descending), 3))
+    radii = np.interp(np.linspace(0, 1, 60), (0, 0.25, 0.4, 0.65, 1), (16, 14, 12.5, 11, 9.5)) * rng.uniform(0.9, 1.15)
+    vena_cava = [(-30, -30, 60), (-22, -12, 0), (-20, -8, -60), (-16, -10, -180)]
+    soft = ("visceral_fat", "mediastinum", "muscle", "small_bowel", "fat")
+    canvas.paint(tube(canvas, curve(vena_cava, 16), 10) > 0, "vein", over=soft)
+    canvas.paint(tube(canvas, [(-18, -36, 90), (-18, -30, 160)], 9) > 0, "vein", over=("mediastinum",))
+    for side in (-1, 1):
+        way = [
+            (points[-1][0], points[-1][1], -184),
+            (side * 32, 6, -240),
+            (side * 60, -30, -310),
+            (side * 66, -48, -400),
+        ]
+        canvas.paint(tube(canvas, curve(way, 12), 6) > 0, "artery", over=soft)
+        canvas.paint(tube(canvas, curve(np.add(way, (side * 4, 12, 0)), 12), 6) > 0, "vein", over=soft)
+        neck = [(side * 14, -14, 160), (side * 26, -22, 220), (side * 30, -36, 320)]
+        canvas.paint(tube(canvas, neck, 4.5) > 0, "artery", over=("muscle", "mediastinum"))
+        canvas.paint(tube(canvas, np.add(neck, (side * 9, -4, 0)), 6) > 0, "vein", over=("muscle", "mediastinum"))
+        canvas.paint(tube(canvas, [(side * 14, -42, 222), (side * 14, -42, 248)], 8) > 0, "gland", over=("muscle",))
+    canvas.paint(tube(canvas, curve(points, 60), radii) > 0, "aorta")
