@@ -138,10 +138,3 @@ def label_statistics(label: sitk.Image, pet: sitk.Image, source) -> dict[str, di
         }
         for value in statistics.GetLabels()
     }
-
-
-def stands_as_it_is(case: Case, findings: dict, role: str, keeps_values: bool) -> bool:
-    """True where the source's own file can be linked or copied."""
-    source = getattr(case, role)
-    unchanged = findings["changes"].get(role, AS_IS) == AS_IS
-    return source.can_stand_as_it_is and unchanged and (role != "label" or keeps_values)

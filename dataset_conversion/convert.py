@@ -16,7 +16,13 @@ from nnunetv2_muduo.dataset_conversion.label_names import LabelScheme, find_name
 from nnunetv2_muduo.dataset_conversion.pool import map_cases, n_cores
 from nnunetv2_muduo.dataset_conversion.record import Record
 from nnunetv2_muduo.dataset_conversion.split import LEFT_OUT, SETS, Candidate, SetSizes, draw_sets, shared_patients
-from nnunetv2_muduo.dataset_conversion.write import PARTIAL_FOLDER, output_files, with_partial_file, write_case
+from nnunetv2_muduo.dataset_conversion.write import (
+    PARTIAL_FOLDER,
+    needs_no_rewriting,
+    output_files,
+    with_partial_file,
+    write_case,
+)
 
 
 @dataclass(frozen=True)
@@ -184,13 +190,17 @@ def write_all(cases: dict[str, Case], record: Record, scheme: LabelScheme, optio
             continue
         if not record.is_written(case_id, entry["stamps"], output_files(case_id, entry["set"])):
             jobs.append((cases[case_id], entry["findings"], entry["set"], value_map, record.dataset, options.link))
+    links, others = [], []
+    for job in jobs:
+        (links if options.link and needs_no_rewriting(*job[:4]) else others).append(job)
     refused = {}
-    for (case, *_), result in map_cases(write_case, jobs, options.n_processes, "writing"):
-        if "problem" in result:
-            refused[case.case_id] = result["problem"]
-            del record.cases[case.case_id]
-        else:
-            record.note_written(case.case_id, record.cases[case.case_id]["stamps"])
+    for some, n_processes in ((links, 1), (others, options.n_processes)):
+        for (case, *_), result in map_cases(write_case, some, n_processes, "writing"):
+            if "problem" in result:
+                refused[case.case_id] = result["problem"]
+                del record.cases[case.case_id]
+            else:
+                record.note_written(case.case_id, record.cases[case.case_id]["stamps"])
     return refused
 
 

@@ -23,6 +23,7 @@ class Record:
         self.cases: dict[str, dict] = {}
         self._checked: dict[str, dict] = {}
         self._written: dict[str, list] = {}
+        self._journal_ends_whole = True
         self._load()
 
     @property
@@ -46,7 +47,9 @@ class Record:
 
     def _journal_lines(self):
         path = self.dataset / JOURNAL_FILE
-        for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
+        text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
+        self._journal_ends_whole = not text or text.endswith("\n")
+        for line in text.splitlines():
             try:
                 yield json.loads(line)
             except json.JSONDecodeError:  # the line that was being written when the process was killed
@@ -68,10 +71,9 @@ class Record:
         self._append({"what": WRITTEN, "case": case_id, "stamps": stamps})
 
     def _append(self, line: dict) -> None:
-        path = self.dataset / JOURNAL_FILE
-        unfinished_line = path.exists() and path.stat().st_size and not path.read_bytes().endswith(b"\n")
-        with path.open("a", encoding="utf-8") as journal:
-            journal.write(("\n" if unfinished_line else "") + json.dumps(line) + "\n")
+        with (self.dataset / JOURNAL_FILE).open("a", encoding="utf-8") as journal:
+            journal.write(("" if self._journal_ends_whole else "\n") + json.dumps(line) + "\n")
+        self._journal_ends_whole = True
 
     def save(self, complete: bool) -> None:
         """Write muduo_cases.json in one step; a complete one makes the journal superfluous."""

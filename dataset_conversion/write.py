@@ -49,20 +49,27 @@ def with_partial_file(dataset: Path, relative: str, write) -> None:
         partial.unlink(missing_ok=True)
 
 
-def _write(case: Case, findings: dict, role: str, value_map: dict[int, int], path: Path, link: bool) -> None:
-    from nnunetv2_muduo.dataset_conversion.check import stands_as_it_is
+def needs_no_rewriting(case: Case, findings: dict, set_name: str, value_map: dict[int, int]) -> bool:
+    """True where all of a case's own files can be linked or copied."""
+    return all(_stands(case, findings, role, value_map) for role in output_files(case.case_id, set_name))
 
+
+def _stands(case: Case, findings: dict, role: str, value_map: dict[int, int]) -> bool:
+    from nnunetv2_muduo.dataset_conversion.check import AS_IS
+
+    keeps_values = all(value_map[int(value)] == int(value) for value in findings.get("labels", {}))
+    unchanged = findings["changes"].get(role, AS_IS) == AS_IS and (role != "label" or keeps_values)
+    return unchanged and getattr(case, role).can_stand_as_it_is
+
+
+def _write(case: Case, findings: dict, role: str, value_map: dict[int, int], path: Path, link: bool) -> None:
     source = getattr(case, role)
-    if not stands_as_it_is(case, findings, role, _keeps(findings, value_map)):
+    if not _stands(case, findings, role, value_map):
         _write_changed(case, role, value_map, path)
     elif link:
         path.symlink_to(source.path.resolve())
     else:
         shutil.copyfile(source.path, path)
-
-
-def _keeps(findings: dict, value_map: dict[int, int]) -> bool:
-    return all(value_map[int(value)] == int(value) for value in findings.get("labels", {}))
 
 
 def _write_changed(case: Case, role: str, value_map: dict[int, int], path: Path) -> None:

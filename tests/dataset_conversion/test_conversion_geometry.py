@@ -128,3 +128,27 @@ def test_grid_says_its_numbers(petct):
     text = str(Grid.of(petct.random_study(0)["SUV"]))
     assert "size 12 x 11 x 10, spacing (4, 4, 5) mm, origin (-30, 20, -100) mm" in text
     assert Grid.of(petct.random_study(0)["SUV"]).orientation == "LAS"
+
+
+def test_all_48_axis_orders_through_the_whole_conversion(convert, petct, tmp_path):
+    """CT and label map in any order on a PET that stays, and whole studies in any order: the same values everywhere."""
+    images = petct.random_study(0, label_values=(1, 2, 3))
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / "labels.json").write_text('{"background": 0, "a": 1, "b": 2, "c": 3}')
+    for number, (order, flips) in enumerate(ORDERS_AND_FLIPS):
+        stored = {stem: reordered(image, order, flips) for stem, image in images.items()}
+        petct.write_study(tmp_path / "src" / f"whole{number}", stored)
+        petct.write_study(tmp_path / "src" / f"apart{number}", stored | {"SUV": images["SUV"]})
+    done = convert("autopet", tmp_path / "src", sizes=(96, 0, 0))
+    assert done.exit_code == 0
+    points_mm = random_points_mm(images["SUV"])
+    for case_id in done.members("labeled"):
+        names = {"CTres": f"imagesTr/{case_id}_0000", "SUV": f"imagesTr/{case_id}_0001", "SEG": f"labelsTr/{case_id}"}
+        written = {stem: sitk.ReadImage(str(done.dataset / f"{name}.nii.gz")) for stem, name in names.items()}
+        for stem, image in written.items():
+            assert has_equal_header(Grid.of(image), Grid.of(written["SUV"]))
+            assert physical_values(image, points_mm) == physical_values(images[stem], points_mm)
+        order_and_flips = ORDERS_AND_FLIPS[int(case_id[5:])]
+        stays = reordered(images["SUV"], *order_and_flips) if case_id.startswith("whole") else images["SUV"]
+        assert Grid.of(written["SUV"]).orientation == Grid.of(stays).orientation
+    assert "**Several orientations**" in done.report
