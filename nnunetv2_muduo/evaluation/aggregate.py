@@ -26,9 +26,10 @@ def summarize_published(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _summarize(table: pd.DataFrame, counted_organs: np.ndarray, ddof: int) -> pd.DataFrame:
-    long = table.melt(KEYS, var_name="measure").dropna(subset="value")
-    groups = long.groupby(["method", "organ", "measure"], sort=False)["value"]
-    organs = groups.agg(mean="mean", std=lambda values: values.std(ddof=ddof), n="count").reset_index()
+    groups = table.drop(columns="case").groupby(["method", "organ"], sort=False)
+    statistics = {"mean": groups.mean(), "std": groups.std(ddof=ddof), "n": groups.count()}
+    long = {name: values.rename_axis(columns="measure").stack() for name, values in statistics.items()}
+    organs = pd.concat(long, axis=1).query("n > 0").reset_index()
     counted = organs[organs["organ"].isin(counted_organs)].groupby(["method", "measure"], sort=False)
     overall = counted.agg({"mean": "mean", "std": "mean", "n": "sum"}).reset_index().assign(organ=ALL_ORGANS)
     return pd.concat([organs, overall], ignore_index=True)

@@ -60,7 +60,10 @@ def evaluation_text(table: pd.DataFrame, tolerances: Tolerances) -> str:
     for method, summary in summarize(table).groupby("method", sort=False):
         failures = failure_cells(table[table["method"] == method])
         parts += [f"## {method}", summary_text(summary, accuracy_columns(tolerances), failures)]
-        parts += [f"### Volumes{' and uptake' * (len(uptake) > 2)} of {method}", summary_text(summary, uptake)]
+        parts += [
+            f"### Volumes{' and uptake' * (len(uptake) > 2)} of {method}",
+            summary_text(summary, uptake, failures[[]]),
+        ]
     return "\n\n".join([*parts, NOTES])
 
 
