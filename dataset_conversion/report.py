@@ -93,7 +93,9 @@ def _labels(report: Report) -> str:
 
 def side_lines(maps: list[dict], scheme: LabelScheme) -> list[str]:
     """For each pair of organs named left and right: in how many maps the left one really lies left of the other."""
-    value_of = {scheme.name_of(value): str(value) for value in reversed(sorted(scheme.value_map))}
+    value_of = {}
+    for value in sorted(scheme.value_map):
+        value_of.setdefault(scheme.name_of(value), str(value))
     lines = []
     for left in (name for name in value_of if "left" in name and name.replace("left", "right") in value_of):
         right = left.replace("left", "right")
