@@ -1,149 +1,66 @@
-"""A tiny real PET/CT data set, planned and preprocessed by nnU-Net itself once per test session."""
+"""A tiny real PET/CT data set, planned and preprocessed by nnU-Net itself, and one prepared for training: once a session."""
 
-import json
-import multiprocessing
-import multiprocessing.pool
-import os
+import shutil
+import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
-import SimpleITK as sitk
-import yaml
 
-DATASET = "Dataset001_Tiny"
-LABELS = {"background": 0, "liver": 1, "spleen": 2}
-QUICK_CONFIG = {
-    "ct_teacher": "small",
-    "pet_teacher": "small",
-    "num_epochs": 2,
-    "num_iterations_per_epoch": 2,
-    "ramp_up_epochs": 1,
-}
+sys.path.insert(0, str(Path(__file__).parent))  # for support.py
+
+from support import (
+    DATASET,
+    plan_and_preprocess,
+    prepare_tiny,
+    set_nnunet_folders,
+    use_threads,
+    write_config,
+    write_raw_dataset,
+)
 
 
 @pytest.fixture(autouse=True)
 def _threads_for_worker_processes(monkeypatch, request):
-    """nnU-Net's process pools, each worker of which takes seconds to import it, become threads of the test's process."""
     if "slow" not in request.keywords:
-        _use_threads(monkeypatch)
+        use_threads(monkeypatch)
 
 
 @pytest.fixture(scope="session")
 def tiny_root(tmp_path_factory):
-    """Folder with raw, preprocessed and results of the tiny data set; set as nnU-Net's folders by `tiny_dataset`."""
+    """Folder with raw, pre(processed) and res(ults) of the tiny data set."""
     root = tmp_path_factory.mktemp("nnunet")
     with pytest.MonkeyPatch.context() as patch:
         set_nnunet_folders(patch, root)
-        _use_threads(patch)
+        use_threads(patch)
         write_raw_dataset(root / "raw" / DATASET)
         plan_and_preprocess(1)
     return root
 
 
+@pytest.fixture(scope="session")
+def prepared_root(tiny_root, tmp_path_factory):
+    """Copy of the tiny data set with unlabeled cases, prompt generator and prompt maps of fold 0."""
+    root = tmp_path_factory.mktemp("prepared") / "nnunet"
+    shutil.copytree(tiny_root, root)
+    with pytest.MonkeyPatch.context() as patch:
+        set_nnunet_folders(patch, root)
+        write_config(patch, root)
+        prepare_tiny()
+    return root
+
+
 @pytest.fixture
 def tiny_dataset(tiny_root, tmp_path, monkeypatch):
-    """The tiny data set with a config of small teachers and few iterations. Returns the root folder."""
+    """The tiny data set with a config of small teachers and few iterations, to read from. Returns its root folder."""
     set_nnunet_folders(monkeypatch, tiny_root)
     write_config(monkeypatch, tmp_path)
     return tiny_root
 
 
-def set_nnunet_folders(monkeypatch, root: Path) -> None:
-    """Point nnU-Net at root/{raw,pre,res}, with loaders in the process itself."""
-    for variable, folder in [("raw", "raw"), ("preprocessed", "pre"), ("results", "res")]:
-        (root / folder).mkdir(exist_ok=True)
-        monkeypatch.setenv(f"nnUNet_{variable}", str(root / folder))
-    monkeypatch.setenv("nnUNet_n_proc_DA", "0")
-    monkeypatch.setenv("nnUNet_def_n_proc", "1")
-
-
-def write_config(monkeypatch, folder: Path, **values) -> None:
-    """Set `nnUNet_muduo_config` to a file with the quick config and the given values."""
-    path = folder / "muduo.yaml"
-    path.write_text(yaml.safe_dump({**QUICK_CONFIG, **values}))
-    monkeypatch.setenv("nnUNet_muduo_config", str(path))
-
-
-def make_case(seed: int, shape_zyx=(34, 36, 33), spacing_xyz=(4.0, 4.0, 4.0)) -> tuple[sitk.Image, sitk.Image, sitk.Image]:
-    """CT in HU, PET in SUV and labels of two bright balls in a noisy body, on one grid."""
-    rng = np.random.default_rng(seed)
-    grid = np.stack(np.meshgrid(*[np.arange(n) for n in shape_zyx], indexing="ij"))
-    labels = np.zeros(shape_zyx, np.uint8)
-    for label, center in [(1, (17, 12, 12)), (2, (17, 24, 22))]:
-        center = np.array(center)[:, None, None, None] + rng.integers(-3, 4, (3, 1, 1, 1))
-        labels[((grid - center) ** 2).sum(0) < rng.integers(25, 50)] = label
-    ct_hu = rng.normal(-200, 50, shape_zyx) + 150.0 * labels
-    pet_suv = np.abs(rng.normal(1, 0.2, shape_zyx)) + np.array([0, 3.0, 5.0])[labels]
-    images = []
-    for array in (np.round(ct_hu).astype(np.float32), pet_suv.astype(np.float32), labels):
-        image = sitk.GetImageFromArray(array)
-        image.SetSpacing(spacing_xyz)
-        images.append(image)
-    return tuple(images)
-
-
-def write_raw_dataset(folder: Path, n_labeled: int = 5, n_unlabeled: int = 4) -> None:
-    """nnU-Net raw data set with `imagesUn`; the last unlabeled cases have another spacing and shape."""
-    for name in ("imagesTr", "labelsTr", "imagesUn"):
-        (folder / name).mkdir(parents=True)
-    for i in range(n_labeled):
-        write_case(folder, "imagesTr", f"labeled_{i}", make_case(i), with_label=True)
-    for i in range(n_unlabeled):
-        other = i >= n_unlabeled // 2
-        grid = {"shape_zyx": (27, 30, 33), "spacing_xyz": (4.0, 5.0, 5.5)} if other else {}
-        write_case(folder, "imagesUn", f"unlabeled_{i}", make_case(100 + i, **grid))
-    content = {
-        "channel_names": {"0": "CT", "1": "PET"},
-        "labels": LABELS,
-        "numTraining": n_labeled,
-        "file_ending": ".nii.gz",
-    }
-    (folder / "dataset.json").write_text(json.dumps(content))
-
-
-def write_case(folder: Path, images: str, case: str, case_images, with_label: bool = False) -> None:
-    """Write the channels, and the label map if wanted, of one case."""
-    ct, pet, labels = case_images
-    sitk.WriteImage(ct, str(folder / images / f"{case}_0000.nii.gz"))
-    sitk.WriteImage(pet, str(folder / images / f"{case}_0001.nii.gz"))
-    if with_label:
-        sitk.WriteImage(labels, str(folder / "labelsTr" / f"{case}.nii.gz"))
-
-
-def plan_and_preprocess(dataset_id: int) -> None:
-    """nnU-Net's own fingerprint, plans and preprocessing of 3d_fullres."""
-    from nnunetv2.experiment_planning.plan_and_preprocess_api import extract_fingerprints, plan_experiments, preprocess
-
-    extract_fingerprints([dataset_id], num_processes=1)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("nnUNet_n_proc_DA", "1")  # nnU-Net's planner sets this many threads and refuses none
-        plan_experiments([dataset_id])
-    preprocess([dataset_id], configurations=("3d_fullres",), num_processes=(1,))
-
-
-def make_trainer(name: str = "nnUNetTrainerMuDuo", fold=0, continue_training: bool = False):
-    """A trainer of the tiny data set on the CPU, as nnUNetv2_train builds it."""
-    import torch
-    from nnunetv2.utilities.file_path_utilities import join, load_json
-    from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
-
-    from nnunetv2_muduo import trainers
-
-    folder = join(os.environ["nnUNet_preprocessed"], DATASET)
-    plans = {**load_json(join(folder, "nnUNetPlans.json")), "continue_training": continue_training}
-    trainer_class = nnUNetTrainer if name == "nnUNetTrainer" else getattr(trainers, name)
-    dataset_json = load_json(join(folder, "dataset.json"))
-    return trainer_class(plans, "3d_fullres", fold, dataset_json, torch.device("cpu"))
-
-
-def _use_threads(monkeypatch) -> None:
-    real_context = multiprocessing.get_context
-
-    class ThreadContext:
-        Pool = multiprocessing.pool.ThreadPool
-
-        def __getattr__(self, name):
-            return getattr(real_context("spawn"), name)
-
-    monkeypatch.setattr(multiprocessing, "get_context", lambda method=None: ThreadContext())
+@pytest.fixture
+def prepared_dataset(prepared_root, tmp_path, monkeypatch):
+    """A copy of the prepared data set of the test's own. Returns its root folder."""
+    root = shutil.copytree(prepared_root, tmp_path / "nnunet")
+    set_nnunet_folders(monkeypatch, root)
+    write_config(monkeypatch, tmp_path)
+    return root

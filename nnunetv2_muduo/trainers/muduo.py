@@ -97,7 +97,8 @@ class nnUNetTrainerMuDuo(MuDuoTrainer):
         """
         config = self.muduo_config
         agreement = distributed.gather_rows(pairs.as_matrix(agreement_of_logits(answers, self.patch_size)))
-        kept = select_pairs(agreement, config.kept_pairs, config.agreement_threshold)
+        how = config.kept_pairs if len(answers) == 2 else "all"  # one teacher has nobody to agree with
+        kept = select_pairs(agreement, how, config.agreement_threshold)
         local = distributed.own_rows(pair_weights(kept), pairs.n_samples)
         return agreement, kept, pairs.from_matrix(local) * distributed.world_size()
 

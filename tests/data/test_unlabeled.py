@@ -56,7 +56,7 @@ def test_the_student_sees_what_nnunet_would_have_given(raw, plans, tmp_path):
             assert (pet_error <= 2**-11 * (np.abs(expected[1]) + 10)).all()
             # CT: clipped after instead of before the cubic resampling. White noise across the bound is the worst case.
             assert ct_error.mean() < 0.1
-            assert np.quantile(ct_error, 0.999) < 0.5
+            assert np.quantile(ct_error, 0.999) < 0.75
         else:
             assert np.array_equal(own, expected)
     assert n_resampled == 2

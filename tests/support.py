@@ -1,0 +1,142 @@
+"""What tests of several folders use: writing a tiny PET/CT data set, and building trainers on it."""
+
+import json
+import multiprocessing
+import multiprocessing.pool
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+import torch
+import yaml
+
+import nnunetv2_muduo
+
+DATASET = "Dataset001_Tiny"
+LABELS = {"background": 0, "liver": 1, "spleen": 2}
+QUICK_CONFIG = {
+    "ct_teacher": "small",
+    "pet_teacher": "small",
+    "num_epochs": 2,
+    "num_iterations_per_epoch": 2,
+    "ramp_up_epochs": 1,
+}
+
+
+def set_nnunet_folders(monkeypatch, root: Path) -> None:
+    """Point nnU-Net at root/{raw,pre,res} and at our trainers, with loaders in the process itself."""
+    for variable, folder in [("raw", "raw"), ("preprocessed", "pre"), ("results", "res")]:
+        (root / folder).mkdir(exist_ok=True)
+        monkeypatch.setenv(f"nnUNet_{variable}", str(root / folder))
+    monkeypatch.setenv("nnUNet_n_proc_DA", "0")
+    monkeypatch.setenv("nnUNet_extTrainer", str(Path(nnunetv2_muduo.__file__).parent / "nnunet_plugin"))
+    monkeypatch.setenv("nnUNet_def_n_proc", "1")
+
+
+def write_config(monkeypatch, folder: Path, **values) -> None:
+    """Set `nnUNet_muduo_config` to a file with the quick config and the given values."""
+    path = folder / "muduo.yaml"
+    path.write_text(yaml.safe_dump({**QUICK_CONFIG, **values}))
+    monkeypatch.setenv("nnUNet_muduo_config", str(path))
+
+
+def make_case(seed: int, shape_zyx=(34, 36, 33), spacing_xyz=(4.0, 4.0, 4.0)) -> tuple[sitk.Image, sitk.Image, sitk.Image]:
+    """CT in HU, PET in SUV and labels of two bright balls in a noisy body, on one grid."""
+    rng = np.random.default_rng(seed)
+    grid = np.stack(np.meshgrid(*[np.arange(n) for n in shape_zyx], indexing="ij"))
+    labels = np.zeros(shape_zyx, np.uint8)
+    for label, center in [(1, (17, 12, 12)), (2, (17, 24, 22))]:
+        center = np.array(center)[:, None, None, None] + rng.integers(-3, 4, (3, 1, 1, 1))
+        labels[((grid - center) ** 2).sum(0) < rng.integers(25, 50)] = label
+    ct_hu = rng.normal(-200, 50, shape_zyx) + 150.0 * labels
+    pet_suv = np.abs(rng.normal(1, 0.2, shape_zyx)) + np.array([0, 3.0, 5.0])[labels]
+    images = []
+    for array in (np.round(ct_hu).astype(np.float32), pet_suv.astype(np.float32), labels):
+        image = sitk.GetImageFromArray(array)
+        image.SetSpacing(spacing_xyz)
+        images.append(image)
+    return tuple(images)
+
+
+def write_raw_dataset(folder: Path, n_labeled: int = 5, n_unlabeled: int = 4) -> None:
+    """nnU-Net raw data set with `imagesUn`; the last unlabeled cases have another spacing and shape."""
+    for name in ("imagesTr", "labelsTr", "imagesUn"):
+        (folder / name).mkdir(parents=True)
+    for i in range(n_labeled):
+        write_case(folder, "imagesTr", f"labeled_{i}", make_case(i), with_label=True)
+    for i in range(n_unlabeled):
+        other = i >= n_unlabeled // 2
+        grid = {"shape_zyx": (27, 30, 33), "spacing_xyz": (4.0, 5.0, 5.5)} if other else {}
+        write_case(folder, "imagesUn", f"unlabeled_{i}", make_case(100 + i, **grid))
+    content = {
+        "channel_names": {"0": "CT", "1": "PET"},
+        "labels": LABELS,
+        "numTraining": n_labeled,
+        "file_ending": ".nii.gz",
+    }
+    (folder / "dataset.json").write_text(json.dumps(content))
+
+
+def write_case(folder: Path, images: str, case: str, case_images, with_label: bool = False) -> None:
+    """Write the channels, and the label map if wanted, of one case."""
+    ct, pet, labels = case_images
+    sitk.WriteImage(ct, str(folder / images / f"{case}_0000.nii.gz"))
+    sitk.WriteImage(pet, str(folder / images / f"{case}_0001.nii.gz"))
+    if with_label:
+        sitk.WriteImage(labels, str(folder / "labelsTr" / f"{case}.nii.gz"))
+
+
+def plan_and_preprocess(dataset_id: int) -> None:
+    """nnU-Net's own fingerprint, plans and preprocessing of 3d_fullres."""
+    from nnunetv2.experiment_planning.plan_and_preprocess_api import extract_fingerprints, plan_experiments, preprocess
+
+    extract_fingerprints([dataset_id], num_processes=1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("nnUNet_n_proc_DA", "1")  # nnU-Net's planner sets this many threads and refuses none
+        plan_experiments([dataset_id])
+    _narrow_network(Path(os.environ["nnUNet_preprocessed"]) / DATASET / "nnUNetPlans.json")
+    preprocess([dataset_id], configurations=("3d_fullres",), num_processes=(1,))
+
+
+def _narrow_network(plans_file: Path) -> None:
+    """A quarter of the planned features, so that a step takes a fraction of a second."""
+    plans = json.loads(plans_file.read_text())
+    kwargs = plans["configurations"]["3d_fullres"]["architecture"]["arch_kwargs"]
+    kwargs["features_per_stage"] = [n // 4 for n in kwargs["features_per_stage"]]
+    plans_file.write_text(json.dumps(plans))
+
+
+def make_trainer(name: str = "nnUNetTrainerMuDuo", fold=0, continue_training: bool = False):
+    """A trainer of the tiny data set on the CPU, as nnUNetv2_train builds it."""
+    from batchgenerators.utilities.file_and_folder_operations import join, load_json
+    from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
+
+    from nnunetv2_muduo import trainers
+
+    folder = join(os.environ["nnUNet_preprocessed"], DATASET)
+    plans = {**load_json(join(folder, "nnUNetPlans.json")), "continue_training": continue_training}
+    trainer_class = nnUNetTrainer if name == "nnUNetTrainer" else getattr(trainers, name)
+    dataset_json = load_json(join(folder, "dataset.json"))
+    return trainer_class(plans, "3d_fullres", fold, dataset_json, torch.device("cpu"))
+
+
+def prepare_tiny(trainer: str = "nnUNetTrainerMuDuo", fold: str = "0") -> None:
+    """`muduo prepare` of the tiny data set, in this process."""
+    from nnunetv2_muduo.data.prepare import Training, prepare
+
+    prepare(Training("1", "3d_fullres", fold, "nnUNetPlans", trainer, torch.device("cpu")), n_processes=1)
+
+
+def use_threads(monkeypatch) -> None:
+    """Make nnU-Net's process pools, each worker of which takes seconds to import it, threads of this process."""
+    real_context = multiprocessing.get_context
+
+    class ThreadContext:
+        Pool = multiprocessing.pool.ThreadPool
+
+        def __getattr__(self, name):
+            return getattr(real_context("spawn"), name)
+
+    monkeypatch.setattr(multiprocessing, "get_context", lambda method=None: ThreadContext())

@@ -1,0 +1,181 @@
+import random
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
+from support import DATASET, make_trainer, prepare_tiny, write_config
+
+from nnunetv2_muduo.teachers.sam3d.model import Sam3DTeacher
+from nnunetv2_muduo.trainers.plans import fit_plans
+
+
+def seed_everything():
+    random.seed(0)
+    np.random.seed(0)  # noqa: NPY002
+    torch.manual_seed(0)
+
+
+def labeled_losses(trainer, n_steps: int = 3) -> list[float]:
+    trainer.on_train_start()
+    trainer.on_train_epoch_start()
+    return [float(trainer.train_step(next(trainer.dataloader_train))["loss"]) for _ in range(n_steps)]
+
+
+def stock_trainer_on_the_same_patch() -> nnUNetTrainer:
+    trainer = make_trainer("nnUNetTrainer")
+    trainer.plans_manager = type(trainer.plans_manager)(fit_plans(trainer.plans_manager.plans, "3d_fullres", 32))
+    trainer.configuration_manager = trainer.plans_manager.get_configuration("3d_fullres")
+    return trainer
+
+
+def test_supervised_training_is_untouched(prepared_dataset, tmp_path, monkeypatch):
+    seed_everything()
+    expected = labeled_losses(stock_trainer_on_the_same_patch())
+    write_config(monkeypatch, tmp_path, consistency_weight=0)
+    seed_everything()
+    assert labeled_losses(make_trainer()) == expected
+    write_config(monkeypatch, tmp_path, consistency_weight=0.1)
+    seed_everything()
+    assert labeled_losses(make_trainer())[0] == expected[0]  # later ones differ, since the student has learned more
+
+
+def consistency_losses(n_steps: int = 2) -> list[float]:
+    seed_everything()
+    trainer = make_trainer()
+    trainer.on_train_start()
+    trainer.on_train_epoch_start()
+    trainer.current_epoch = 1  # past the ramp-up
+    return [float(trainer.train_step(next(trainer.dataloader_train))["consistency_loss"]) for _ in range(n_steps)]
+
+
+def test_the_pseudo_label_never_sees_a_label(prepared_dataset):
+    raw = prepared_dataset / "raw" / DATASET
+    expected = consistency_losses()
+    assert min(expected) > 0
+    (raw / "labelsUn").mkdir()
+    for case in range(4):
+        shutil.copy(raw / "labelsTr" / "labeled_0.nii.gz", raw / "labelsUn" / f"unlabeled_{case}.nii.gz")
+        shutil.copy(raw / "labelsTr" / "labeled_1.nii.gz", raw / "imagesUn" / f"unlabeled_{case}.nii.gz.label")
+    assert consistency_losses() == expected
+    shutil.rmtree(raw / "labelsUn")
+    assert consistency_losses() == expected
+
+
+def test_each_teacher_encodes_each_patch_once(prepared_dataset, monkeypatch):
+    encoded = []
+    encode = Sam3DTeacher.encode
+    monkeypatch.setattr(Sam3DTeacher, "encode", lambda self, image: encoded.append((id(self), len(image))) or encode(self, image))
+    trainer = make_trainer()
+    trainer.on_train_start()
+    trainer.on_train_epoch_start()
+    trainer.train_step(next(trainer.dataloader_train))
+    assert sorted(encoded) == sorted((id(teacher), 2) for teacher in trainer.panel.teachers.values())
+    assert len(encoded) == 2
+
+
+def test_the_student_learns_from_the_consistency_loss(prepared_dataset):
+    trainer = make_trainer()
+    trainer.on_train_start()
+    trainer.on_train_epoch_start()
+    outcome = trainer.learn_from_teachers(next(trainer.dataloader_unlabeled), weight=0.1)
+    gradients = [p.grad.abs().max() for p in trainer.network.parameters() if p.grad is not None]
+    assert max(gradients) > 0
+    assert outcome["n_valid"] >= outcome["n_kept"] >= 1
+    assert outcome["agreement"].shape == (2,)
+
+
+def test_teachers_stay_out_of_the_network_and_the_checkpoint(prepared_dataset):
+    trainer = make_trainer()
+    trainer.run_training()
+    checkpoint = torch.load(f"{trainer.output_folder}/checkpoint_final.pth", weights_only=False)
+    stock = stock_trainer_on_the_same_patch()
+    stock.initialize()
+    assert checkpoint["network_weights"].keys() == stock.network.state_dict().keys()
+    assert not any(p.requires_grad for teacher in trainer.panel.teachers.values() for p in teacher.parameters())
+
+
+def test_logs_of_every_epoch_survive_continuing(prepared_dataset, tmp_path, monkeypatch):
+    trainer = make_trainer()
+    trainer.run_training()
+    logged = trainer.logger.local_logger.my_fantastic_logging
+    assert {len(values) for values in logged.values()} == {2}
+    assert logged["ramp_up_weights"] == pytest.approx([0.1 * np.exp(-5), 0.1])
+    assert len(logged["agreement_per_organ"][0]) == 2
+    assert logged["n_kept_pairs"][0] <= logged["n_valid_pairs"][0]
+    continued = make_trainer(continue_training=True)
+    continued.load_checkpoint(f"{trainer.output_folder}/checkpoint_final.pth")
+    restored = continued.logger.local_logger.my_fantastic_logging
+    assert {key: restored[key] for key in ("consistency_losses", "n_kept_pairs")} == {
+        key: logged[key] for key in ("consistency_losses", "n_kept_pairs")
+    }
+    assert continued.current_epoch == 2
+    write_config(monkeypatch, tmp_path, n_points=1)
+    other = make_trainer(continue_training=True)
+    with pytest.raises(ValueError, match="n_points: 3 -> 1"):
+        other.load_checkpoint(f"{trainer.output_folder}/checkpoint_final.pth")
+
+
+def test_prompt_maps_from_other_labels_are_refused(prepared_dataset, monkeypatch):
+    trainer = make_trainer()
+    trainer.initialize()
+    trainer._split = (trainer.do_split()[0][:-1], trainer.do_split()[1])
+    monkeypatch.setattr("nnunetv2_muduo.trainers.distributed.prepare_on_first_rank", lambda trainer: None)
+    with pytest.raises(ValueError, match=r"prompt maps in .* can't be used: it was trained on other labeled cases"):
+        trainer.on_train_start()
+
+
+@pytest.mark.parametrize(
+    ("name", "changes"),
+    [
+        ("CTTeacherOnly", {"teachers": "ct"}),
+        ("PETTeacherOnly", {"teachers": "pet"}),
+        ("NoFilter", {"kept_pairs": "all"}),
+        ("FixedThreshold", {"kept_pairs": "threshold"}),
+        ("SinglePoint", {"n_points": 1}),
+        ("paper", {"ramp_up_epochs": 120}),
+    ],
+)
+def test_ablations_change_their_field_and_train(prepared_dataset, name, changes):
+    trainer = make_trainer(f"nnUNetTrainerMuDuo_{name}")
+    trainer.initialize()
+    assert {field: getattr(trainer.muduo_config, field) for field in changes} == changes
+    trainer.on_train_start()
+    trainer.on_train_epoch_start()
+    outcome = trainer.train_step(next(trainer.dataloader_train))
+    assert np.isfinite([outcome["loss"], outcome["consistency_loss"]]).all()
+    if name in ("CTTeacherOnly", "PETTeacherOnly", "NoFilter"):
+        assert outcome["n_kept"] == outcome["n_valid"]
+
+
+def test_the_paper_trainer_has_its_optimizer(tiny_dataset, tmp_path, monkeypatch):
+    write_config(monkeypatch, tmp_path, num_epochs=None, num_iterations_per_epoch=None)
+    trainer = make_trainer("nnUNetTrainerMuDuo_paper")
+    trainer.initialize()
+    group = trainer.optimizer.param_groups[0]
+    assert {k: group[k] for k in ("lr", "momentum", "weight_decay", "nesterov")} == {
+        "lr": 0.01,
+        "momentum": 0.9,
+        "weight_decay": 1e-4,
+        "nesterov": False,
+    }
+    assert trainer.num_epochs * trainer.num_iterations_per_epoch == 30_000
+    trainer.lr_scheduler.step(60)
+    assert group["lr"] == pytest.approx(0.01 * 0.5**0.9)
+
+
+def test_fold_all_trains_on_every_labeled_case(prepared_dataset):
+    prepare_tiny(fold="all")
+    trainer = make_trainer(fold="all")
+    trainer.on_train_start()
+    assert len(trainer.do_split()[0]) == 5
+
+
+def test_short_schedules_train_short_generators():
+    from nnunetv2_muduo import trainers
+
+    for suffix, n in [("1epoch", 1), ("5epochs", 5)]:
+        student = getattr(trainers, f"nnUNetTrainerMuDuo_{suffix}")
+        generator = getattr(trainers, student.prompt_generator)
+        assert student.config_overrides["num_epochs"] == generator.config_overrides["num_epochs"] == n
