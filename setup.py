@@ -28,13 +28,13 @@ setup(
     package_dir={CONVERSION: "dataset_conversion", PLUGIN: "nnunetv2_muduo/nnunet_plugin"},
     install_requires=[
         "nnunetv2>=2.8.1,<3",
-        "torch",
+        "torch>=2.6",  # the first that can tell which classes a checkpoint needs before it is read
         "batchgenerators",
         "batchgeneratorsv2",
         "SimpleITK",
         "acvl-utils",
         "dynamic-network-architectures",
     ],
-    extras_require={"dev": ["pytest", "hypothesis", "ruff", "build"]},
+    extras_require={"dev": ["pytest", "hypothesis", "ruff", "medpy"]},
     entry_points={"console_scripts": ["muduo = nnunetv2_muduo.cli:main"]},
 )

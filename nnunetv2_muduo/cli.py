@@ -20,6 +20,7 @@ COMMANDS = {  # name: (module, one line of help)
         "preprocess unlabelled cases, train the prompt generator, make prompt maps",
     ),
     "evaluate": ("nnunetv2_muduo.evaluation.command", "measure predictions against the truth, per organ and case"),
+    "figure": ("nnunetv2_muduo.evaluation.figure_command", "draw CT and PET with the organs' contours for a paper"),
 }
 
 
