@@ -1,0 +1,36 @@
+"""`muduo check -d ID`: what would go wrong in a training, found before it starts."""
+
+import argparse
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Dataset, fold and configuration, named as in nnUNetv2_train."""
+    parser.add_argument("-d", dest="dataset", required=True, metavar="ID", help="id or name of the nnU-Net dataset")
+    parser.add_argument("-f", dest="fold", type=int, default=0, metavar="FOLD", help="fold (default: %(default)s)")
+    parser.add_argument("-c", dest="configuration", default="3d_fullres", help="(default: %(default)s)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print a table of findings; the exit code is 1 where a training would fail or go wrong."""
+    import os
+    from pathlib import Path
+
+    from nnunetv2.utilities.dataset_name_id_conversion import maybe_convert_to_dataset_name
+
+    from nnunetv2_muduo.check.dataset import RawDataset, check_lists
+    from nnunetv2_muduo.check.environment import check_environment
+    from nnunetv2_muduo.check.findings import PROBLEM, table
+    from nnunetv2_muduo.check.images import check_images
+    from nnunetv2_muduo.check.preparation import check_preparation
+
+    if not os.environ.get("nnUNet_raw"):
+        raise RuntimeError(
+            "nnUNet_raw is not set. Export the folder of nnU-Net's raw datasets: export nnUNet_raw=/path"
+        )
+    dataset = RawDataset(Path(os.environ["nnUNet_raw"]) / maybe_convert_to_dataset_name(args.dataset), args.fold)
+    findings = check_environment() + check_lists(dataset) + check_images(dataset)
+    findings += check_preparation(dataset, args.configuration)
+    print(table(findings))
+    n_problems = sum(one.status == PROBLEM for one in findings)
+    print(f"\n{n_problems} problems" if n_problems else "\nReady to train.")
+    return 1 if n_problems else 0

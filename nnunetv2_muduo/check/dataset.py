@@ -1,0 +1,162 @@
+"""Checks of a raw dataset's lists: cases per set, split, patients, label names."""
+
+import json
+import os
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import combinations
+from pathlib import Path
+
+from nnunetv2_muduo.check.findings import Finding, finding, first
+from nnunetv2_muduo.dataset_conversion.cases import split_autopet_name
+from nnunetv2_muduo.dataset_conversion.record import RECORD_FILE
+
+IMAGE_FOLDERS = {"labeled": "imagesTr", "unlabeled": "imagesUn", "test": "imagesTs"}
+LABEL_FOLDERS = {"labeled": "labelsTr", "test": "labelsTs"}
+
+
+@dataclass(frozen=True)
+class RawDataset:
+    """A dataset's folder below nnUNet_raw, and the split of one fold."""
+
+    folder: Path
+    fold: int = 0
+
+    @cached_property
+    def json(self) -> dict:
+        """Content of dataset.json. Raises FileNotFoundError or ValueError where it is missing or broken."""
+        path = self.folder / "dataset.json"
+        if not path.is_file():
+            raise FileNotFoundError(f"{path} is missing. Convert the data with `muduo convert`, or write it by hand.")
+        return json.loads(path.read_text(encoding="utf-8"))
+
+    @property
+    def ending(self) -> str:
+        return self.json["file_ending"]
+
+    @cached_property
+    def images(self) -> dict[str, dict[str, list[Path]]]:
+        """{labeled, unlabeled or test: {case: files by channel}}; labeled are all cases of imagesTr."""
+        return {name: self._images_in(folder) for name, folder in IMAGE_FOLDERS.items()}
+
+    def _images_in(self, folder: str) -> dict[str, list[Path]]:
+        cases: dict[str, list[Path]] = {}
+        for path in sorted((self.folder / folder).glob(f"*{self.ending}")):
+            cases.setdefault(path.name[: -len(f"_0000{self.ending}")], []).append(path)
+        return cases
+
+    def label_file(self, set_name: str, case: str) -> Path | None:
+        """Where the label map of a case should be; None for the unlabeled."""
+        folder = LABEL_FOLDERS.get(set_name)
+        return self.folder / folder / f"{case}{self.ending}" if folder else None
+
+    @property
+    def preprocessed(self) -> Path | None:
+        place = os.environ.get("nnUNet_preprocessed")
+        return Path(place) / self.folder.name if place else None
+
+    @cached_property
+    def split(self) -> dict[str, list[str]] | None:
+        """{"train": cases, "val": cases} of the fold, None where nnU-Net would draw it."""
+        path = self.preprocessed / "splits_final.json" if self.preprocessed else None
+        splits = json.loads(path.read_text(encoding="utf-8")) if path and path.is_file() else []
+        return splits[self.fold] if self.fold < len(splits) else None
+
+    @cached_property
+    def sets(self) -> dict[str, set[str]]:
+        """Cases of labeled, val, unlabeled and test; val is part of imagesTr."""
+        val = set(self.split["val"]) if self.split else set()
+        train = set(self.split["train"]) if self.split else set(self.images["labeled"])
+        return {
+            "labeled": train,
+            "val": val,
+            "unlabeled": set(self.images["unlabeled"]),
+            "test": set(self.images["test"]),
+        }
+
+    @cached_property
+    def patients(self) -> dict[str, str]:
+        """Patient by case, from muduo_cases.json, else from names of AutoPET; cases of unknown patients are left out."""
+        path = self.folder / RECORD_FILE
+        record = json.loads(path.read_text(encoding="utf-8"))["cases"] if path.is_file() else {}
+        cases = set().union(*self.images.values())
+        known = {case: record[case]["patient_key"] for case in cases & record.keys()}
+        named = {case: name[0] for case in cases - record.keys() if (name := split_autopet_name(case))}
+        return known | named
+
+
+def check_lists(dataset: RawDataset) -> list[Finding]:
+    """Findings that need file names only."""
+    return [
+        check_channels(dataset),
+        check_cases(dataset),
+        check_files(dataset),
+        check_split(dataset),
+        check_patients(dataset),
+    ]
+
+
+def check_channels(dataset: RawDataset) -> Finding:
+    """Channel 0 must be CT and channel 1 PET, and only CT may be named so: the name decides the normalization."""
+    names = dataset.json.get("channel_names", {})
+    right = names.get("0", "").upper() == "CT" and "PET" in names.get("1", "").upper() and len(names) == 2
+    return finding("channels", str(names), problem="" if right else '{"0": "CT", "1": "PET"} is needed in dataset.json')
+
+
+def check_cases(dataset: RawDataset) -> Finding:
+    """There must be labeled and unlabeled cases."""
+    counts = ", ".join(f"{len(cases)} {name}" for name, cases in dataset.sets.items())
+    if not dataset.sets["labeled"]:
+        return finding("cases", counts, problem="no labeled case")
+    n_said, n_found = dataset.json.get("numTraining"), len(dataset.images["labeled"])
+    if n_said != n_found:
+        return finding("cases", counts, problem=f"dataset.json says {n_said} cases, imagesTr holds {n_found}")
+    return finding(
+        "cases", counts, problem="" if dataset.sets["unlabeled"] else "imagesUn is empty: nothing to be taught on"
+    )
+
+
+def check_files(dataset: RawDataset) -> Finding:
+    """Every case needs both channels, and a label map where it has to have one."""
+    missing = []
+    for name, cases in dataset.images.items():
+        folder = dataset.folder / IMAGE_FOLDERS[name]
+        for case, files in cases.items():
+            expected = [folder / f"{case}_{channel:04d}{dataset.ending}" for channel in (0, 1)]
+            missing += [str(path) for path in expected if path not in files]
+            label = dataset.label_file(name, case)
+            missing += [str(label)] if label and name == "labeled" and not label.is_file() else []
+    broken = [str(p) for cases in dataset.images.values() for files in cases.values() for p in files if not p.exists()]
+    problem = f"{len(missing)} missing: {first(missing)}" if missing else ""
+    problem = problem or (f"{len(broken)} links lead nowhere: {first(broken)}" if broken else "")
+    return finding("files", "two channels per case, label maps" if not problem else "", problem=problem)
+
+
+def check_split(dataset: RawDataset) -> Finding:
+    """Without a split for the fold, nnU-Net draws cases of its own."""
+    if dataset.split is None:
+        return finding("split", "", warning=f"no splits_final.json with a fold {dataset.fold}: nnU-Net will draw it")
+    train, val = set(dataset.split["train"]), set(dataset.split["val"])
+    unknown = (train | val) - dataset.images["labeled"].keys()
+    found = f"fold {dataset.fold}: {len(train)} train, {len(val)} val"
+    if unknown or not val:
+        return finding("split", found, problem=f"cases not in imagesTr: {first(unknown)}" if unknown else "no val case")
+    both = f"{len(train & val)} cases are in both" if train & val else ""
+    return finding("split", found, warning=both)
+
+
+def check_patients(dataset: RawDataset) -> Finding:
+    """No patient may be in two sets; the labeled ones validating themselves are left to the split's finding."""
+    members = {name: cases for name, cases in dataset.sets.items() if name != "val" or cases != dataset.sets["labeled"]}
+    unknown = [case for cases in members.values() for case in cases if case not in dataset.patients]
+    if unknown:
+        return finding(
+            "patients", "", warning=f"of {len(unknown)} cases unknown ({first(unknown)}), so leakage can't be seen"
+        )
+    patients = {name: {dataset.patients[case] for case in cases} for name, cases in members.items()}
+    counts = ", ".join(f"{len(found)} {name}" for name, found in patients.items())
+    shared = {
+        f"{a} and {b}": patients[a] & patients[b] for a, b in combinations(patients, 2) if patients[a] & patients[b]
+    }
+    text = "; ".join(f"{pair} share {len(both)}: {first(both)}" for pair, both in shared.items())
+    return finding("patients", counts + ("" if shared else ", in one set each"), problem=text)

@@ -1,0 +1,87 @@
+"""Checks of what is installed: versions, the trainer as nnU-Net finds it, the teachers' weights."""
+
+import importlib.metadata
+import os
+from contextlib import redirect_stdout
+from io import StringIO
+from pathlib import Path
+
+from nnunetv2_muduo import __version__
+from nnunetv2_muduo.check.findings import Finding, finding
+
+TRAINER = "nnUNetTrainerMuDuo"
+LEAST_NNUNET, TOO_NEW_NNUNET = (2, 8, 1), (3,)
+
+
+def check_environment() -> list[Finding]:
+    """Findings on versions, device, trainer and teachers."""
+    return [check_versions(), check_device(), check_trainer(), *check_teachers()]
+
+
+def check_versions() -> Finding:
+    """nnU-Net must be one that this package is made for."""
+    versions = {name: importlib.metadata.version(name) for name in ("nnunetv2", "torch")}
+    number = tuple(int(part) for part in versions["nnunetv2"].split(".")[:3] if part.isdigit())
+    fits = LEAST_NNUNET <= number < TOO_NEW_NNUNET
+    found = f"nnunetv2_muduo {__version__}, " + ", ".join(f"{name} {version}" for name, version in versions.items())
+    return finding("versions", found, problem="" if fits else "pip install 'nnunetv2>=2.8.1,<3'")
+
+
+def check_device() -> Finding:
+    """A GPU isn't needed, but missed."""
+    import torch
+
+    if not torch.cuda.is_available():
+        return finding("device", "no GPU", warning="training needs -device cpu and will be very slow")
+    properties = torch.cuda.get_device_properties(0)
+    return finding("device", f"{properties.name}, {properties.total_memory / 2**30:.0f} GiB")
+
+
+def check_trainer() -> Finding:
+    """nnUNetv2_train must find our trainer by its name."""
+    from nnunetv2.utilities.find_objects import recursive_find_trainer_class_by_name
+
+    try:
+        with redirect_stdout(StringIO()):  # nnU-Net tells of every folder it looks into
+            trainer = recursive_find_trainer_class_by_name(TRAINER)
+    except RuntimeError:
+        folder = Path(__file__).parents[1] / "nnunet_plugin"
+        return finding("trainer", "", problem=f"nnU-Net doesn't find {TRAINER}: export nnUNet_extTrainer={folder}")
+    return finding("trainer", f"{TRAINER} from {trainer.__module__}")
+
+
+def check_teachers() -> list[Finding]:
+    """The configured teachers must be on this machine, or be downloadable."""
+    from nnunetv2_muduo.config import load_config
+    from nnunetv2_muduo.trainers.panel import teacher_source
+
+    try:
+        config = load_config()
+    except (ValueError, FileNotFoundError) as error:
+        return [finding("config", "", problem=str(error))]
+    return [_check_teacher(modality, teacher_source(config, modality)) for modality in config.modalities]
+
+
+def _check_teacher(modality: str, source: str) -> Finding:
+    from nnunetv2_muduo.teachers.registry import TEACHERS, SmallTeacher
+
+    subject, spec = f"{modality.upper()} teacher", TEACHERS.get(source)
+    if isinstance(spec, SmallTeacher):
+        return finding(subject, source, warning="it is untrained, for trying out only")
+    if spec is None:
+        is_there = Path(source).expanduser().is_file()
+        return finding(subject, source, problem="" if is_there else "no such file")
+    cached = _cached(spec)
+    if cached:
+        return finding(subject, f"{source} in {cached}")
+    command = f"hf download {spec.repo_id} {spec.file_name} --revision {spec.revision}"
+    if os.environ.get("HF_HUB_OFFLINE", "0") not in ("", "0"):
+        return finding(subject, source, problem=f"not on this machine, and HF_HUB_OFFLINE is set: {command}")
+    return finding(subject, source, warning=f"not on this machine, training will try to download it: {command}")
+
+
+def _cached(spec) -> str | None:
+    from huggingface_hub import try_to_load_from_cache
+
+    path = try_to_load_from_cache(spec.repo_id, spec.file_name, revision=spec.revision)
+    return path if isinstance(path, str) else None

@@ -1,0 +1,34 @@
+"""What `muduo check` says: one finding per line of its table."""
+
+from dataclasses import dataclass
+
+OK, WARNING, PROBLEM = "ok", "warning", "PROBLEM"
+N_SHOWN = 3
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line: ok, a warning (training runs, but look at it), or a problem (training would fail or go wrong)."""
+
+    status: str
+    subject: str
+    found: str
+
+
+def finding(subject: str, found: str, *, problem: str = "", warning: str = "") -> Finding:
+    """A finding that is ok unless there is a text on a problem or a warning, which is then said too."""
+    status = PROBLEM if problem else WARNING if warning else OK
+    return Finding(status, subject, "; ".join(filter(None, (found, problem or warning))))
+
+
+def first(names) -> str:
+    """The first few names, and how many more there are."""
+    names = sorted(names)
+    more = f" and {len(names) - N_SHOWN} more" if len(names) > N_SHOWN else ""
+    return ", ".join(names[:N_SHOWN]) + more
+
+
+def table(findings: list[Finding]) -> str:
+    """Findings as aligned columns."""
+    width = max(len(one.subject) for one in findings)
+    return "\n".join(f"{one.status:7}  {one.subject:{width}}  {one.found}" for one in findings)

@@ -1,0 +1,132 @@
+"""Checks of a raw dataset's images: grids and orientation from all headers, values from some whole files."""
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk
+
+from nnunetv2_muduo.check.dataset import RawDataset
+from nnunetv2_muduo.check.findings import Finding, finding, first
+from nnunetv2_muduo.dataset_conversion.cases import CaseRefused
+from nnunetv2_muduo.dataset_conversion.check import require_suv, value_range
+from nnunetv2_muduo.dataset_conversion.geometry import Grid
+from nnunetv2_muduo.dataset_conversion.sources import NIFTI_ENDINGS, NiftiFile
+
+GRID_TOLERANCE = 1e-3
+"""Largest difference, in mm and in cosines, that the preparation of unlabeled cases accepts."""
+N_READ = 4
+"""Cases per set whose voxels are read."""
+
+
+def read_grid(path: Path) -> Grid:
+    """Grid of an image, from its header alone."""
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(str(path))
+    reader.ReadImageInformation()
+    return Grid.of(reader)
+
+
+def read_image(path: Path) -> sitk.Image:
+    """Whole image; a NIfTI file's length and checksum are verified. Raises CaseRefused where it is damaged."""
+    return NiftiFile(path).read() if path.name.endswith(NIFTI_ENDINGS) else sitk.ReadImage(str(path))
+
+
+def case_files(dataset: RawDataset) -> Iterator[tuple[str, str, list[Path], Path | None]]:
+    """(set, case, image files, label file or None) of every case."""
+    for name, cases in dataset.images.items():
+        for case, files in cases.items():
+            label = dataset.label_file(name, case)
+            yield name, case, files, label if label and label.is_file() else None
+
+
+def check_images(dataset: RawDataset) -> list[Finding]:
+    """Findings on grids, orientation, spacing, values and labels."""
+    grids, problems = {}, []
+    for _, case, files, label in case_files(dataset):
+        try:
+            grids[case] = read_grid(files[0])
+            others = [path for path in (*files[1:], label) if path is not None]
+            problems += [str(path) for path in others if differs(read_grid(path), grids[case])]
+        except RuntimeError:
+            problems.append(f"{files[0]} (unreadable)")
+    problem = f"{len(problems)} files not on the grid of their CT: {first(problems)}" if problems else ""
+    lists = [finding("grids", f"{len(grids)} cases, CT, PET and label alike" if not problem else "", problem=problem)]
+    return [*lists, *check_orientation(grids), check_values(dataset), check_labels(dataset)]
+
+
+def differs(grid: Grid, reference: Grid) -> bool:
+    """True where two grids differ by more than float noise."""
+    pairs = (
+        (grid.spacing_mm, reference.spacing_mm),
+        (grid.origin_mm, reference.origin_mm),
+        (grid.direction, reference.direction),
+    )
+    return grid.size != reference.size or not all(np.allclose(a, b, rtol=0, atol=GRID_TOLERANCE) for a, b in pairs)
+
+
+def check_orientation(grids: dict[str, Grid]) -> list[Finding]:
+    """nnU-Net takes images as they are stored: all should be stored alike."""
+    orientations = Counter(grid.orientation for grid in grids.values())
+    spacings = Counter(" x ".join(f"{mm:.3g}" for mm in grid.spacing_mm) for grid in grids.values())
+    several = "stored in several orientations, which nnU-Net doesn't look at" if len(orientations) > 1 else ""
+    return [
+        finding("orientation", _counted(orientations), warning=several),
+        finding("spacing in mm", _counted(spacings)),
+    ]
+
+
+def _counted(counter: Counter) -> str:
+    shown = ", ".join(f"{key} ({n})" for key, n in counter.most_common(3))
+    return shown + (f" and {len(counter) - 3} more" if len(counter) > 3 else "")
+
+
+def check_values(dataset: RawDataset) -> Finding:
+    """CT must be in HU and PET in SUV; looked at in a few cases of every set."""
+    ranges, problems = {"CT": [], "PET": []}, []
+    for cases in dataset.images.values():
+        for files in list(cases.values())[:N_READ]:
+            for modality, path in zip(ranges, files, strict=False):
+                try:
+                    ranges[modality].append(_plausible_range(modality, path))
+                except (CaseRefused, OSError, RuntimeError) as error:
+                    problems.append(str(error))
+    found = ", ".join(
+        f"{modality} {min(low for low, _ in pairs):.4g} to {max(high for _, high in pairs):.4g}"
+        for modality, pairs in ranges.items()
+        if pairs
+    )
+    return finding("values", f"{found} (first {N_READ} cases of each set)", problem="; ".join(problems[:3]))
+
+
+def _plausible_range(modality: str, path: Path) -> tuple[float, float]:
+    image = read_image(path)
+    lowest, highest = value_range(image, path)
+    if modality == "PET":
+        require_suv(image, path)
+    elif lowest >= 0:
+        raise CaseRefused(f"{path}: CT without negative values is not in HU")
+    return lowest, highest
+
+
+def check_labels(dataset: RawDataset) -> Finding:
+    """Label maps may hold only what dataset.json names; looked at in all of them."""
+    names = dataset.json["labels"]
+    known = {value for value in names.values() if isinstance(value, int)}
+    foreign, seen = {}, Counter()
+    for _, case, _, label in case_files(dataset):
+        if label is None:
+            continue
+        try:
+            values = np.unique(sitk.GetArrayFromImage(read_image(label))).tolist()
+        except (CaseRefused, OSError, RuntimeError) as error:
+            return finding("labels", "", problem=str(error))
+        seen.update(values)
+        if not set(values) <= known:
+            foreign[f"{case} {sorted(set(values) - known)}"] = label
+    absent = [name for name, value in names.items() if value not in seen]
+    problem = f"values that dataset.json doesn't name: {first(foreign)}" if foreign else ""
+    return finding(
+        "labels", f"{len(names)} names", problem=problem, warning=f"never there: {first(absent)}" if absent else ""
+    )
