@@ -15,6 +15,7 @@ COMMANDS = {  # name: (module, one line of help)
         "nnunetv2_muduo.dataset_conversion.command",
         "turn AutoPET or your own PET/CT into an nnU-Net raw dataset",
     ),
+    "check": ("nnunetv2_muduo.check.command", "find what would go wrong in a training before it starts"),
     "prepare": (
         "nnunetv2_muduo.data.command",
         "preprocess unlabelled cases, train the prompt generator, make prompt maps",

@@ -4,7 +4,6 @@ import functools
 import os
 from pathlib import Path
 
-import nibabel
 import numpy as np
 import SimpleITK as sitk
 from batchgenerators.utilities.file_and_folder_operations import load_json
@@ -16,6 +15,7 @@ from nnunetv2.utilities.utils import create_lists_from_splitted_dataset_folder
 from nnunetv2_muduo.data import storage
 from nnunetv2_muduo.data.parallel import run_all
 from nnunetv2_muduo.data.views import N_CHANNELS, ChannelNormalization, StackedViews, channel_normalization
+from nnunetv2_muduo.dataset_conversion.sources import NIFTI_ENDINGS, NiftiFile
 
 UNLABELED_FOLDER = "imagesUn"
 _GRID_TOLERANCE = 1e-3  # mm for spacing and origin, cosine for the direction: float noise, never a real difference
@@ -126,15 +126,15 @@ def preprocess_case(case_and_files, folder: Path, plans: dict, configuration: st
     CT by at most half an HU below 2048 HU, and SUV by at most 0.05 %.
 
     Raises:
-        ValueError: the channels lie on different grids, hold NaN, or are constant; the file is named.
+        ValueError: the channels lie on different grids, are damaged, hold NaN, or are constant; the file is named.
     """
     case, files = case_and_files
     plans_manager = PlansManager(plans)
     configuration_manager = plans_manager.get_configuration(configuration)
     _refuse_different_grids(files)
-    _refuse_hidden_nan(files)
+    _refuse_damaged(files)
     images, properties = plans_manager.image_reader_writer_class().read_images(files)
-    _refuse_bad_values(images, files)
+    _refuse_constant(images, files)
     preprocessor = UnlabeledPreprocessor()
     data, _, properties = preprocessor.run_case_npy(
         images, None, properties, plans_manager, configuration_manager, dataset_json
@@ -228,22 +228,18 @@ def _refuse_different_grids(files: list[str]) -> None:
             )
 
 
-def _refuse_hidden_nan(files: list[str]) -> None:
-    """ITK, with which nnU-Net reads, turns NaN and infinity of a NIfTI file into 0 without a word."""
+def _refuse_damaged(files: list[str]) -> None:
+    """ITK, with which nnU-Net reads, turns NaN and the missing end of a truncated NIfTI file into 0 without a word."""
     for file in files:
-        if file.endswith((".nii", ".nii.gz")):
-            image = nibabel.load(file)
-            is_float = np.issubdtype(image.get_data_dtype(), np.floating)
-            n_bad = np.sum(~np.isfinite(np.asanyarray(image.dataobj))) if is_float else 0
-            if n_bad:
-                raise ValueError(f"{file} holds {n_bad} values that are not finite. Correct or remove the case.")
+        if not file.endswith(NIFTI_ENDINGS):
+            continue
+        voxels = sitk.GetArrayFromImage(NiftiFile(Path(file)).read())
+        n_bad = np.sum(~np.isfinite(voxels)) if np.issubdtype(voxels.dtype, np.floating) else 0
+        if n_bad:
+            raise ValueError(f"{file} holds {n_bad} values that are not finite. Correct or remove the case.")
 
 
-def _refuse_bad_values(images: np.ndarray, files: list[str]) -> None:
+def _refuse_constant(images: np.ndarray, files: list[str]) -> None:
     for image, file in zip(images, files, strict=True):
-        if not np.isfinite(image).all():
-            raise ValueError(
-                f"{file} holds {np.sum(~np.isfinite(image))} values that are not finite. Correct or remove it."
-            )
         if image.min() == image.max():
             raise ValueError(f"{file} is constant ({image.min()} everywhere). Correct or remove the case.")

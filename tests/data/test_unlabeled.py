@@ -111,6 +111,13 @@ def with_nan(image):
     return changed
 
 
+def test_a_truncated_file_is_named(raw, plans, tmp_path):
+    file = raw / "imagesUn" / "unlabeled_1_0001.nii.gz"
+    file.write_bytes(file.read_bytes()[:-500])
+    with pytest.raises(RuntimeError, match=r"unlabeled_1: .*unlabeled_1_0001.nii.gz.*truncated or damaged"):
+        preprocess(raw, tmp_path / "un", plans)
+
+
 @pytest.mark.parametrize(
     ("channel", "change", "message"),
     [

@@ -1,0 +1,179 @@
+import json
+import os
+import shutil
+import subprocess
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+import torch
+from support import DATASET, make_trainer, prepare_tiny, write_config
+
+from nnunetv2_muduo.cli import main
+from nnunetv2_muduo.data.preparation import Preparation
+
+MAPS = "prompt_maps/nnUNetTrainerMuDuoPromptGenerator__fold_0"
+
+
+def folder(root):
+    return root / "pre" / DATASET / "nnUNetPlans_3d_fullres_unlabeled"
+
+
+def stamps(root):
+    files = [*folder(root).rglob("*.b2nd"), *(root / "res").rglob("checkpoint_final.pth")]
+    return {str(file): file.stat().st_mtime_ns for file in files}
+
+
+def missing():
+    trainer = make_trainer()
+    trainer.initialize()
+    return Preparation(trainer, trainer.prompt_generator).missing()
+
+
+def test_everything_is_there_once_prepared(prepared_dataset):
+    assert missing() == []
+    assert len(list((folder(prepared_dataset) / MAPS).glob("*.b2nd"))) == 4
+    before = stamps(prepared_dataset)
+    prepare_tiny()
+    assert stamps(prepared_dataset) == before
+
+
+def test_changed_images_are_preprocessed_and_prompted_again(prepared_dataset):
+    image = prepared_dataset / "raw" / DATASET / "imagesUn" / "unlabeled_2_0001.nii.gz"
+    sitk.WriteImage(sitk.ReadImage(str(image)) * 1.5, str(image))
+    assert missing() == ["1 unlabeled case(s) to preprocess: its images have changed since (1)"]
+    before = stamps(prepared_dataset)
+    prepare_tiny()
+    assert missing() == []
+    changed = {file for file, stamp in stamps(prepared_dataset).items() if before[file] != stamp}
+    assert changed == {str(folder(prepared_dataset) / name) for name in ("unlabeled_2.b2nd", f"{MAPS}/unlabeled_2.b2nd")}
+
+
+def change_labels(root):
+    split = root / "pre" / DATASET / "splits_final.json"
+    content = json.loads(split.read_text())
+    content[0]["train"], content[0]["val"] = content[0]["train"][1:], content[0]["train"][:1]
+    split.write_text(json.dumps(content))
+
+
+def test_a_generator_of_other_labels_is_kept_aside_and_trained_anew(prepared_dataset, capsys):
+    change_labels(prepared_dataset)
+    assert missing() == ["prompt generator to train: it was trained on other labeled cases or labels"]
+    before = stamps(prepared_dataset)
+    prepare_tiny()
+    assert missing() == []
+    output = capsys.readouterr().out
+    assert "Prompt generator: it was trained on other labeled cases or labels." in output
+    assert "Prompt maps: 0 of 4 there; to make: it was trained on other labeled cases or labels." in output
+    generator = prepared_dataset / "res" / DATASET / "nnUNetTrainerMuDuoPromptGenerator__nnUNetPlans__3d_fullres"
+    (aside,) = generator.glob("replaced_fold_0_*")
+    assert (aside / "checkpoint_final.pth").stat().st_mtime_ns == before[str(generator / "fold_0/checkpoint_final.pth")]
+
+
+def test_another_schedule_needs_another_generator(prepared_dataset, tmp_path, monkeypatch):
+    write_config(monkeypatch, tmp_path, num_iterations_per_epoch=3)
+    assert missing() == ["prompt generator to train: it was trained for another number of epochs or iterations"]
+
+
+def test_a_generator_that_was_interrupted_goes_on(prepared_dataset, monkeypatch):
+    generator = prepared_dataset / "res" / DATASET / "nnUNetTrainerMuDuoPromptGenerator__nnUNetPlans__3d_fullres/fold_0"
+    content = torch.load(generator / "checkpoint_final.pth", weights_only=False)
+    torch.save({**content, "current_epoch": 1}, generator / "checkpoint_latest.pth")
+    (generator / "checkpoint_final.pth").unlink()
+    epochs = []
+    trainer_class = type(make_trainer("nnUNetTrainerMuDuoPromptGenerator"))
+    start = trainer_class.on_epoch_start
+    monkeypatch.setattr(trainer_class, "on_epoch_start", lambda self: epochs.append(self.current_epoch) or start(self))
+    for values in content["logging"].values():
+        del values[1:]
+    torch.save({**content, "current_epoch": 1}, generator / "checkpoint_latest.pth")
+    prepare_tiny()
+    assert epochs == [1]
+    assert missing() == []
+
+
+def test_parts_share_the_unlabeled_cases(prepared_dataset, monkeypatch):
+    shutil.rmtree(folder(prepared_dataset))
+    arguments = ["prepare", "-d", "1", "-device", "cpu", "-np", "1", "-num_parts", "2"]
+    assert main([*arguments, "-part_id", "1"]) == 0
+    assert sorted(p.stem for p in folder(prepared_dataset).glob("*.json")) == ["unlabeled_1", "unlabeled_3"]
+    assert main([*arguments, "-part_id", "0"]) == 0
+    assert missing() == []
+
+
+def test_only_part_0_trains_the_generator(prepared_dataset, capsys):
+    shutil.rmtree(prepared_dataset / "res")
+    os.mkdir(prepared_dataset / "res")
+    arguments = ["prepare", "-d", "1", "-device", "cpu", "-np", "1", "-num_parts", "2", "-part_id", "1"]
+    assert main(arguments) == 1
+    assert "part 0 trains it" in capsys.readouterr().err
+
+
+def test_labels_that_dataset_json_lacks_are_named(prepared_dataset, capsys):
+    path = prepared_dataset / "pre" / DATASET / "dataset.json"
+    content = json.loads(path.read_text())
+    content["labels"] = {"background": 0, "liver": 1}
+    path.write_text(json.dumps(content))
+    assert main(["prepare", "-d", "1", "-device", "cpu"]) == 1
+    error = capsys.readouterr().err
+    assert "labeled_0.nii.gz: [2]" in error
+    assert "not in dataset.json" in error
+
+
+def test_the_generator_looks_at_pet_alone(tiny_dataset):
+    generator = make_trainer("nnUNetTrainerMuDuoPromptGenerator")
+    generator.initialize()
+    generator.network.eval()
+    images = torch.randn(1, 2, 32, 32, 32)
+    other_ct, other_pet = images.clone(), images.clone()
+    other_ct[:, 0] += 1
+    other_pet[:, 1] *= -1
+    with torch.no_grad():
+        answers = [generator.network(x)[0] for x in (images, other_ct, other_pet)]
+    assert torch.equal(answers[0], answers[1])
+    assert not torch.equal(answers[0], answers[2])
+    first_weights = next(iter(generator.network.state_dict().values()))
+    assert first_weights.shape[1] == 1
+
+
+def test_a_prompt_map_is_the_generators_answer_with_places_of_each_organ(prepared_dataset):
+    from nnunetv2_muduo.data.unlabeled import UnlabeledDataset
+
+    maps = folder(prepared_dataset) / MAPS
+    dataset = UnlabeledDataset(folder(prepared_dataset), maps, [f"unlabeled_{i}" for i in range(4)])
+    for case in dataset.identifiers:
+        views, prompt_map, _, properties = dataset.load_case(case)
+        labels = prompt_map[:]
+        assert labels.shape == (1, *views.shape[1:])
+        assert labels.dtype == np.uint8
+        for organ, places in properties["class_locations"].items():
+            assert (labels[tuple(places.T)] == organ).all()
+            assert (len(places) > 0) == (labels == organ).any()
+
+
+def test_a_training_prepares_itself_in_a_process_of_its_own(prepared_dataset, monkeypatch):
+    commands = []
+
+    def run(command):
+        commands.append(command)
+        prepare_tiny()
+        return subprocess.CompletedProcess(command, returncode=0)
+
+    monkeypatch.setattr("nnunetv2_muduo.trainers.distributed.subprocess", SimpleNamespace(run=run))
+    shutil.rmtree(folder(prepared_dataset) / MAPS)
+    make_trainer().on_train_start()
+    (command,) = commands
+    assert command[1:4] == ["-m", "nnunetv2_muduo.cli", "prepare"]
+    assert "-tr nnUNetTrainerMuDuo -device cpu" in " ".join(command)
+
+
+def test_prepared_cases_are_enough_without_the_raw_data(prepared_dataset):
+    shutil.rmtree(prepared_dataset / "raw")
+    assert missing() == []
+
+
+def test_no_unlabeled_cases_at_all(prepared_dataset, capsys):
+    shutil.rmtree(prepared_dataset / "raw" / DATASET / "imagesUn")
+    assert main(["prepare", "-d", "1", "-device", "cpu"]) == 1
+    assert "No unlabeled cases in" in capsys.readouterr().err
