@@ -13,15 +13,14 @@ def paint_cavities(canvas: Canvas, patient: Patient, study: Study, rng: np.rando
     """Mediastinum, visceral fat and the bowel in it."""
     view = canvas.box((0, -10, -80), (150, 110, 310))
     z = view.axes_zyx[0]
-    in_chest = (chest(z).radius(view.x, view.y) < 1) & (view.z < 212)
+    in_chest = chest(z).contains(view.x, view.y) & (view.z < 212)
     above = view.z > dome(view, study)
-    belly_radius = belly(z, patient).radius(view.x, view.y)
     view.paint(in_chest & above, "mediastinum")
-    inside = (belly_radius < 1) & ~above & (view.z > -372) & ((chest(z).radius(view.x, view.y) < 0.97) | (view.z < -60))
+    inside = _belly_mask(view, patient, study) & (view.z > -372)
     view.paint(inside, "visceral_fat")
-    loops = SmoothField(rng, (-400, -150, -180), (80, 120, 180), 19)(view.axes_zyx)
+    loops = SmoothField(rng, (-400, -150, -180), (80, 120, 180), 23)(view.axes_zyx)
     middle = ellipsoid(view, (0, -45, -190), (95, 58, 125))
-    view.paint(inside & (np.abs(loops) < 0.75) & (middle < 1), "small_bowel")
+    view.paint(inside & (np.abs(loops) < 0.55) & (middle < 1), "small_bowel")
 
 
 def paint_colon(canvas: Canvas, rng: np.random.Generator) -> None:
@@ -71,8 +70,8 @@ def _place(organ: str, center, patient: Patient, study: Study) -> np.ndarray:
 
 def _belly_mask(view: Canvas, patient: Patient, study: Study) -> np.ndarray:
     z = view.axes_zyx[0]
-    inside = (belly(z, patient).radius(view.x, view.y) < 1) & (view.z < dome(view, study) - 1)
-    return inside & ((chest(z).radius(view.x, view.y) < 0.97) | (view.z < -60)) & ~view.isin(BONES)
+    inside = belly(z, patient).contains(view.x, view.y) & (view.z < dome(view, study) - 1)
+    return inside & (chest(z).contains(view.x, view.y, 0.97) | (view.z < -60)) & ~view.isin(BONES)
 
 
 def _n_voxels(view: Canvas, organ: str, patient: Patient, study: Study) -> int:
@@ -97,7 +96,7 @@ def paint_liver(canvas: Canvas, patient: Patient, study: Study, rng: np.random.G
     """Liver: fills the right dome, ends in a wedge to the left and below; the gallbladder lies under it."""
     center = _place("liver", (-54, -22, -34), patient, study)
     view = canvas.box(center, (115, 95, 100))
-    body = ellipsoid(view, center, (92, 78, 76), rotation(y_deg=8))
+    body = ellipsoid(view, center + np.array((0, 0, 25)), (92, 80, 105), rotation(y_deg=8))  # the dome cuts its top
     below = (-(view.z - center[2]) + 0.52 * (view.x - center[0]) + 0.22 * (view.y - center[1])) / 46
     level = np.cbrt(np.maximum(body, 0) ** 3 + np.maximum(below, 0) ** 3) + wobble(view, rng, center, 80, 0.05)
     mask = level_set(level, _belly_mask(view, patient, study), _n_voxels(view, "liver", patient, study))

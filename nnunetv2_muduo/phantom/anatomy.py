@@ -3,12 +3,14 @@
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.ndimage import find_objects
+from scipy.ndimage import label as connected_components
 
 from nnunetv2_muduo.phantom import abdomen, frame, skeleton, thorax
 from nnunetv2_muduo.phantom.canvas import Canvas, ellipsoid
 from nnunetv2_muduo.phantom.fields import SmoothField
 from nnunetv2_muduo.phantom.patient import Patient, Study
-from nnunetv2_muduo.phantom.tissues import ID
+from nnunetv2_muduo.phantom.tissues import ID, LABEL_OF_TISSUE
 
 _WARP_BOX_ZYX = (-620, -320, -340), (620, 320, 340)
 _WARP_LENGTH_MM = 75.0
@@ -75,7 +77,20 @@ def tissue_map(patient: Patient, study: Study, grid: Grid) -> np.ndarray:
     if patient.has_lesions:
         paint_lesions(canvas, moving)
     paint_table(canvas, study)
+    drop_islands(canvas.tissue)
     return canvas.tissue
+
+
+def drop_islands(tissue: np.ndarray) -> None:
+    """Turn into muscle what another organ has cut off from the main part of its own, in place."""
+    labels = LABEL_OF_TISSUE[tissue]
+    for label, box in enumerate(find_objects(labels), start=1):
+        if box is None:
+            continue
+        parts, n_parts = connected_components(labels[box] == label, structure=np.ones((3, 3, 3)))
+        if n_parts > 1:
+            main_part = np.argmax(np.bincount(parts.ravel())[1:]) + 1
+            tissue[box][(parts > 0) & (parts != main_part)] = ID["muscle"]
 
 
 def paint_lesions(canvas: Canvas, rng: np.random.Generator) -> None:

@@ -16,11 +16,14 @@ def ct_image(tissue: np.ndarray, study: Study, grid: Grid, rng: np.random.Genera
     z_scores = _group_scores(rng)
     means = [t.hu + t.hu_sd * s + t.contrast_hu * study.contrast for t, s in zip(TISSUES, z_scores, strict=True)]
     ct_hu = _lookup(means, tissue)
-    ct_hu += _lookup([t.hu_texture for t in TISSUES], tissue) * _texture(rng, grid, 9.0)
-    lungs = np.isin(np.arange(len(TISSUES)), [i for i, t in enumerate(TISSUES) if t.group == "lung"])
-    ct_hu += _lookup(0.35 * lungs, tissue) * grid.axes_zyx[1].astype(np.float32)[None, :, None]  # denser where it lies
+    texture = _texture(rng, grid, 9.0)
+    ct_hu += _lookup([t.hu_texture for t in TISSUES], tissue) * texture
+    lung = _lookup([t.group == "lung" for t in TISSUES], tissue)
+    front_to_back = grid.axes_zyx[1].astype(np.float32)[None, :, None]
+    ct_hu += lung * (0.35 * front_to_back + 220 * np.maximum(texture - 1.3, 0))  # denser where it lies; vessels
     ct_hu = gaussian_filter(ct_hu, study.ct_fwhm_mm * SIGMA_PER_FWHM / grid.spacing_mm, truncate=3)
-    ct_hu += study.ct_noise_hu * _noise(rng, tissue.shape, 4.0 / grid.spacing_mm)
+    noise_hu = _lookup([study.ct_noise_hu * (0.4 if t.name == "air" else 1) for t in TISSUES], tissue)
+    ct_hu += noise_hu * _noise(rng, tissue.shape, 0.8)  # resampling leaves neighbors correlated
     return np.maximum(ct_hu, -1024, out=ct_hu)
 
 

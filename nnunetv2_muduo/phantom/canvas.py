@@ -24,6 +24,11 @@ class Canvas:
     axes_zyx: tuple[np.ndarray, np.ndarray, np.ndarray]  # the coordinates before rotation and warping
     voxel_ml: float
 
+    @property
+    def spacing_mm(self) -> float:
+        """Size of a voxel."""
+        return 10 * self.voxel_ml ** (1 / 3)
+
     def slices(self, center_xyz, half_size_xyz, margin_mm: float = 24.0) -> tuple[slice, slice, slice]:
         """Where a box lies in the arrays; the margin makes up for rotation and warping."""
         center, half = np.asarray(center_xyz, float)[::-1], np.asarray(half_size_xyz, float)[::-1] + margin_mm
@@ -118,4 +123,4 @@ def level_set(level: np.ndarray, allowed_mask: np.ndarray, n_voxels: int) -> np.
 def wobble(view: Canvas, rng: np.random.Generator, center, half: float, amount: float) -> np.ndarray:
     """Surface irregularity: a smooth field of the organ's own, on the scale of its parts."""
     lo, hi = np.asarray(center, float) - half - 40, np.asarray(center, float) + half + 40
-    return amount * SmoothField(rng, lo[::-1], hi[::-1], 0.75 * half)(view.axes_zyx)
+    return amount * SmoothField(rng, lo[::-1], hi[::-1], 0.7 * half)(view.axes_zyx)

@@ -11,7 +11,8 @@ from nnunetv2_muduo.phantom.patient import Patient, Study
 # height, half width, half depth, center (y), fat (relative to the waist); the outline is that of the muscles
 _TRUNK = np.array(
     [
-        (-420, 140, 82, 6, 0.9),
+        (-426, 96, 34, 10, 0.9),
+        (-410, 136, 70, 8, 0.9),
         (-385, 158, 86, 8, 0.9),
         (-335, 162, 90, 8, 0.9),
         (-260, 150, 92, 4, 1.0),
@@ -20,9 +21,9 @@ _TRUNK = np.array(
         (-40, 143, 100, -8, 0.8),
         (40, 149, 104, -8, 0.6),
         (100, 153, 104, -6, 0.55),
-        (150, 168, 97, 0, 0.5),
-        (180, 178, 82, 6, 0.45),
-        (205, 140, 68, 8, 0.4),
+        (150, 160, 97, 0, 0.5),
+        (182, 156, 80, 6, 0.45),
+        (208, 112, 64, 8, 0.4),
         (226, 84, 60, 6, 0.3),
         (248, 58, 56, 2, 0.25),
         (290, 54, 55, -8, 0.2),
@@ -67,15 +68,19 @@ class Section(NamedTuple):
     half_depth: np.ndarray
     center_y: np.ndarray
 
-    def radius(self, x: np.ndarray, y: np.ndarray, power: float = 2.4) -> np.ndarray:
-        """Distance from the center in units of the outline's: below 1 inside."""
+    def level(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """Below 1 inside: the equation of a superellipse of power 2.5, between an ellipse and a rounded box."""
         across, along = np.abs(x / self.half_width), np.abs((y - self.center_y) / self.half_depth)
-        return (across**power + along**power) ** (1 / power)
+        return np.square(across) * np.sqrt(across) + np.square(along) * np.sqrt(along)
+
+    def contains(self, x: np.ndarray, y: np.ndarray, part: float = 1.0) -> np.ndarray:
+        """Mask of the points inside the outline, or inside the outline shrunk to a `part`."""
+        return self.level(x, y) < part**2.5
 
     def depth(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         """Distance in mm to the outline along the ray from the center, negative outside."""
-        radius = np.maximum(self.radius(x, y), 1e-3)
-        return np.hypot(x, y - self.center_y) * (1 / radius - 1)
+        inverse_radius = np.maximum(self.level(x, y), 1e-6) ** np.float32(-0.4)
+        return np.hypot(x, y - self.center_y) * (inverse_radius - 1)
 
 
 def _at(knots: np.ndarray, z: np.ndarray) -> list[np.ndarray]:
@@ -113,7 +118,7 @@ def paint_body(canvas: Canvas, patient: Patient, study: Study) -> None:
             breast = (1 - ellipsoid(canvas.part(where), center, half)) * 42
             np.maximum(skin[where], breast, out=skin[where])
     canvas.paint(skin > 0, "skin")
-    canvas.paint(skin > 2.5, "fat")
+    canvas.paint(skin > max(2.0, 0.75 * canvas.spacing_mm), "fat")
     canvas.paint(muscle > 0, "muscle")
 
 
@@ -132,7 +137,7 @@ def _trunk(canvas: Canvas, patient: Patient, study: Study) -> tuple[np.ndarray, 
 
 def _head_and_limbs(canvas: Canvas, study: Study):
     """(depth in mm below the muscles' surface, thickness of the fat) of each part."""
-    for center, half in (((0, -45, 418), (79, 95, 76)), ((0, -76, 350), (60, 70, 62)), ((0, -88, 320), (48, 52, 36))):
+    for center, half in (((0, -45, 418), (79, 95, 76)), ((0, -80, 354), (62, 72, 66)), ((0, -88, 318), (50, 56, 40))):
         where = canvas.slices(center, half)
         depth = np.full(canvas.tissue.shape, -np.inf, np.float32)
         depth[where] = (1 - ellipsoid(canvas.part(where), center, half)) * min(half)

@@ -7,12 +7,12 @@ import numpy as np
 from nnunetv2_muduo.phantom.population import Population
 
 ORGAN_VOLUMES_ML = {  # mean, standard deviation, smallest, largest
-    "liver": (1600, 260, 1020, 2180),
-    "spleen": (220, 65, 105, 390),
-    "kidney_left": (160, 22, 105, 215),
-    "kidney_right": (155, 22, 105, 215),
-    "heart": (620, 95, 410, 880),
-    "prostate": (32, 12, 16, 58),
+    "liver": (1650, 260, 1060, 2120),
+    "spleen": (220, 65, 110, 380),
+    "kidney_left": (160, 22, 108, 212),
+    "kidney_right": (155, 22, 108, 212),
+    "heart": (640, 95, 450, 860),
+    "prostate": (32, 12, 17, 56),
     "stomach": (330, 120, 150, 650),
     "gallbladder": (30, 10, 12, 60),
     "uterus": (75, 20, 40, 130),
@@ -96,7 +96,7 @@ def sample_study(rng: np.random.Generator, population: Population, patient: Pati
         z_range_mm=(rng.uniform(-500, -430), top_mm),
         dome_mm=rng.uniform(32, 58),
         bladder_ml=rng.uniform(60, 260),
-        volume_factor=rng.normal(1, 0.02),
+        volume_factor=rng.uniform(0.97, 1.03),
         breathing_mm=rng.uniform(*population.breathing_mm) * rng.choice((-1, 1)) if breathing else 0.0,
         contrast=rng.uniform(0.75, 1.25) if contrast else 0.0,
         ct_noise_hu=rng.uniform(*population.ct_noise_hu),

@@ -78,11 +78,11 @@ def paint_limbs(canvas: Canvas, study: Study) -> None:
 def paint_pelvis(canvas: Canvas) -> None:
     """Sacrum, iliac wings, hip joints, pubic and sitting bones."""
     view = canvas.box((0, 0, -300), (165, 90, 110))
-    sacrum = ellipsoid(view, (0, 52, -262), (50 - 0, 17, 58), rotation(x_deg=-24))
+    sacrum = ellipsoid(view, (0, 52, -262), (50, 17, 58), rotation(x_deg=-24))
     paint_bone(view, (1 - sacrum) * 17)
     for side in (-1, 1):
         turn = rotation(y_deg=side * 24) @ rotation(z_deg=-side * 38)
-        wing = ellipsoid(view, (side * 96, 8, -245), (9, 62, 66), rotation(z_deg=side * 0) @ turn)
+        wing = ellipsoid(view, (side * 96, 8, -245), (9, 62, 66), turn)
         paint_bone(view, (1 - wing) * 9)
         socket, head = (ellipsoid(view, (side * 90, 2, -330), (r, r, r)) for r in (34, 25))
         paint_bone(view, (1 - socket) * 34)
@@ -100,7 +100,7 @@ def paint_head(canvas: Canvas, rng: np.random.Generator) -> None:
     folds = SmoothField(rng, (330, -150, -90), (500, 60, 90), 13)(view.axes_zyx)
     deep = ellipsoid(view, (0, -42, 412), (26, 32, 16))
     view.paint(brain < 1, "gray_matter")
-    view.paint((brain < 0.86 + 0.13 * folds) & (np.abs(view.x) > 3) & (view.z > 375), "white_matter")
+    view.paint((brain < np.minimum(0.84 + 0.12 * folds, 0.95)) & (np.abs(view.x) > 3) & (view.z > 375), "white_matter")
     view.paint((deep < 1) & (brain < 1), "gray_matter")
     for side in (-1, 1):
         ventricle = ellipsoid(view, (side * 10, -40, 425), (7, 32, 10))
@@ -112,7 +112,7 @@ def _paint_face(view: Canvas) -> None:
     paint_bone(view, (1 - ellipsoid(view, (0, -112, 352), (40, 26, 26))) * 26)
     jaw = [(-52, -62, 340), (-48, -70, 314), (-28, -118, 298), (0, -130, 296)]
     paint_bone(view, tube(view, [*jaw, *[(-x, y, z) for x, y, z in jaw[-2::-1]]], 8))
-    view.paint(ellipsoid(view, (0, -118, 354), (9, 24, 24)) < 1, "airway")
+    view.paint(ellipsoid(view, (0, -112, 352), (7, 22, 18)) < 1, "airway")
     view.paint(tube(view, [(0, -66, 350), (0, -60, 300)], 9) > 0, "airway")
     for side in (-1, 1):
         view.paint(ellipsoid(view, (side * 24, -112, 356), (11, 15, 15)) < 1, "airway")

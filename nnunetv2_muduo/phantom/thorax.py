@@ -17,16 +17,18 @@ def paint_lungs(canvas: Canvas, study: Study, rng: np.random.Generator) -> None:
     """Five lobes, divided by an oblique fissure on each side and a horizontal one on the right."""
     view = canvas.box((0, -8, 95), (130, 95, 125))
     z = view.axes_zyx[0]
-    inside = (view.z > dome(view, study) + 2) & (chest(z).radius(view.x, view.y) < 0.985) & (view.z < 208)
+    inside = (view.z > dome(view, study) + 2) & chest(z).contains(view.x, view.y, 0.985) & (view.z < 208)
     inside &= ~view.isin(BONES)
+    apex = [ellipsoid(view, (side * 58, 4, 120), (50, 92, 94)) < 1 for side in (-1, 1)]
+    inside &= (view.z < 130) | apex[0] | apex[1]
     core = np.interp(view.z, (-10, 40, 110, 160, 205), (22, 24, 30, 26, 30)).astype(np.float32)
     behind = np.clip((view.y + 75) / 30, 0.12, 1)  # the lungs nearly meet behind the sternum
     behind *= np.clip((95 - view.y) / 45, 0.75, 1)
     inside &= np.abs(view.x) > core * behind
     bend = SmoothField(rng, (-40, -120, -160), (240, 120, 160), 70)(view.axes_zyx) * 5
-    tilt_left, tilt_right = rng.normal(0.95, 0.07, 2)
-    oblique = view.z - 150 + (70 - view.y) * np.where(view.x > 0, tilt_left, tilt_right).astype(np.float32) + bend
-    horizontal = view.z - rng.normal(88, 5) + 0.12 * (view.y + 40) - bend
+    tilt_left, tilt_right = rng.normal(0.98, 0.06, 2)
+    oblique = view.z - 163 + (70 - view.y) * np.where(view.x > 0, tilt_left, tilt_right).astype(np.float32) + bend
+    horizontal = view.z - rng.normal(98, 5) + 0.12 * (view.y + 40) - bend
     left = view.x > 0
     view.paint(inside & left & (oblique < 0), "lung_lower_lobe_left")
     view.paint(inside & left & (oblique >= 0), "lung_upper_lobe_left")
@@ -46,7 +48,7 @@ def paint_heart(canvas: Canvas, patient: Patient, study: Study, rng: np.random.G
     view = canvas.box(center, (75, 75, 75))
     turn = rotation(z_deg=-38) @ rotation(y_deg=28)  # the long axis points left, forward and down
     level = ellipsoid(view, center, (66, 47, 47), turn) + wobble(view, rng, center, 50, 0.05)
-    inside = (chest(view.axes_zyx[0]).radius(view.x, view.y) < 0.96) & ~view.isin(BONES) & (view.z > dome(view, study))
+    inside = chest(view.axes_zyx[0]).contains(view.x, view.y, 0.96) & ~view.isin(BONES) & (view.z > dome(view, study))
     volume_ml = patient.volumes_ml["heart"] * study.volume_factor
     heart = level_set(level, inside, round(volume_ml / view.voxel_ml))
     size = (volume_ml / 620) ** (1 / 3)
@@ -69,7 +71,10 @@ def paint_vessels(canvas: Canvas, patient: Patient, rng: np.random.Generator) ->
     vena_cava = [(-30, -30, 60), (-22, -12, 0), (-20, -8, -60), (-16, -10, -180)]
     soft = ("visceral_fat", "mediastinum", "muscle", "small_bowel", "fat")
     canvas.paint(tube(canvas, curve(vena_cava, 16), 10) > 0, "vein", over=soft)
-    canvas.paint(tube(canvas, [(-18, -36, 90), (-18, -30, 160)], 9) > 0, "vein", over=("mediastinum",))
+    canvas.paint(tube(canvas, [(-22, -32, 90), (-18, -30, 160)], 9) > 0, "vein", over=("mediastinum",))
+    trunk = tube(canvas, [(22, -52, 84), (14, -34, 112), (-4, -14, 120)], (14, 13, 12))
+    branches = tube(canvas, [(-38, -4, 106), (-4, -14, 118), (16, -20, 120), (40, 6, 116)], (9, 11, 11, 9))
+    canvas.paint(np.maximum(trunk, branches) > 0, "vein", over=("mediastinum",))
     for side in (-1, 1):
         way = [
             (points[-1][0], points[-1][1], -184),
