@@ -32,6 +32,7 @@ _POSITIVE = (
     "num_iterations_per_epoch",
     "prompt_generator_num_epochs",
 )
+_NO_MATTER = ("picture_every_epochs",)  # may change in the middle of a training
 
 
 @dataclass(frozen=True)
@@ -97,6 +98,9 @@ class MuDuoConfig:
     prompt_generator_num_epochs: int | None = None
     """Epochs of the prompt generator. None: as many as the student's."""
 
+    picture_every_epochs: int = 10
+    """Epochs between two pictures of what the teachers say of two fixed unlabeled patches. 0: none."""
+
     def __post_init__(self):
         for field in fields(self):
             value = getattr(self, field.name)
@@ -114,6 +118,8 @@ class MuDuoConfig:
             raise ValueError(f"agreement_threshold is an IoU and must lie in [0, 1], got {self.agreement_threshold!r}.")
         if not 0 <= self.consistency_weight < float("inf"):
             raise ValueError(f"consistency_weight must be 0 or above, got {self.consistency_weight!r}.")
+        if self.picture_every_epochs < 0:
+            raise ValueError(f"picture_every_epochs must be 0 or above, got {self.picture_every_epochs!r}.")
 
     @property
     def modalities(self) -> tuple[str, ...]:
@@ -149,8 +155,8 @@ def load_config(overrides: dict[str, Any] | None = None) -> MuDuoConfig:
 
 
 def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
-    """Readable lines `field: old -> new` for every field in which two configs differ."""
-    names = dict.fromkeys([*old, *new])
+    """Readable lines `field: old -> new` for every field in which two configs differ, those of pictures aside."""
+    names = [name for name in dict.fromkeys([*old, *new]) if name not in _NO_MATTER]
     return [f"{name}: {old.get(name)!r} -> {new.get(name)!r}" for name in names if old.get(name) != new.get(name)]
 
 

@@ -1,5 +1,6 @@
 """The qualitative figure of PET/CT papers: one block per segmentation, with CT and PET, coronal and axial."""
 
+from collections.abc import Container
 from pathlib import Path
 
 import numpy as np
@@ -60,10 +61,10 @@ def draw_case(
     shown = sorted({int(v) for labels in segmentations.values() for v in np.unique(labels)} & {*organ_names.values()})
     figure, blocks = _layout(ct_hu.shape, spacing_mm, list(segmentations), len(shown))
     for axes, labels in zip(blocks, segmentations.values(), strict=True):
-        _draw_panel(axes[0], coronal_view(ct_hu, labels, y, spacing_mm), CT_WINDOW_HU, "gray")
-        _draw_panel(axes[1], coronal_projection(pet_suv, labels, spacing_mm), (0, suv_max), "gray_r")
-        _draw_panel(axes[2], axial_view(ct_hu, labels, z, spacing_mm), CT_WINDOW_HU, "gray")
-        _draw_panel(axes[3], axial_view(pet_suv, labels, z, spacing_mm), (0, suv_max), "gray_r")
+        draw_view(axes[0], coronal_view(ct_hu, labels, y, spacing_mm), CT_WINDOW_HU, "gray")
+        draw_view(axes[1], coronal_projection(pet_suv, labels, spacing_mm), (0, suv_max), "gray_r")
+        draw_view(axes[2], axial_view(ct_hu, labels, z, spacing_mm), CT_WINDOW_HU, "gray")
+        draw_view(axes[3], axial_view(pet_suv, labels, z, spacing_mm), (0, suv_max), "gray_r")
         axes[0].set_title(f"CT, {CT_WINDOW_HU[0]} to {CT_WINDOW_HU[1]} HU", size=7, pad=2)
         axes[1].set_title(f"PET, maximum projection, SUV 0 to {suv_max:g}", size=7, pad=2)
         axes[0].axhline((len(ct_hu) - z - 0.5) * spacing_mm[0], color="white", linewidth=0.5, dashes=(6, 6))
@@ -102,15 +103,16 @@ def _layout(shape: tuple, spacing_mm: tuple, titles: list[str], n_organs: int) -
     return figure, blocks
 
 
-def _draw_panel(axes: Axes, view: View, window: tuple[float, float], colormap: str) -> None:
-    """Image in a gray window with organ contours, axes in mm."""
+def draw_view(axes: Axes, view: View, window: tuple[float, float], colormap: str, dashed: Container[int] = ()) -> None:
+    """Image in a window of gray values with organ contours, those of `dashed` organs thin and dashed; axes in mm."""
     n_rows, n_columns = view.image.shape
     height_mm, width_mm = np.multiply(view.image.shape, view.pixel_mm)
     axes.imshow(view.image, cmap=colormap, vmin=window[0], vmax=window[1], extent=(0, width_mm, height_mm, 0))
     x_mm = (np.arange(-1, n_columns + 1) + 0.5) * view.pixel_mm[1]
     y_mm = (np.arange(-1, n_rows + 1) + 0.5) * view.pixel_mm[0]
     for value, mask in view.masks.items():
-        axes.contour(x_mm, y_mm, np.pad(mask, 1), levels=[0.5], colors=[organ_color(value)], linewidths=0.9)
+        style = {"linewidths": 0.6, "linestyles": "dashed"} if value in dashed else {"linewidths": 0.9}
+        axes.contour(x_mm, y_mm, np.pad(mask, 1), levels=[0.5], colors=[organ_color(value)], **style)
     axes.set(xlim=(0, width_mm), ylim=(height_mm, 0), xticks=[], yticks=[], aspect="equal")
 
 

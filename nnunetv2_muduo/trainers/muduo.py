@@ -32,8 +32,16 @@ from nnunetv2_muduo.distillation.pairs import Pairs, pair_weights, select_pairs,
 from nnunetv2_muduo.distillation.pseudo_labels import agreement_of_logits, consistency_with_teachers
 from nnunetv2_muduo.trainers import distributed
 from nnunetv2_muduo.trainers.base import MuDuoTrainer
+from nnunetv2_muduo.trainers.pictures import draw_pictures
 
-LOGGED = ("consistency_losses", "ramp_up_weights", "agreement_per_organ", "n_valid_pairs", "n_kept_pairs")
+LOGGED = (
+    "consistency_losses",
+    "ramp_up_weights",
+    "agreement_per_organ",
+    "kept_share_per_organ",
+    "n_valid_pairs",
+    "n_kept_pairs",
+)
 
 
 class nnUNetTrainerMuDuo(MuDuoTrainer):
@@ -84,8 +92,8 @@ class nnUNetTrainerMuDuo(MuDuoTrainer):
         return {
             "consistency_loss": loss.detach().cpu().numpy(),
             "agreement": agreement.nanmean(0).cpu().numpy(),
-            "n_valid": (~agreement.isnan()).sum().cpu().numpy(),
-            "n_kept": kept.sum().cpu().numpy(),
+            "n_valid": (~agreement.isnan()).sum(0).cpu().numpy(),  # of each organ, as n_kept
+            "n_kept": kept.sum(0).cpu().numpy(),
         }
 
     def judge(self, answers: dict[str, Tensor], pairs: Pairs) -> tuple[Tensor, Tensor, Tensor]:
@@ -138,7 +146,8 @@ class nnUNetTrainerMuDuo(MuDuoTrainer):
 
     def _no_outcome(self) -> dict:
         nothing = np.full(len(self.organ_labels), np.nan, dtype=np.float32)
-        return {"consistency_loss": np.float32(0), "agreement": nothing, "n_valid": np.int64(0), "n_kept": np.int64(0)}
+        none = np.zeros(len(self.organ_labels), dtype=np.int64)
+        return {"consistency_loss": np.float32(0), "agreement": nothing, "n_valid": none, "n_kept": none}
 
     # ------------------------------------------------------------------ around the steps
 
@@ -211,12 +220,14 @@ class nnUNetTrainerMuDuo(MuDuoTrainer):
         seen = ~np.isnan(agreement).all(0)
         per_organ = np.full(len(self.organ_labels), np.nan)
         per_organ[seen] = np.nanmean(agreement[:, seen], axis=0)
+        n_valid, n_kept = outputs["n_valid"].sum(0), outputs["n_kept"].sum(0)
         values = {
             "consistency_losses": distributed.mean_over_ranks(float(np.mean(outputs["consistency_loss"]))),
             "ramp_up_weights": self.consistency_weight(),
             "agreement_per_organ": [float(a) for a in per_organ],
-            "n_valid_pairs": int(np.sum(outputs["n_valid"])),
-            "n_kept_pairs": int(np.sum(outputs["n_kept"])),
+            "kept_share_per_organ": [float(k / v) if v else float("nan") for k, v in zip(n_kept, n_valid, strict=True)],
+            "n_valid_pairs": int(n_valid.sum()),
+            "n_kept_pairs": int(n_kept.sum()),
         }
         for key in LOGGED:
             self.logger.log(key, values[key], self.current_epoch)
@@ -227,6 +238,10 @@ class nnUNetTrainerMuDuo(MuDuoTrainer):
         self.print_to_log_file(
             "Agreement of the teachers per organ", [round(a, 4) for a in values["agreement_per_organ"]]
         )
+
+    def on_epoch_end(self):
+        super().on_epoch_end()
+        draw_pictures(self, epoch=self.current_epoch - 1)
 
     def on_train_end(self):
         super().on_train_end()

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.image import imread
 
 from nnunetv2_muduo.evaluation import figure_command
-from nnunetv2_muduo.evaluation.figure import _draw_panel, _layout, draw_case, organ_color
+from nnunetv2_muduo.evaluation.figure import _layout, draw_case, draw_view, organ_color
 from nnunetv2_muduo.evaluation.views import View
 
 ORGANS = {"liver": 1, "spleen": 2, "bladder": 3}
@@ -61,7 +61,7 @@ def test_contours_lie_on_the_masks_borders_in_mm():
     mask = np.zeros((10, 12), bool)
     mask[3:7, 0:5] = True
     axes = Figure().add_axes((0, 0, 1, 1))
-    _draw_panel(axes, View(np.zeros(mask.shape), {2: mask}, (3.0, 2.0)), (0, 1), "gray")
+    draw_view(axes, View(np.zeros(mask.shape), {2: mask}, (3.0, 2.0)), (0, 1), "gray")
     (x_min, y_min), (x_max, y_max) = axes.collections[0].get_paths()[0].get_extents().get_points()
     assert (x_min, x_max) == (0, 10)
     assert (y_min, y_max) == (9, 21)

@@ -1,0 +1,90 @@
+"""What student and teachers say of a few fixed patches, asked outside the training and without a trace in it."""
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from nnunetv2.utilities.helpers import empty_cache
+from torch import Tensor, nn
+from torch._dynamo import OptimizedModule
+
+from nnunetv2_muduo.data.fixed_patches import FixedPatch, fixed_patches
+from nnunetv2_muduo.data.unlabeled import UnlabeledDataset
+from nnunetv2_muduo.data.views import split_views
+from nnunetv2_muduo.distillation.pairs import Pairs, select_pairs, valid_pairs
+from nnunetv2_muduo.distillation.pseudo_labels import agreement_of_logits, patch_probs, pseudo_label
+
+N_PATCHES = 2  # the fewest of which the best half leaves one out
+ALPHA = 0.5  # share of CT in the mixture: a training draws one for every patch, here pictures must be comparable
+
+
+@dataclass(frozen=True)
+class Consultation:
+    """Everybody's answers, on the CPU. B patches [a, b, c]; see `Pairs` for the order of pairs.
+
+    student_labels: label map [B, a, b, c].
+    masks: boolean masks [n_pairs, a, b, c] of each teacher, "ct" and "pet", and of both, "mixed".
+    agreement, kept: [B, n_organs] each, NaN and false where a pair is not valid.
+    """
+
+    patches: list[FixedPatch]
+    pairs: Pairs
+    student_labels: Tensor
+    masks: dict[str, Tensor]
+    agreement: Tensor
+    kept: Tensor
+
+
+@torch.no_grad()
+def consult(trainer) -> Consultation:
+    """Ask a trainer's student and teachers about its fixed patches; draws no random number and keeps no GPU memory.
+
+    Raises:
+        ValueError: see `fixed_patches`.
+    """
+    preparation, config = trainer.preparation, trainer.muduo_config
+    cases = sorted(preparation.unlabeled_files)
+    dataset = UnlabeledDataset(preparation.unlabeled_folder, preparation.prompt_map_folder, cases)
+    patches = fixed_patches(dataset, trainer.patch_size, N_PATCHES)
+    pairs = valid_pairs(torch.stack([patch.prompt_map for patch in patches]), trainer.organ_labels)
+    student_labels, answers = _ask(trainer, patches, pairs)
+    agreement = pairs.as_matrix(agreement_of_logits(answers, trainer.patch_size)).cpu()
+    how = config.kept_pairs if len(answers) == 2 else "all"
+    kept = select_pairs(agreement, how, config.agreement_threshold)
+    masks = _masks(answers, trainer.patch_size)
+    empty_cache(trainer.device)
+    return Consultation(patches, pairs, student_labels, masks, agreement, kept)
+
+
+def _ask(trainer, patches: list[FixedPatch], pairs: Pairs) -> tuple[Tensor, dict[str, Tensor]]:
+    """The student's label maps, on the CPU, and the teachers' logits of every pair."""
+    views = torch.stack([patch.views for patch in patches]).to(trainer.device)
+    prompt_map = torch.stack([patch.prompt_map for patch in patches]).to(trainer.device)
+    student_view, ct_hu, pet_suv = split_views(views)
+    with _at_rest(trainer.network) as network, trainer._autocast():
+        output = network(student_view)
+        logits = output[0] if trainer.enable_deep_supervision else output
+        student_probs = logits.float().softmax(1)
+        answers = trainer.panel.ask({"ct": ct_hu, "pet": pet_suv}, prompt_map, student_probs, pairs)
+    return student_probs.argmax(1).cpu(), answers
+
+
+def _masks(answers: dict[str, Tensor], patch_size: tuple[int, ...]) -> dict[str, Tensor]:
+    masks = {modality: (patch_probs(logits, patch_size) > 0.5).cpu() for modality, logits in answers.items()}
+    if len(answers) == 2:
+        alpha = torch.full((len(answers["ct"]),), ALPHA, device=answers["ct"].device)
+        masks["mixed"] = pseudo_label(answers, alpha, patch_size).cpu()
+    return masks
+
+
+@contextmanager
+def _at_rest(network: nn.Module):
+    """The bare network in eval mode: DDP would wait for other processes, a compiled one would compile for this batch."""
+    bare = network.module if isinstance(network, nn.parallel.DistributedDataParallel) else network
+    bare = bare._orig_mod if isinstance(bare, OptimizedModule) else bare
+    was_training = bare.training
+    bare.eval()
+    try:
+        yield bare
+    finally:
+        bare.train(was_training)

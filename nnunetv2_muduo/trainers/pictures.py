@@ -1,0 +1,94 @@
+"""What a training draws of itself at the end of an epoch: its curves, and what the teachers say of two fixed patches."""
+
+from pathlib import Path
+
+from nnunetv2_muduo.data.views import split_views
+from nnunetv2_muduo.trainers.consultation import Consultation, consult
+
+PROGRESS_NAME = "muduo_progress"  # .csv and .png
+PANEL_FOLDER = "muduo_panels"
+
+
+def draw_pictures(trainer, epoch: int) -> None:
+    """Draw what is due after an epoch, in the first GPU's process. A failure is logged and never stops the training.
+
+    Args:
+        trainer: a nnUNetTrainerMuDuo at the end of the epoch.
+        epoch: number of the epoch that has just ended.
+    """
+    if trainer.local_rank != 0:
+        return
+    for draw in (draw_curves, draw_panel) if _panel_is_due(trainer, epoch) else (draw_curves,):
+        try:
+            draw(trainer, epoch)
+        except Exception as error:  # whatever it is, no picture is worth a training
+            trainer.print_to_log_file(
+                f"{draw.__name__} failed after epoch {epoch}: {type(error).__name__}: {error}. Training goes on."
+            )
+
+
+def draw_curves(trainer, epoch: int) -> None:
+    """Write muduo_progress.csv and muduo_progress.png beside nnU-Net's progress.png, with every epoch up to this one."""
+    from nnunetv2_muduo.evaluation.training_curves import plot_progress, progress_table
+
+    names = organ_names(trainer)
+    table = progress_table(trainer.logger.local_logger.my_fantastic_logging, list(names.values()))
+    path = Path(trainer.output_folder) / PROGRESS_NAME
+    table.to_csv(path.with_suffix(".csv"), index=False)
+    plot_progress(table, names, path.with_suffix(".png"))
+
+
+def draw_panel(trainer, epoch: int) -> None:
+    """Write muduo_panels/epoch_XXXX.png: what everybody says of the fixed patches, and which organs are kept."""
+    from nnunetv2_muduo.evaluation.training_panel import plot_panel
+
+    rows = panel_rows(consult(trainer), trainer)
+    folder = Path(trainer.output_folder) / PANEL_FOLDER
+    folder.mkdir(exist_ok=True)
+    plot_panel(
+        rows, organ_names(trainer), f"fold {trainer.fold}, after epoch {epoch}", folder / f"epoch_{epoch:04d}.png"
+    )
+
+
+def organ_names(trainer) -> dict[int, str]:
+    """Name of every organ by its label value, in the trainer's order."""
+    names = {label: name for name, label in trainer.dataset_json["labels"].items()}
+    return {label: names[label] for label in trainer.organ_labels}
+
+
+def panel_rows(consultation: Consultation, trainer) -> list:
+    """A `PanelRow` for each patch: the coronal plane that shows most of the prompt map's organs."""
+    from nnunetv2_muduo.evaluation.coronal import coronal_plane
+    from nnunetv2_muduo.evaluation.training_panel import PanelRow, label_masks
+
+    rows = []
+    for i, patch in enumerate(consultation.patches):
+        plane = coronal_plane(patch.prompt_map[0].numpy(), patch.direction, trainer.plans_manager.transpose_forward)
+        of_patch = consultation.pairs.of_sample(i)
+        organs = consultation.pairs.organs[of_patch].tolist()
+        labels = [trainer.organ_labels[organ] for organ in organs]
+        said = {who: plane.cut(masks[of_patch]) for who, masks in consultation.masks.items()}
+        _, ct_hu, pet_suv = split_views(patch.views[None])
+        row = PanelRow(
+            case=patch.case,
+            ct_hu=plane.cut(ct_hu[0, 0]),
+            pet_suv=plane.cut(pet_suv[0, 0]),
+            pixel_mm=plane.pixel_mm(trainer.configuration_manager.spacing),
+            masks={
+                "prompts": label_masks(plane.cut(patch.prompt_map[0])),
+                "student": label_masks(plane.cut(consultation.student_labels[i])),
+                **{who: dict(zip(labels, masks, strict=True)) for who, masks in said.items()},
+            },
+            agreement=dict(zip(labels, consultation.agreement[i, organs].tolist(), strict=True)),
+            kept={label for label, kept in zip(labels, consultation.kept[i, organs].tolist(), strict=True) if kept},
+        )
+        rows.append(row)
+    return rows
+
+
+def _panel_is_due(trainer, epoch: int) -> bool:
+    """True every `picture_every_epochs` from the first epoch on, and after the last one, where teachers teach at all."""
+    config = trainer.muduo_config
+    if not config.picture_every_epochs or not config.consistency_weight:
+        return False
+    return epoch % config.picture_every_epochs == 0 or epoch == trainer.num_epochs - 1
