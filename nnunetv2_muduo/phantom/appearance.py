@@ -30,7 +30,7 @@ def ct_image(tissue: np.ndarray, study: Study, grid: Grid, rng: np.random.Genera
 def pet_image(tissue: np.ndarray, study: Study, grid: Grid, rng: np.random.Generator, variation: float) -> np.ndarray:
     """PET in SUV (z, y, x) float32: uptake per tissue, heterogeneity, breathing, scanner resolution, noise; never negative."""
     z_scores = _group_scores(rng)
-    body = np.exp(0.08 * variation * rng.standard_normal())
+    body = np.exp(0.06 * variation * np.clip(rng.standard_normal(), -2, 2))
     means = [body * t.suv * np.exp(variation * t.suv_log_sd * s) for t, s in zip(TISSUES, z_scores, strict=True)]
     activity = _lookup(means, tissue)
     activity *= 1 + _lookup([t.suv_texture for t in TISSUES], tissue) * _texture(rng, grid, 16.0)

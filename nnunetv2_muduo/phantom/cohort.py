@@ -116,7 +116,8 @@ def write_cohort(
 
     Raises ValueError for settings out of range, and when the folder holds anything but this cohort.
     """
-    out_folder, n_processes = Path(out_folder), n_processes or os.cpu_count() or 1
+    out_folder = Path(out_folder)
+    n_processes = (os.cpu_count() or 1) if n_processes is None else n_processes
     _check_settings(n_cases, seed, spacing_mm, n_processes)
     _claim_folder(out_folder, {"seed": seed, "spacing_mm": spacing_mm, "population": asdict(population)})
     cases = list(itertools.islice(iterate_cases(seed, population), n_cases))

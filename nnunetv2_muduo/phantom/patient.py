@@ -7,11 +7,11 @@ import numpy as np
 from nnunetv2_muduo.phantom.population import Population
 
 ORGAN_VOLUMES_ML = {  # mean, standard deviation, smallest, largest
-    "liver": (1650, 260, 1060, 2120),
-    "spleen": (220, 65, 110, 380),
+    "liver": (1650, 260, 1120, 2120),
+    "spleen": (220, 65, 120, 380),
     "kidney_left": (160, 22, 108, 212),
     "kidney_right": (155, 22, 108, 212),
-    "heart": (640, 95, 450, 860),
+    "heart": (640, 95, 470, 860),
     "prostate": (32, 12, 17, 56),
     "stomach": (330, 120, 150, 650),
     "gallbladder": (30, 10, 12, 60),

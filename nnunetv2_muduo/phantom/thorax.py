@@ -67,7 +67,7 @@ def paint_vessels(canvas: Canvas, patient: Patient, rng: np.random.Generator) ->
     front = spine_y(np.array(_DESCENDING_Z)) - np.array((8, 10, 22, 30, 31, 31, 31))
     descending = list(zip(_DESCENDING_X, front, _DESCENDING_Z, strict=True))
     points = np.array(_AORTA + descending) + rng.normal(0, 2, (len(_AORTA) + len(descending), 3))
-    radii = np.interp(np.linspace(0, 1, 60), (0, 0.25, 0.4, 0.65, 1), (16, 14, 12.5, 11, 9.5)) * rng.uniform(0.9, 1.15)
+    radii = np.interp(np.linspace(0, 1, 60), (0, 0.25, 0.4, 0.65, 1), (16, 14, 12.5, 11, 9.5)) * rng.uniform(0.85, 1.08)
     vena_cava = [(-30, -30, 60), (-22, -12, 0), (-20, -8, -60), (-16, -10, -180)]
     soft = ("visceral_fat", "mediastinum", "muscle", "small_bowel", "fat")
     canvas.paint(tube(canvas, curve(vena_cava, 16), 10) > 0, "vein", over=soft)

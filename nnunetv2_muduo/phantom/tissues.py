@@ -71,7 +71,7 @@ TISSUES = (
     Tissue("bladder",                  6,  4,   2,   4, 22.00, 0.55, 0.05, "urine"),
     Tissue("uterus",                  48,  6,   8,  45,  1.90, 0.30, 0.2),
     Tissue("lesion",                  45,  8,   8,  30,  8.00, 0.40, 0.15),
-    Tissue("liver",                   56,  6,   6,  50,  2.35, 0.14, 0.08),
+    Tissue("liver",                   56,  6,   6,  50,  2.35, 0.11, 0.08),
     Tissue("kidney_cortex_left",      34,  4,   5, 130,  2.70, 0.18, 0.12, "kidney"),
     Tissue("kidney_pelvis_left",      14,  6,  10,  70, 10.00, 0.45, 0.3, "renal_pelvis"),
     Tissue("kidney_cortex_right",     34,  4,   5, 130,  2.70, 0.18, 0.12, "kidney"),
