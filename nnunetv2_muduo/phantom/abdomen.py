@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from nnunetv2_muduo.phantom.canvas import Canvas, curve, ellipsoid, level_set, rotation, tube, wobble
+from nnunetv2_muduo.phantom.canvas import Canvas, curve, ellipsoid, level_set, paint_tube, rotation, tube, wobble
 from nnunetv2_muduo.phantom.fields import SmoothField
 from nnunetv2_muduo.phantom.frame import belly, chest, dome
 from nnunetv2_muduo.phantom.patient import Patient, Study
@@ -37,26 +37,25 @@ def paint_colon(canvas: Canvas, rng: np.random.Generator) -> None:
     ]
     points = curve(np.array(way) + rng.normal(0, 7, (len(way), 3)) * np.linspace(1, 0.2, len(way))[:, None], 45)
     radii = np.interp(np.linspace(0, 1, 45), (0, 0.3, 0.6, 1), (24, 20, 16, 15)) * rng.uniform(0.8, 1.15, 45)
-    depth = tube(canvas, points, radii)
-    canvas.paint(depth > 0, "colon", over=("visceral_fat", "small_bowel", "muscle"))
-    gas = SmoothField(rng, (-400, -150, -180), (80, 120, 180), 35)(canvas.box((0, -10, -200), (150, 110, 200)).axes_zyx)
-    view = canvas.box((0, -10, -200), (150, 110, 200))
-    where = canvas.slices((0, -10, -200), (150, 110, 200))
-    view.paint((depth[where] > 4) & (gas > 0.7), "gas", over=("colon",))
+    view = canvas.along(points, radii.max())
+    depth = tube(view, points, radii)
+    view.paint(depth > 0, "colon", over=("visceral_fat", "small_bowel", "muscle"))
+    gas = SmoothField(rng, (-400, -150, -180), (80, 120, 180), 35)(view.axes_zyx)
+    view.paint((depth > 4) & (gas > 0.7), "gas", over=("colon",))
 
 
 def paint_muscles(canvas: Canvas) -> None:
     """Psoas muscles beside the lumbar spine."""
     for side in (-1, 1):
         way = [(side * 28, 22, -70), (side * 42, 14, -150), (side * 58, -8, -240), (side * 74, -30, -320)]
-        canvas.paint(tube(canvas, way, (9, 22, 25, 17)) > 0, "muscle", over=("visceral_fat", "small_bowel", "colon"))
+        paint_tube(canvas, way, (9, 22, 25, 17), "muscle", over=("visceral_fat", "small_bowel", "colon"))
 
 
 def paint_upper_belly(canvas: Canvas, patient: Patient, study: Study, rng: np.random.Generator) -> None:
     """Stomach, pancreas, liver, gallbladder, spleen and kidneys, in the order of who gives way."""
     paint_stomach(canvas, patient, study, rng)
     points = curve([(-38, -38, -92), (-15, -48, -84), (20, -36, -70), (66, -4, -50)], 12)
-    canvas.paint(tube(canvas, points, np.linspace(14, 8, 12)) > 0, "pancreas", over=("visceral_fat", "small_bowel"))
+    paint_tube(canvas, points, np.linspace(14, 8, 12), "pancreas", over=("visceral_fat", "small_bowel"))
     paint_liver(canvas, patient, study, rng)
     paint_spleen(canvas, patient, study, rng)
     for side in ("left", "right"):
@@ -65,7 +64,8 @@ def paint_upper_belly(canvas: Canvas, patient: Patient, study: Study, rng: np.ra
 
 def _place(organ: str, center, patient: Patient, study: Study) -> np.ndarray:
     """The organ's center: standard place, the patient's own offset, and the diaphragm's push."""
-    return np.array(center) + patient.offsets_xyz[organ] + (0, 0, 0.5 * (study.dome_mm - 45))
+    push = np.array((0, 0, 0.5 * (study.dome_mm - 45)))
+    return center + push + patient.offsets_xyz[organ]
 
 
 def _belly_mask(view: Canvas, patient: Patient, study: Study) -> np.ndarray:
@@ -143,7 +143,7 @@ def paint_pelvic_organs(canvas: Canvas, patient: Patient, study: Study, rng: np.
     view = canvas.box(floor, (75, 75, 90))
     free = ~view.isin(BONES)
     if patient.male:
-        center = np.array((0, 14, -352)) + patient.offsets_xyz["prostate"] * (0.5, 0.5, 0.7)
+        center = np.array((0, 14, -352)) + np.multiply(patient.offsets_xyz["prostate"], (0.5, 0.5, 0.7))
         level = ellipsoid(view, center, (25, 19, 21)) + wobble(view, rng, center, 22, 0.06)
         view.paint(level_set(level, free, _n_voxels(view, "prostate", patient, study)), "prostate")
     half = np.array((42, 34, 30)) * (study.bladder_ml / 180) ** (1 / 3)

@@ -12,7 +12,6 @@ from nnunetv2_muduo.phantom.fields import SmoothField
 from nnunetv2_muduo.phantom.patient import Patient, Study
 from nnunetv2_muduo.phantom.tissues import ID, LABEL_OF_TISSUE
 
-_WARP_BOX_ZYX = (-620, -320, -340), (620, 320, 340)
 _WARP_LENGTH_MM = 75.0
 
 
@@ -43,7 +42,7 @@ def blank_canvas(patient: Patient, study: Study, grid: Grid) -> Canvas:
     axes = [(a - s) / f for a, s, f in zip(grid.axes_zyx, study.shift_xyz[::-1], patient.scale_xyz[::-1], strict=True)]
     axes = tuple(axis.astype(np.float32) for axis in axes)
     rng = np.random.default_rng((patient.shape_seed, 0))
-    warps = [SmoothField(rng, *_WARP_BOX_ZYX, _WARP_LENGTH_MM)(axes) for _ in range(3)]
+    warps = [SmoothField(rng, *frame.BODY_BOX_ZYX, _WARP_LENGTH_MM)(axes) for _ in range(3)]
     for warp in warps:
         warp *= np.float32(patient.shape_variation_mm)
     z, y, x = axes[0][:, None, None], axes[1][None, :, None], axes[2][None, None, :]
@@ -73,7 +72,7 @@ def tissue_map(patient: Patient, study: Study, grid: Grid) -> np.ndarray:
     abdomen.paint_upper_belly(canvas, patient, study, own)
     abdomen.paint_pelvic_organs(canvas, patient, study, own)
     thorax.paint_heart(canvas, patient, study, own)
-    thorax.paint_vessels(canvas, patient, own)
+    thorax.paint_vessels(canvas, own)
     if patient.has_lesions:
         paint_lesions(canvas, moving)
     paint_table(canvas, study)

@@ -44,21 +44,31 @@ class Canvas:
         """A view of the box around a point, with the usual margin."""
         return self.part(self.slices(center_xyz, half_size_xyz))
 
+    def along(self, points_xyz, radius_mm: float) -> "Canvas":
+        """A view of the box around a line of points."""
+        low, high = np.min(points_xyz, axis=0), np.max(points_xyz, axis=0)
+        return self.box((low + high) / 2, (high - low) / 2 + radius_mm)
+
     def paint(self, mask: np.ndarray, tissue: str, over: tuple[str, ...] = ()) -> None:
         """Set the tissue in a mask; with `over`, only where one of these tissues is."""
         if over:
-            mask = mask & self.isin(over)
+            mask = mask.copy()
+            mask[mask] = _one_of(over)[self.tissue[mask]]
         self.tissue[mask] = ID[tissue]
 
     def isin(self, names: tuple[str, ...]) -> np.ndarray:
         """Mask of the voxels that are one of the named tissues."""
-        lookup = np.zeros(256, bool)
-        lookup[[ID[name] for name in names]] = True
-        return lookup[self.tissue]
+        return _one_of(names)[self.tissue]
 
     def unlabeled_mask(self) -> np.ndarray:
         """Mask of the voxels that belong to none of the twelve organs."""
         return LABEL_OF_TISSUE[self.tissue] == 0
+
+
+def _one_of(names: tuple[str, ...]) -> np.ndarray:
+    lookup = np.zeros(256, bool)
+    lookup[[ID[name] for name in names]] = True
+    return lookup
 
 
 def rotation(x_deg: float = 0.0, y_deg: float = 0.0, z_deg: float = 0.0) -> np.ndarray:
@@ -94,6 +104,12 @@ def tube(canvas: Canvas, points_xyz, radii_mm, reach_mm: float = 0.0) -> np.ndar
         where = canvas.slices(middle, half + reach_mm)
         np.maximum(depth[where], _segment(canvas.part(where), points[i : i + 2], radii[i : i + 2]), out=depth[where])
     return depth
+
+
+def paint_tube(canvas: Canvas, points_xyz, radii_mm, tissue: str, over: tuple[str, ...] = ()) -> None:
+    """Paint a tube; with `over`, only where one of these tissues is."""
+    view = canvas.along(points_xyz, np.max(radii_mm))
+    view.paint(tube(view, points_xyz, radii_mm) > 0, tissue, over)
 
 
 def _segment(canvas: Canvas, ends: np.ndarray, radii: np.ndarray) -> np.ndarray:

@@ -6,7 +6,10 @@ import numpy as np
 from scipy.interpolate import PchipInterpolator
 
 from nnunetv2_muduo.phantom.canvas import Canvas, ellipsoid, tube
+from nnunetv2_muduo.phantom.fields import SmoothField
 from nnunetv2_muduo.phantom.patient import Patient, Study
+
+BODY_BOX_ZYX = (-620, -320, -340), (620, 320, 340)
 
 # height, half width, half depth, center (y), fat (relative to the waist); the outline is that of the muscles
 _TRUNK = np.array(
@@ -56,9 +59,9 @@ _BELLY = np.array(
         (60, 122, 84, -10),
     ]
 )
-ARMS_UP = [(160, 14, 178), (182, 6, 250), (172, -20, 380), (150, -50, 520), (100, -60, 560)]
-ARMS_DOWN = [(172, 12, 182), (205, 18, 110), (226, 24, -60), (232, 0, -200), (222, -30, -330), (214, -45, -420)]
-LEG = [(84, 4, -390), (92, 2, -450), (96, -2, -560)]
+_ARMS_UP = [(160, 14, 178), (182, 6, 250), (172, -20, 380), (150, -50, 520), (100, -60, 560)]
+_ARMS_DOWN = [(172, 12, 182), (205, 18, 110), (226, 24, -60), (232, 0, -200), (222, -30, -330), (214, -45, -420)]
+_LEG = [(84, 4, -390), (92, 2, -450), (96, -2, -560)]
 
 
 class Section(NamedTuple):
@@ -101,6 +104,13 @@ def belly(z: np.ndarray, patient: Patient) -> Section:
     return Section(width * growth, depth * growth, center_y)
 
 
+def arm_points(study: Study, side: int) -> list[tuple[float, float, float]]:
+    """The line through an arm, raised or lowered; a lowered one keeps clear of broad hips."""
+    if not study.arms_down:
+        return [(side * x, y, z) for x, y, z in _ARMS_UP]
+    return [(side * (x + 0.5 * study.fat_mm * (z < 150)), y, z) for x, y, z in _ARMS_DOWN]
+
+
 def _waist(z: np.ndarray) -> np.ndarray:
     return np.exp(-(((z + 120) / 110) ** 2)).astype(np.float32).reshape(-1, 1, 1)
 
@@ -113,9 +123,9 @@ def paint_body(canvas: Canvas, patient: Patient, study: Study) -> None:
         np.maximum(skin, depth + np.float32(fat_mm), out=skin)
     if not patient.male:
         for side in (-1, 1):
-            center, half = (side * 76, -104 - study.fat_mm * 0.4, 62), (58, 42 + study.fat_mm * 0.5, 62)
+            center, half = (side * 78, -96 - 0.45 * study.fat_mm, 60), (64, 36 + 0.45 * study.fat_mm, 60)
             where = canvas.slices(center, half)
-            breast = (1 - ellipsoid(canvas.part(where), center, half)) * 42
+            breast = (1 - ellipsoid(canvas.part(where), center, half)) * half[1]
             np.maximum(skin[where], breast, out=skin[where])
     canvas.paint(skin > 0, "skin")
     canvas.paint(skin > max(2.0, 0.75 * canvas.spacing_mm), "fat")
@@ -131,7 +141,8 @@ def _trunk(canvas: Canvas, patient: Patient, study: Study) -> tuple[np.ndarray, 
     muscle = section.depth(canvas.x, canvas.y)
     muscle[(z < -425) | (z > 345)] = -np.inf
     front = np.clip((section.center_y - canvas.y) / section.half_depth, -1, 1)
-    skin = muscle + fat * np.float32(study.fat_mm) * (1 + np.float32(0.25) * front)
+    folds = SmoothField(np.random.default_rng((patient.shape_seed, 2)), *BODY_BOX_ZYX, 90.0)(canvas.axes_zyx)
+    skin = muscle + np.maximum(fat * np.float32(study.fat_mm) * (1 + 0.25 * front + 0.2 * folds), 2)
     return muscle, skin
 
 
@@ -142,13 +153,10 @@ def _head_and_limbs(canvas: Canvas, study: Study):
         depth = np.full(canvas.tissue.shape, -np.inf, np.float32)
         depth[where] = (1 - ellipsoid(canvas.part(where), center, half)) * min(half)
         yield depth, 3
-    arm = ARMS_DOWN if study.arms_down else ARMS_UP
     radii = (42, 40, 37, 33, 27, 22) if study.arms_down else (44, 42, 36, 30, 26)
-    outward = 0.5 * study.fat_mm if study.arms_down else 0
     for side in (-1, 1):
-        points = [(side * (x + outward * (i > 1)), y, z) for i, (x, y, z) in enumerate(arm)]
-        yield tube(canvas, points, radii, reach_mm=20), 0.25 * study.fat_mm
-        yield tube(canvas, [(side * x, y, z) for x, y, z in LEG], (78, 76, 70), reach_mm=40), 0.6 * study.fat_mm
+        yield tube(canvas, arm_points(study, side), radii, reach_mm=20), 0.25 * study.fat_mm
+        yield tube(canvas, [(side * x, y, z) for x, y, z in _LEG], (78, 76, 70), reach_mm=40), 0.6 * study.fat_mm
 
 
 def dome(view: Canvas, study: Study) -> np.ndarray:

@@ -29,7 +29,7 @@ class Patient:
     scale_xyz: tuple[float, float, float]  # of the standard body, 1.72 m tall
     visceral: float  # relative enlargement of the belly's inside
     volumes_ml: dict[str, float]
-    offsets_xyz: dict[str, np.ndarray]  # of the organs, mm
+    offsets_xyz: dict[str, tuple[float, float, float]]  # of the organs, mm
     has_lesions: bool
     shape_variation_mm: float
     shape_seed: int
@@ -74,7 +74,7 @@ def sample_patient(rng: np.random.Generator, population: Population, male: bool)
         scale_xyz=scale_xyz,
         visceral=float(np.clip(0.012 * (bmi - 24) * (1.3 if male else 0.7), -0.04, 0.14)),
         volumes_ml=volumes_ml,
-        offsets_xyz={organ: rng.normal(0, (4, 4, 6)) for organ in ORGAN_VOLUMES_ML},
+        offsets_xyz={organ: tuple(rng.normal(0, (4, 4, 6))) for organ in ORGAN_VOLUMES_ML},
         has_lesions=rng.random() < population.lesion_fraction,
         shape_variation_mm=population.shape_variation_mm,
         shape_seed=int(rng.integers(2**31)),

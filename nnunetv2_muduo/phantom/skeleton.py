@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from nnunetv2_muduo.phantom.canvas import Canvas, ellipsoid, rotation, tube
+from nnunetv2_muduo.phantom.canvas import Canvas, ellipsoid, paint_tube, rotation, tube
 from nnunetv2_muduo.phantom.fields import SmoothField
-from nnunetv2_muduo.phantom.frame import ARMS_DOWN, ARMS_UP, chest
+from nnunetv2_muduo.phantom.frame import arm_points, chest
 from nnunetv2_muduo.phantom.patient import Study
 
 BONES = ("cortical_bone", "spongy_bone", "cartilage", "spinal_canal")
@@ -58,21 +58,23 @@ def paint_chest_wall(canvas: Canvas) -> None:
     sternum = (depth < -1) & (depth > -13) & front & (np.abs(view.x) < 17 + 8 * (view.z > 140))
     view.paint(sternum & (view.z > 25) & (view.z < 168), "spongy_bone")
     for side in (-1, 1):
-        paint_bone(view, tube(view, [(side * 18, -66, 168), (side * 80, -52, 182), (side * 150, 2, 196)], 7))
+        _paint_tube_bone(view, [(side * 18, -66, 168), (side * 80, -52, 182), (side * 150, 2, 196)], 7)
         blade = ellipsoid(view, (side * 108, 78, 118), (52, 5, 62), rotation(z_deg=-side * 28))
         view.paint(blade < 1, "cortical_bone", over=("muscle", "fat"))
 
 
 def paint_limbs(canvas: Canvas, study: Study) -> None:
     """Upper arm and thigh bones with their marrow."""
-    arm = ARMS_DOWN if study.arms_down else ARMS_UP
     for side in (-1, 1):
-        outward = 0.5 * study.fat_mm if study.arms_down else 0
-        points = [(side * (x + outward * (i > 1)), y, z) for i, (x, y, z) in enumerate(arm)]
-        paint_bone(canvas, tube(canvas, points, (20, 12, 11, 10, 9, 9)[: len(points)]), 5, "marrow_fat")
-        shaft = [(side * 140, 8, -362), (side * 128, 4, -420), (side * 104, -6, -560)]
-        paint_bone(canvas, tube(canvas, shaft, (19, 15, 14)), 6, "marrow_fat")
-        paint_bone(canvas, tube(canvas, [(side * 92, 2, -328), (side * 138, 8, -358)], (16, 17)))
+        arm, shaft = arm_points(study, side), [(side * 140, 8, -362), (side * 128, 4, -420), (side * 104, -6, -560)]
+        _paint_tube_bone(canvas, arm, (20, 12, 11, 10, 9, 9)[: len(arm)], 5, "marrow_fat")
+        _paint_tube_bone(canvas, shaft, (19, 15, 14), 6, "marrow_fat")
+        _paint_tube_bone(canvas, [(side * 92, 2, -328), (side * 138, 8, -358)], (16, 17))
+
+
+def _paint_tube_bone(canvas: Canvas, points_xyz, radii_mm, cortex_mm: float = 2.5, inside: str = "spongy_bone") -> None:
+    view = canvas.along(points_xyz, np.max(radii_mm))
+    paint_bone(view, tube(view, points_xyz, radii_mm), cortex_mm, inside)
 
 
 def paint_pelvis(canvas: Canvas) -> None:
@@ -89,7 +91,7 @@ def paint_pelvis(canvas: Canvas) -> None:
         view.paint((1 - head) * 25 > -4, "cartilage")
         paint_bone(view, (1 - head) * 25)
         rami = [(side * 76, -18, -338), (side * 12, -62, -346), (side * 16, -58, -356), (side * 52, 26, -388)]
-        paint_bone(view, tube(view, [*rami, (side * 72, 28, -348)], (11, 8, 7, 9, 13)))
+        _paint_tube_bone(view, [*rami, (side * 72, 28, -348)], (11, 8, 7, 9, 13))
 
 
 def paint_head(canvas: Canvas, rng: np.random.Generator) -> None:
@@ -111,9 +113,9 @@ def paint_head(canvas: Canvas, rng: np.random.Generator) -> None:
 def _paint_face(view: Canvas) -> None:
     paint_bone(view, (1 - ellipsoid(view, (0, -112, 352), (40, 26, 26))) * 26)
     jaw = [(-52, -62, 340), (-48, -70, 314), (-28, -118, 298), (0, -130, 296)]
-    paint_bone(view, tube(view, [*jaw, *[(-x, y, z) for x, y, z in jaw[-2::-1]]], 8))
+    _paint_tube_bone(view, [*jaw, *[(-x, y, z) for x, y, z in jaw[-2::-1]]], 8)
     view.paint(ellipsoid(view, (0, -112, 352), (7, 22, 18)) < 1, "airway")
-    view.paint(tube(view, [(0, -66, 350), (0, -60, 300)], 9) > 0, "airway")
+    paint_tube(view, [(0, -66, 350), (0, -60, 300)], 9, "airway")
     for side in (-1, 1):
         view.paint(ellipsoid(view, (side * 24, -112, 356), (11, 15, 15)) < 1, "airway")
         view.paint(ellipsoid(view, (side * 32, -122, 388), (16, 13, 14)) < 1, "eye")

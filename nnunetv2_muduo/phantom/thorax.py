@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from nnunetv2_muduo.phantom.canvas import Canvas, curve, ellipsoid, level_set, rotation, tube, wobble
+from nnunetv2_muduo.phantom.canvas import Canvas, curve, ellipsoid, level_set, paint_tube, rotation, wobble
 from nnunetv2_muduo.phantom.fields import SmoothField
 from nnunetv2_muduo.phantom.frame import chest, dome
 from nnunetv2_muduo.phantom.patient import Patient, Study
@@ -21,11 +21,11 @@ def paint_lungs(canvas: Canvas, study: Study, rng: np.random.Generator) -> None:
     inside &= ~view.isin(BONES)
     apex = [ellipsoid(view, (side * 58, 4, 120), (50, 92, 94)) < 1 for side in (-1, 1)]
     inside &= (view.z < 130) | apex[0] | apex[1]
+    bend = SmoothField(rng, (-40, -120, -160), (240, 120, 160), 55)(view.axes_zyx) * 4
     core = np.interp(view.z, (-10, 40, 110, 160, 205), (22, 24, 30, 26, 30)).astype(np.float32)
     behind = np.clip((view.y + 75) / 30, 0.12, 1)  # the lungs nearly meet behind the sternum
     behind *= np.clip((95 - view.y) / 45, 0.75, 1)
-    inside &= np.abs(view.x) > core * behind
-    bend = SmoothField(rng, (-40, -120, -160), (240, 120, 160), 70)(view.axes_zyx) * 5
+    inside &= np.abs(view.x) > core * behind + bend
     tilt_left, tilt_right = rng.normal(0.98, 0.06, 2)
     oblique = view.z - 163 + (70 - view.y) * np.where(view.x > 0, tilt_left, tilt_right).astype(np.float32) + bend
     horizontal = view.z - rng.normal(98, 5) + 0.12 * (view.y + 40) - bend
@@ -35,16 +35,14 @@ def paint_lungs(canvas: Canvas, study: Study, rng: np.random.Generator) -> None:
     view.paint(inside & ~left & (oblique < 0), "lung_lower_lobe_right")
     view.paint(inside & ~left & (oblique >= 0) & (horizontal >= 0), "lung_upper_lobe_right")
     view.paint(inside & ~left & (oblique >= 0) & (horizontal < 0), "lung_middle_lobe_right")
-    lower_airway = [(0, -56, 300), (0, -34, 255), (0, -16, 205), (0, 2, 150)]
-    airway = tube(canvas, lower_airway, 8)
+    paint_tube(canvas, [(0, -56, 300), (0, -34, 255), (0, -16, 205), (0, 2, 150)], 8, "airway")
     for side, low in ((-1, 118), (1, 112)):
-        airway = np.maximum(airway, tube(canvas, [(0, 2, 150), (side * 38, 8, low)], (7, 5)))
-    canvas.paint(airway > 0, "airway")
+        paint_tube(canvas, [(0, 2, 150), (side * 38, 8, low)], (7, 5), "airway")
 
 
 def paint_heart(canvas: Canvas, patient: Patient, study: Study, rng: np.random.Generator) -> None:
     """Heart with the wall of the left ventricle apart, great vessels and the aorta."""
-    center = np.array((25, -42, 52)) + patient.offsets_xyz["heart"] * 0.6 + (0, 0, (study.dome_mm - 45) * 0.4)
+    center = np.add((25, -42, 52 + 0.4 * (study.dome_mm - 45)), np.multiply(patient.offsets_xyz["heart"], 0.6))
     view = canvas.box(center, (75, 75, 75))
     turn = rotation(z_deg=-38) @ rotation(y_deg=28)  # the long axis points left, forward and down
     level = ellipsoid(view, center, (66, 47, 47), turn) + wobble(view, rng, center, 50, 0.05)
@@ -62,30 +60,41 @@ def paint_heart(canvas: Canvas, patient: Patient, study: Study, rng: np.random.G
     view.paint(heart & (inner < 1), "heart_blood")
 
 
-def paint_vessels(canvas: Canvas, patient: Patient, rng: np.random.Generator) -> None:
-    """Aorta from the valve to its fork, iliac arteries, and the caval veins."""
+def paint_vessels(canvas: Canvas, rng: np.random.Generator) -> None:
+    """Aorta from the valve to its fork, and the unlabeled vessels around it."""
     front = spine_y(np.array(_DESCENDING_Z)) - np.array((8, 10, 22, 30, 31, 31, 31))
-    descending = list(zip(_DESCENDING_X, front, _DESCENDING_Z, strict=True))
-    points = np.array(_AORTA + descending) + rng.normal(0, 2, (len(_AORTA) + len(descending), 3))
+    line = [*_AORTA, *zip(_DESCENDING_X, front, _DESCENDING_Z, strict=True)]
+    line = curve(line + rng.normal(0, 2, (len(line), 3)), 60)
     radii = np.interp(np.linspace(0, 1, 60), (0, 0.25, 0.4, 0.65, 1), (16, 14, 12.5, 11, 9.5)) * rng.uniform(0.85, 1.08)
-    vena_cava = [(-30, -30, 60), (-22, -12, 0), (-20, -8, -60), (-16, -10, -180)]
-    soft = ("visceral_fat", "mediastinum", "muscle", "small_bowel", "fat")
-    canvas.paint(tube(canvas, curve(vena_cava, 16), 10) > 0, "vein", over=soft)
-    canvas.paint(tube(canvas, [(-22, -32, 90), (-18, -30, 160)], 9) > 0, "vein", over=("mediastinum",))
-    trunk = tube(canvas, [(22, -52, 84), (14, -34, 112), (-4, -14, 120)], (14, 13, 12))
-    branches = tube(canvas, [(-38, -4, 106), (-4, -14, 118), (16, -20, 120), (40, 6, 116)], (9, 11, 11, 9))
-    canvas.paint(np.maximum(trunk, branches) > 0, "vein", over=("mediastinum",))
+    _paint_central_veins(canvas)
     for side in (-1, 1):
-        way = [
-            (points[-1][0], points[-1][1], -184),
-            (side * 32, 6, -240),
-            (side * 60, -30, -310),
-            (side * 66, -48, -400),
-        ]
-        canvas.paint(tube(canvas, curve(way, 12), 6) > 0, "artery", over=soft)
-        canvas.paint(tube(canvas, curve(np.add(way, (side * 4, 12, 0)), 12), 6) > 0, "vein", over=soft)
-        neck = [(side * 14, -14, 160), (side * 26, -22, 220), (side * 30, -36, 320)]
-        canvas.paint(tube(canvas, neck, 4.5) > 0, "artery", over=("muscle", "mediastinum"))
-        canvas.paint(tube(canvas, np.add(neck, (side * 9, -4, 0)), 6) > 0, "vein", over=("muscle", "mediastinum"))
-        canvas.paint(tube(canvas, [(side * 14, -42, 222), (side * 14, -42, 248)], 8) > 0, "gland", over=("muscle",))
-    canvas.paint(tube(canvas, curve(points, 60), radii) > 0, "aorta")
+        _paint_neck(canvas, side)
+        _paint_iliac_vessels(canvas, line[-1], side)
+    paint_tube(canvas, line, radii, "aorta")
+
+
+def _paint_central_veins(canvas: Canvas) -> None:
+    """Caval veins, and the pulmonary trunk with its two branches."""
+    soft = ("visceral_fat", "mediastinum", "muscle", "small_bowel", "fat")
+    paint_tube(canvas, curve([(-30, -30, 60), (-22, -12, 0), (-20, -8, -60), (-16, -10, -180)], 16), 10, "vein", soft)
+    trunk, branches = (
+        [(22, -52, 84), (14, -34, 112), (-4, -14, 120)],
+        [(-38, -4, 106), (-4, -14, 118), (16, -20, 120), (40, 6, 116)],
+    )
+    for line, radii in (([(-22, -32, 90), (-18, -30, 160)], 9), (trunk, (14, 13, 12)), (branches, (9, 11, 11, 9))):
+        paint_tube(canvas, line, radii, "vein", ("mediastinum",))
+
+
+def _paint_neck(canvas: Canvas, side: int) -> None:
+    """Carotid artery, jugular vein and one lobe of the thyroid."""
+    line = [(side * 14, -14, 160), (side * 26, -22, 220), (side * 30, -36, 320)]
+    paint_tube(canvas, line, 4.5, "artery", ("muscle", "mediastinum"))
+    paint_tube(canvas, np.add(line, (side * 9, -4, 0)), 6, "vein", ("muscle", "mediastinum"))
+    paint_tube(canvas, [(side * 14, -42, 222), (side * 14, -42, 248)], 8, "gland", ("muscle",))
+
+
+def _paint_iliac_vessels(canvas: Canvas, fork_xyz: np.ndarray, side: int) -> None:
+    soft = ("visceral_fat", "muscle", "small_bowel", "fat")
+    line = [fork_xyz, (side * 32, 6, -240), (side * 60, -30, -310), (side * 66, -48, -400)]
+    paint_tube(canvas, curve(line, 12), 6, "artery", soft)
+    paint_tube(canvas, curve(np.add(line, (side * 4, 12, 0)), 12), 6, "vein", soft)
