@@ -42,7 +42,9 @@ def write_config(monkeypatch, folder: Path, **values) -> None:
     monkeypatch.setenv("nnUNet_muduo_config", str(path))
 
 
-def make_case(seed: int, shape_zyx=(34, 36, 33), spacing_xyz=(4.0, 4.0, 4.0)) -> tuple[sitk.Image, sitk.Image, sitk.Image]:
+def make_case(
+    seed: int, shape_zyx=(34, 36, 33), spacing_xyz=(4.0, 4.0, 4.0)
+) -> tuple[sitk.Image, sitk.Image, sitk.Image]:
     """CT in HU, PET in SUV and labels of two bright balls in a noisy body, on one grid."""
     rng = np.random.default_rng(seed)
     grid = np.stack(np.meshgrid(*[np.arange(n) for n in shape_zyx], indexing="ij"))

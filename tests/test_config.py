@@ -16,7 +16,9 @@ def config_file(tmp_path, monkeypatch):
 def test_every_field_is_documented():
     source = open(__import__("nnunetv2_muduo.config", fromlist=["config"]).__file__).read()
     for field in dataclasses.fields(MuDuoConfig):
-        assert f'    {field.name}: {source.split(f"    {field.name}: ")[1].splitlines()[0]}\n    """' in source, field.name
+        assert f'    {field.name}: {source.split(f"    {field.name}: ")[1].splitlines()[0]}\n    """' in source, (
+            field.name
+        )
 
 
 def test_file_then_overrides(config_file):
@@ -38,13 +40,13 @@ def test_saved_config_loads_again(config_file):
 
 def test_unknown_key_names_the_nearest(config_file):
     config_file.write_text("n_point: 5\n")
-    with pytest.raises(ValueError, match="unknown key 'n_point'. Did you mean 'n_points'"):
+    with pytest.raises(ValueError, match=r"unknown key 'n_point'\. Did you mean 'n_points'"):
         load_config()
 
 
 def test_file_that_is_not_there(monkeypatch, tmp_path):
     monkeypatch.setenv(CONFIG_VARIABLE, str(tmp_path / "none.yaml"))
-    with pytest.raises(FileNotFoundError, match="none.yaml"):
+    with pytest.raises(FileNotFoundError, match=r"none\.yaml"):
         load_config()
 
 

@@ -47,24 +47,24 @@ class IsolatedRandomness:
 
     def __init__(self, iterator, seed: int):
         self.iterator = iterator
-        outside = _random_states()
+        outside = random_states()
         np.random.seed(seed)
         torch.manual_seed(seed)
         random.seed(seed)
-        self.states = _random_states()
-        _set_random_states(outside)
+        self.states = random_states()
+        set_random_states(outside)
 
     def __iter__(self):
         return self
 
     def __next__(self):
-        outside = _random_states()
-        _set_random_states(self.states)
+        outside = random_states()
+        set_random_states(self.states)
         try:
             return next(self.iterator)
         finally:
-            self.states = _random_states()
-            _set_random_states(outside)
+            self.states = random_states()
+            set_random_states(outside)
 
 
 def start_loader(loader, n_processes: int, pin_memory: bool, seed: int):
@@ -96,11 +96,13 @@ def augmentation_processes(n_processes: int):
             os.environ[_PROCESSES_VARIABLE] = before
 
 
-def _random_states() -> tuple:
+def random_states() -> tuple:
+    """States of the global generators of numpy, torch and Python, from which nnU-Net draws."""
     return np.random.get_state(), torch.get_rng_state(), random.getstate()
 
 
-def _set_random_states(states: tuple) -> None:
+def set_random_states(states: tuple) -> None:
+    """Go on from states that `random_states` gave."""
     np.random.set_state(states[0])
     torch.set_rng_state(states[1])
     random.setstate(states[2])

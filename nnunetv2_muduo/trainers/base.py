@@ -11,6 +11,7 @@ from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 
 from nnunetv2_muduo.config import MuDuoConfig, differences, load_config
 from nnunetv2_muduo.data.generator import NNUNET_EPOCHS, STATE_KEY
+from nnunetv2_muduo.data.loader import random_states, set_random_states
 from nnunetv2_muduo.trainers.plans import fit_plans, left_right_axis, left_right_names
 
 CONFIG_FILE = "muduo_config.yaml"
@@ -26,6 +27,7 @@ class MuDuoTrainer(nnUNetTrainer):
     """Epochs where the config gives no number."""
 
     _split: tuple[list[str], list[str]] | None = None
+    _random_states_to_resume: dict | None = None
 
     muduo_config: MuDuoConfig
     """The resolved config, from `initialize` on."""
@@ -135,10 +137,24 @@ class MuDuoTrainer(nnUNetTrainer):
         if self.local_rank == 0:
             self.muduo_config.save(join(self.output_folder, CONFIG_FILE))
             self.print_to_log_file(f"MuDuo config, also in {CONFIG_FILE}:\n{self.muduo_config}")
+        if self._random_states_to_resume is not None:  # last, since starting the loaders has drawn from them
+            self.set_random_states(self._random_states_to_resume)
+
+    def random_states(self) -> dict:
+        """Everything random in this process, so that a continued training draws what an undisturbed one would have."""
+        return {"global": random_states()}
+
+    def set_random_states(self, states: dict) -> None:
+        """Go on from what `random_states` gave."""
+        set_random_states(states["global"])
 
     def muduo_state(self) -> dict:
         """Our own entries of a checkpoint."""
-        return {"config": self.muduo_config.to_dict(), "image_size": self.configuration_manager.patch_size[0]}
+        return {
+            "config": self.muduo_config.to_dict(),
+            "image_size": self.configuration_manager.patch_size[0],
+            "random_states": self.random_states(),
+        }
 
     def save_checkpoint(self, filename: str) -> None:
         """nnU-Net's checkpoint with our entries in it, written beside and renamed, so that it is whole or not there."""
@@ -165,6 +181,7 @@ class MuDuoTrainer(nnUNetTrainer):
             self.initialize()
         if self.logger.resume:
             self._refuse_other_config(state["config"], Path(filename_or_checkpoint))
+            self._random_states_to_resume = state.get("random_states")
         super().load_checkpoint(filename_or_checkpoint)
 
     def _refuse_other_config(self, stored: dict, checkpoint: Path):

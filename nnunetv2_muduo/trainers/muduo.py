@@ -22,7 +22,12 @@ from nnunetv2.utilities.collate_outputs import collate_outputs
 from nnunetv2.utilities.default_n_proc_DA import get_allowed_n_proc_DA
 from torch import Tensor, autocast
 
-from nnunetv2_muduo.data.loader import augmentation_processes, shared_spatial_transforms, start_loader
+from nnunetv2_muduo.data.loader import (
+    IsolatedRandomness,
+    augmentation_processes,
+    shared_spatial_transforms,
+    start_loader,
+)
 from nnunetv2_muduo.data.preparation import Preparation
 from nnunetv2_muduo.data.prompt_maps import require_prompt_maps
 from nnunetv2_muduo.data.unlabeled import UnlabeledDataset
@@ -156,6 +161,7 @@ class nnUNetTrainerMuDuo(MuDuoTrainer):
         self.organ_labels = [int(label) for label in self.label_manager.foreground_labels]
         self.patch_size = tuple(self.configuration_manager.patch_size)
         # Own generator, so that mixing changes no other random number of the training.
+        self.dataloader_unlabeled = None  # -> get_dataloaders
         self.mixing_generator = torch.Generator().manual_seed(torch.initial_seed() + self.local_rank)
         for key in LOGGED:
             self.logger.local_logger.my_fantastic_logging.setdefault(key, [])
@@ -242,6 +248,19 @@ class nnUNetTrainerMuDuo(MuDuoTrainer):
     def on_epoch_end(self):
         super().on_epoch_end()
         draw_pictures(self, epoch=self.current_epoch - 1)
+
+    def random_states(self) -> dict:
+        """Those of nnU-Net, of the mixture, and of unlabeled patches drawn in this process."""
+        own = {"mixing": self.mixing_generator.get_state()}
+        if isinstance(self.dataloader_unlabeled, IsolatedRandomness):
+            own["unlabeled"] = self.dataloader_unlabeled.states
+        return {**super().random_states(), **own}
+
+    def set_random_states(self, states: dict) -> None:
+        super().set_random_states(states)
+        self.mixing_generator.set_state(states["mixing"])
+        if "unlabeled" in states and isinstance(self.dataloader_unlabeled, IsolatedRandomness):
+            self.dataloader_unlabeled.states = states["unlabeled"]
 
     def on_train_end(self):
         super().on_train_end()

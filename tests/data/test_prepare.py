@@ -5,7 +5,6 @@ import subprocess
 from types import SimpleNamespace
 
 import numpy as np
-import pytest
 import SimpleITK as sitk
 import torch
 from support import DATASET, make_trainer, prepare_tiny, write_config
@@ -47,7 +46,9 @@ def test_changed_images_are_preprocessed_and_prompted_again(prepared_dataset):
     prepare_tiny()
     assert missing() == []
     changed = {file for file, stamp in stamps(prepared_dataset).items() if before[file] != stamp}
-    assert changed == {str(folder(prepared_dataset) / name) for name in ("unlabeled_2.b2nd", f"{MAPS}/unlabeled_2.b2nd")}
+    assert changed == {
+        str(folder(prepared_dataset) / name) for name in ("unlabeled_2.b2nd", f"{MAPS}/unlabeled_2.b2nd")
+    }
 
 
 def change_labels(root):

@@ -7,7 +7,13 @@ import SimpleITK as sitk
 from nnunetv2.preprocessing.preprocessors.default_preprocessor import DefaultPreprocessor
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 
-from nnunetv2_muduo.data.unlabeled import find_unlabeled, load_views, outdated_cases, plan_identity, preprocess_unlabeled
+from nnunetv2_muduo.data.unlabeled import (
+    find_unlabeled,
+    load_views,
+    outdated_cases,
+    plan_identity,
+    preprocess_unlabeled,
+)
 from nnunetv2_muduo.data.views import N_CHANNELS
 
 DATASET = "Dataset001_Tiny"
@@ -94,7 +100,7 @@ def test_a_data_set_without_unlabeled_cases(raw):
 
 def test_a_missing_channel_is_named(raw):
     (raw / "imagesUn" / "unlabeled_3_0000.nii.gz").unlink()
-    with pytest.raises(FileNotFoundError, match="unlabeled_3_0000.nii.gz"):
+    with pytest.raises(FileNotFoundError, match=r"unlabeled_3_0000\.nii\.gz"):
         find_unlabeled(raw, ".nii.gz")
 
 

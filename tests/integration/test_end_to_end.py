@@ -50,12 +50,16 @@ def test_from_raw_data_to_measured_predictions(tmp_path, monkeypatch):
     assert "Labeled 3 / unlabeled" in log
     assert "Mean Validation Dice" in log
     model = tmp_path / "res" / DATASET / "nnUNetTrainerMuDuo__nnUNetPlans__3d_fullres"
-    assert {"checkpoint_final.pth", "muduo_config.yaml", "progress.png"} <= {p.name for p in (model / "fold_0").iterdir()}
+    assert {"checkpoint_final.pth", "muduo_config.yaml", "progress.png"} <= {
+        p.name for p in (model / "fold_0").iterdir()
+    }
     run(f"{training} --val --npz")
     assert list((model / "fold_0" / "validation").glob("*.npz"))
 
     raw, predictions = tmp_path / "raw" / DATASET, tmp_path / "predictions"
-    write_config(monkeypatch, tmp_path, ct_teacher="/gone.pth", pet_teacher="/gone.pth")  # prediction asks for no teacher
+    write_config(
+        monkeypatch, tmp_path, ct_teacher="/gone.pth", pet_teacher="/gone.pth"
+    )  # prediction asks for no teacher
     arguments = f"-i {raw / 'imagesTs'} -o {predictions} -d 705 -c 3d_fullres -f 0 -tr nnUNetTrainerMuDuo -device cpu"
     run(["python", "-c", PREDICT, *arguments.split(), "--disable_tta"])
     table = run(f"muduo evaluate {predictions} {raw / 'labelsTs'} -o {tmp_path / 'out'}")

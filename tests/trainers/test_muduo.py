@@ -66,7 +66,9 @@ def test_the_pseudo_label_never_sees_a_label(prepared_dataset):
 def test_each_teacher_encodes_each_patch_once(prepared_dataset, monkeypatch):
     encoded = []
     encode = Sam3DTeacher.encode
-    monkeypatch.setattr(Sam3DTeacher, "encode", lambda self, image: encoded.append((id(self), len(image))) or encode(self, image))
+    monkeypatch.setattr(
+        Sam3DTeacher, "encode", lambda self, image: encoded.append((id(self), len(image))) or encode(self, image)
+    )
     trainer = make_trainer()
     trainer.on_train_start()
     trainer.on_train_epoch_start()

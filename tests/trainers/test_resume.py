@@ -1,0 +1,55 @@
+"""A training that was stopped and continued ends as one that was not."""
+
+import random
+
+import numpy as np
+import torch
+from support import make_trainer, write_config
+
+
+class Stopped(Exception):
+    """Stands for whatever ends a training."""
+
+
+def seed_everything():
+    random.seed(0)
+    np.random.seed(0)  # noqa: NPY002
+    torch.manual_seed(0)
+
+
+def train(stop_after=None, continue_training=False):
+    seed_everything()  # as a new process would: nothing of the interrupted one is left
+    trainer = make_trainer(continue_training=continue_training)
+    trainer.save_every = 1
+    if continue_training:
+        trainer.load_checkpoint(f"{trainer.output_folder}/checkpoint_latest.pth")
+    if stop_after is not None:
+        end_epoch = trainer.on_epoch_end
+
+        def stop():
+            end_epoch()
+            if trainer.current_epoch == stop_after:
+                raise Stopped
+
+        trainer.on_epoch_end = stop
+    try:
+        trainer.run_training()
+    except Stopped:
+        pass
+    return trainer
+
+
+def result(trainer):
+    logged = trainer.logger.local_logger.my_fantastic_logging
+    losses = [logged[key] for key in ("train_losses", "consistency_losses", "val_losses", "agreement_per_organ")]
+    return losses, {name: weights.clone() for name, weights in trainer.network.state_dict().items()}
+
+
+def test_four_epochs_equal_two_and_two_more_bit_for_bit(prepared_dataset, tmp_path, monkeypatch):
+    write_config(monkeypatch, tmp_path, num_epochs=4, prompt_generator_num_epochs=2, ramp_up_epochs=4)
+    losses, weights = result(train())
+    train(stop_after=2)
+    continued_losses, continued_weights = result(train(continue_training=True))
+    for continued, undisturbed in zip(continued_losses, losses, strict=True):
+        np.testing.assert_array_equal(continued, undisturbed)
+    assert all(torch.equal(continued_weights[name], weights[name]) for name in weights)
