@@ -114,7 +114,7 @@ def write_cohort(
     The files depend on seed, spacing and population alone. Studies that are there already are kept, so that an
     interrupted call, or one with more cases, goes on where it stopped. n_processes: all cores by default.
 
-    Raises ValueError for settings out of range, and when the folder holds anything but this cohort.
+    Raises ValueError for settings out of range, and when the folder holds something else or a cohort of other settings.
     """
     out_folder = Path(out_folder)
     n_processes = (os.cpu_count() or 1) if n_processes is None else n_processes

@@ -25,7 +25,7 @@ def paint_lungs(canvas: Canvas, study: Study, rng: np.random.Generator) -> None:
     core = np.interp(view.z, (-10, 40, 110, 160, 205), (22, 24, 30, 26, 30)).astype(np.float32)
     behind = np.clip((view.y + 75) / 30, 0.12, 1)  # the lungs nearly meet behind the sternum
     behind *= np.clip((95 - view.y) / 45, 0.75, 1)
-    inside &= np.abs(view.x) > core * behind + bend
+    inside &= np.abs(view.x) > np.maximum(core * behind + bend, 2)
     tilt_left, tilt_right = rng.normal(0.98, 0.06, 2)
     oblique = view.z - 163 + (70 - view.y) * np.where(view.x > 0, tilt_left, tilt_right).astype(np.float32) + bend
     horizontal = view.z - rng.normal(98, 5) + 0.12 * (view.y + 40) - bend
@@ -41,7 +41,7 @@ def paint_lungs(canvas: Canvas, study: Study, rng: np.random.Generator) -> None:
 
 
 def paint_heart(canvas: Canvas, patient: Patient, study: Study, rng: np.random.Generator) -> None:
-    """Heart with the wall of the left ventricle apart, great vessels and the aorta."""
+    """Heart: blood pool, thin right wall, and the left ventricle's thick wall, open towards the base."""
     center = np.add((25, -42, 52 + 0.4 * (study.dome_mm - 45)), np.multiply(patient.offsets_xyz["heart"], 0.6))
     view = canvas.box(center, (75, 75, 75))
     turn = rotation(z_deg=-38) @ rotation(y_deg=28)  # the long axis points left, forward and down
