@@ -10,7 +10,7 @@ demo: $(VENV)/.installed
 	$(BIN)/python -m nnunetv2_muduo.demo muduo_demo
 
 test: $(VENV)/.installed
-	$(BIN)/pytest
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
@@ -25,6 +25,7 @@ $(VENV)/.dependencies: setup.py
 
 # The package itself, as a user gets it (a wheel, so that nnU-Net's own commands find the trainers); again when sources change.
 $(VENV)/.installed: $(VENV)/.dependencies $(SOURCES)
+	rm -rf build  # or modules that are gone would be packed again
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --force-reinstall .
 	touch $@
 
