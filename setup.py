@@ -46,7 +46,7 @@ setup(
     ],
     extras_require={
         "dicom": ["pydicom>=3"],
-        "dev": ["pytest", "pytest-xdist", "hypothesis", "ruff", "medpy", "pydicom>=3", "pySUV", "highdicom"],
+        "dev": ["pytest", "pytest-xdist", "hypothesis", "ruff", "medpy", "pydicom>=3", "pySUV", "highdicom", "selenium"],
     },
     entry_points={"console_scripts": ["muduo = nnunetv2_muduo.cli:main"]},
 )

@@ -22,6 +22,8 @@ COMMANDS = {  # name: (module, one line of help)
     ),
     "evaluate": ("nnunetv2_muduo.evaluation.command", "measure predictions against the truth, per organ and case"),
     "figure": ("nnunetv2_muduo.evaluation.figure_command", "draw CT and PET with the organs' contours for a paper"),
+    "report": ("nnunetv2_muduo.evaluation.report_command", "show a training in one HTML file"),
+    "export": ("nnunetv2_muduo.evaluation.export_command", "make a model that people without this package can use"),
 }
 
 

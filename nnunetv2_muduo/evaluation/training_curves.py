@@ -4,8 +4,10 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from matplotlib import style
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from nnunetv2_muduo.evaluation.figure import organ_color
 
@@ -25,6 +27,7 @@ ORGAN_MEASURES = {  # lists of one value per organ: columns <measure>_<organ>
     "kept_share_per_organ": "kept_share",
     "dice_per_class_or_region": "pseudo_dice",
 }
+MANY_EPOCHS = 40  # from here on a line needs no dots to be seen
 
 
 def progress_table(logged: dict[str, list[Any]], organs: list[str]) -> pd.DataFrame:
@@ -49,6 +52,7 @@ def progress_table(logged: dict[str, list[Any]], organs: list[str]) -> pd.DataFr
     return pd.DataFrame(columns)
 
 
+@style.context("default")  # nnU-Net's own plots leave seaborn's large fonts behind
 def plot_progress(table: pd.DataFrame, organ_names: dict[int, str], path: Path) -> None:
     """Write a PNG with the losses, the weight of the teachers' part, and agreement and kept share per organ.
 
@@ -56,15 +60,16 @@ def plot_progress(table: pd.DataFrame, organ_names: dict[int, str], path: Path) 
         table: as `progress_table` makes it, of a MuDuo training.
         organ_names: name of every organ by label value.
     """
-    figure = Figure(figsize=(13, 8.5), layout="constrained")
+    figure = Figure(figsize=(13, 9), layout="constrained")
     (losses, consistency), (agreement, kept) = figure.subplots(2, 2)
     _lines(losses, table, {"train_loss": ("training", "C0"), "val_loss": ("validation", "C3")}, "nnU-Net's loss")
-    _lines(
-        consistency, table, {"consistency_loss": ("consistency loss", "C2")}, "loss between student and pseudo label"
-    )
+    losses.legend(fontsize=8)
+    _lines(consistency, table, {"consistency_loss": ("", "C2")}, "consistency loss, student and pseudo label")
     weight = consistency.twinx()
-    _lines(weight, table, {"ramp_up_weight": ("its weight", "C1")}, "weight (ramp-up)")
+    _lines(weight, table, {"ramp_up_weight": ("", "C1")}, "weight of the consistency loss (ramp-up)")
     weight.grid(visible=False)
+    consistency.yaxis.label.set_color("C2")
+    weight.yaxis.label.set_color("C1")
     for axes, measure, title in (
         (agreement, "agreement", "agreement of the teachers (soft IoU)"),
         (kept, "kept_share", "kept share of the valid pairs"),
@@ -72,14 +77,18 @@ def plot_progress(table: pd.DataFrame, organ_names: dict[int, str], path: Path) 
         columns = {f"{measure}_{name}": (name, organ_color(value)) for value, name in organ_names.items()}
         _lines(axes, table, columns, title)
         axes.set_ylim(-0.02, 1.02)
+    figure.legend(
+        *agreement.get_legend_handles_labels(), loc="outside lower center", ncols=6, fontsize=8, frameon=False
+    )
     figure.savefig(path, dpi=80, facecolor="white")
 
 
 def _lines(axes: Axes, table: pd.DataFrame, columns: dict[str, tuple[str, str]], title: str) -> None:
-    """One line per column, given with its label and color; epochs without a value leave a gap, lone ones a dot."""
+    """One line per column, given with its label and color; it runs straight over epochs without a value."""
     for column, (label, color) in columns.items():
-        axes.plot(table["epoch"], table[column], label=label, color=color, marker=".", markersize=3, linewidth=1.2)
-    axes.set_xlabel("epoch")
-    axes.set_ylabel(title)
+        known = table[["epoch", column]].dropna()
+        marker = "." if len(known) < MANY_EPOCHS else None
+        axes.plot(known["epoch"], known[column], label=label, color=color, marker=marker, linewidth=1.2)
+    axes.set(xlabel="epoch", ylabel=title)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(color="0.9")
-    axes.legend(fontsize=8, ncols=-(-len(columns) // 8))

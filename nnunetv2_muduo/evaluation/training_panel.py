@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from matplotlib import style
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -20,7 +21,9 @@ COLUMNS = {  # key: (title, background)
     "pet": ("PET teacher", "pet"),
     "mixed": ("mixed pseudo label", "ct"),
 }
-IMAGE_INCHES, VERDICT_INCHES, GAP_INCHES, TITLE_INCHES = 1.9, 2.6, 0.05, 0.55
+IMAGE_INCHES, GAP_INCHES, TITLE_INCHES, CASE_INCHES = 1.9, 0.05, 0.55, 0.25
+NAME_INCHES, BAR_INCHES, VERDICT_INCHES = 1.4, 0.6, 0.85
+NAME_LETTERS = 24
 BACKGROUND, FOREGROUND, FAINT = "#101214", "#e8e8e8", "#8a8f98"
 DPI = 100
 
@@ -48,6 +51,7 @@ def label_masks(labels: np.ndarray) -> dict[int, np.ndarray]:
     return {int(value): labels == value for value in np.unique(labels[labels > 0])}
 
 
+@style.context("default")  # nnU-Net's own plots leave seaborn's large fonts behind
 def plot_panel(rows: list[PanelRow], organ_names: dict[int, str], title: str, path: Path) -> None:
     """Draw the rows one below the other, rejected organs dashed in the mixture, and write a PNG.
 
@@ -64,23 +68,24 @@ def plot_panel(rows: list[PanelRow], organ_names: dict[int, str], title: str, pa
         axes[0].set_ylabel(row.case, color=FOREGROUND, size=8)
     for key, panel in zip(columns, grid[0], strict=False):
         panel.set_title(COLUMNS[key][0], color=FOREGROUND, size=8, pad=4)
+    grid[0][-1].set_title("agreement", color=FOREGROUND, size=8, pad=4)
     figure.text(0.004, 0.99, title, color=FOREGROUND, size=10, weight="bold", va="top")
     figure.savefig(path, dpi=DPI, facecolor=BACKGROUND)
 
 
 def _layout(rows: list[PanelRow], n_images: int) -> tuple[Figure, list[list[Axes]]]:
     """Figure and, per row, the axes of its images, in true proportions, and of its verdicts."""
-    left = 0.25
     height_mm, width_mm = zip(*(np.multiply(row.ct_hu.shape, row.pixel_mm) for row in rows), strict=True)
     heights = IMAGE_INCHES * np.divide(height_mm, width_mm)
-    width = left + n_images * (IMAGE_INCHES + GAP_INCHES) + VERDICT_INCHES
+    images_width = CASE_INCHES + n_images * (IMAGE_INCHES + GAP_INCHES)
+    width = images_width + NAME_INCHES + BAR_INCHES + VERDICT_INCHES
     height = TITLE_INCHES + sum(heights) + GAP_INCHES * len(rows)
     figure = Figure(figsize=(width, height))
     tops = height - TITLE_INCHES - np.cumsum([0, *(heights + GAP_INCHES)])[:-1]
     grid = []
     for top, image_height in zip(tops, heights, strict=True):
-        places = [(left + i * (IMAGE_INCHES + GAP_INCHES), IMAGE_INCHES) for i in range(n_images)]
-        places.append((width - VERDICT_INCHES * 0.55, VERDICT_INCHES * 0.3))
+        places = [(CASE_INCHES + i * (IMAGE_INCHES + GAP_INCHES), IMAGE_INCHES) for i in range(n_images)]
+        places.append((images_width + NAME_INCHES, BAR_INCHES))
         size = np.array([width, height] * 2)
         grid.append([figure.add_axes(np.array([x, top - image_height, w, image_height]) / size) for x, w in places])
     return figure, grid
@@ -100,12 +105,15 @@ def _draw_verdicts(axes: Axes, row: PanelRow, organ_names: dict[int, str], two_t
     for place, (value, agreement) in enumerate(row.agreement.items()):
         kept = value in row.kept
         color = organ_color(value)
-        text = f"{agreement:.2f} {'kept' if kept else 'rejected'}" if two_teachers else "kept, no second teacher"
+        text = f"{agreement:.2f} {'kept' if kept else 'rejected'}" if two_teachers else "kept (one teacher)"
         if two_teachers:
             axes.barh(place, agreement, color=color if kept else "none", edgecolor=color, linewidth=1, height=0.6)
-        axes.text(-0.06, place, organ_names[value], color=color, size=7, ha="right", va="center")
-        axes.text(1.06, place, text, color=FOREGROUND if kept else FAINT, size=7, va="center")
+        axes.text(-0.08, place, _shortened(organ_names[value]), color=color, size=7, ha="right", va="center")
+        axes.text(1.08, place, text, color=FOREGROUND if kept else FAINT, size=7, va="center")
     axes.set(xlim=(0, 1), ylim=(max(len(row.agreement), 6) - 0.5, -0.5), xticks=[], yticks=[], facecolor="none")
     axes.spines[:].set_visible(False)
     axes.spines["left"].set(visible=True, color=FAINT)
-    axes.set_title("agreement" if two_teachers else "", color=FOREGROUND, size=8, pad=4)
+
+
+def _shortened(name: str) -> str:
+    return name if len(name) <= NAME_LETTERS else f"{name[: NAME_LETTERS - 1]}…"

@@ -1,0 +1,152 @@
+import json
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+import torch
+from support import DATASET, make_trainer
+
+from nnunetv2_muduo.cli import main
+
+TARGET = f"{DATASET}/nnUNetTrainer__nnUNetPlans__3d_fullres"
+WITHOUT_THIS_PACKAGE = """
+import sys
+
+class Blocker:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] == "nnunetv2_muduo" or name.startswith("nnunetv2.training.nnUNetTrainer.variants.muduo"):
+            raise ModuleNotFoundError(f"{name} is not there")
+
+sys.meta_path.insert(0, Blocker())
+sys.path += sys.argv[1:2]
+for name in ("nnunetv2_muduo", "nnunetv2.training.nnUNetTrainer.variants.muduo"):
+    try:
+        __import__(name)
+    except ModuleNotFoundError:
+        continue
+    sys.exit(f"{name} can be imported: this proves nothing")
+
+import torch
+from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
+from nnunetv2.model_sharing.model_import import install_model_from_zip_file
+
+_, _, model_zip, model, images, out = sys.argv
+install_model_from_zip_file(model_zip)
+torch.set_num_threads(1)
+predictor = nnUNetPredictor(device=torch.device("cpu"), allow_tqdm=False)
+predictor.initialize_from_trained_model_folder(model, None)
+predictor.predict_from_files_sequential(images, out)
+assert not [name for name in sys.modules if "muduo" in name]
+"""
+
+
+def untrained_model(trainer_name: str = "nnUNetTrainerMuDuo") -> Path:
+    """Results folder of a model with random weights, as a training leaves it."""
+    trainer = make_trainer(trainer_name)
+    trainer.initialize()
+    trainer.inference_allowed_mirroring_axes = (0, 2)
+    folder = Path(trainer.output_folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    trainer.save_checkpoint(str(folder / "checkpoint_final.pth"))
+    (folder.parent / "plans.json").write_text(json.dumps(trainer.plans_manager.plans))
+    (folder.parent / "dataset.json").write_text(json.dumps(trainer.dataset_json))
+    (folder / "progress.png").write_bytes(b"a picture")
+    return folder.parent
+
+
+def predict(model: Path, images: Path, out: Path) -> None:
+    from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
+
+    predictor = nnUNetPredictor(device=torch.device("cpu"), allow_tqdm=False)
+    predictor.initialize_from_trained_model_folder(str(model), None)
+    predictor.predict_from_files_sequential(str(images), str(out))
+
+
+@pytest.fixture
+def own_results(tiny_dataset, tmp_path, monkeypatch):
+    """The tiny data set with a results folder of the test's own."""
+    monkeypatch.setenv("nnUNet_results", str(tmp_path / "results"))
+    return tiny_dataset
+
+
+def test_the_zip_holds_a_model_of_nnunets_own_trainer(own_results, tmp_path, capsys):
+    model = untrained_model()
+    assert main(["export", "1", "nnUNetTrainerMuDuo", "0", "-o", str(tmp_path / "model.zip")]) == 0
+    assert "nnUNetv2_install_pretrained_model_from_zip model.zip" in capsys.readouterr().out
+    with zipfile.ZipFile(tmp_path / "model.zip") as archive:
+        names = ["dataset.json", "fold_0/checkpoint_final.pth", "fold_0/progress.png", "plans.json"]
+        assert sorted(archive.namelist()) == [f"{TARGET}/{name}" for name in names]
+        assert archive.testzip() is None
+        archive.extractall(tmp_path)
+    original = torch.load(model / "fold_0" / "checkpoint_final.pth", weights_only=False)
+    # weights_only refuses every class but tensors and plain values
+    exported = torch.load(tmp_path / TARGET / "fold_0" / "checkpoint_final.pth", weights_only=True)
+    assert exported["trainer_name"] == "nnUNetTrainer"
+    assert exported["inference_allowed_mirroring_axes"] == (0, 2)
+    assert exported["init_args"]["plans"]["configurations"]["3d_fullres"]["patch_size"] == [32, 32, 32]
+    assert "muduo" not in exported["init_args"]
+    assert exported["network_weights"].keys() == original["network_weights"].keys()
+    for name, weight in original["network_weights"].items():
+        assert torch.equal(weight, exported["network_weights"][name])
+    assert [path.name for path in tmp_path.glob(".model.zip*")] == []
+
+
+def test_several_folds_become_an_ensemble(own_results, tmp_path):
+    model = untrained_model()
+    shutil.copytree(model / "fold_0", model / "fold_3")
+    assert main(["export", DATASET, "nnUNetTrainerMuDuo", "0", "3", "-o", str(tmp_path / "model.zip")]) == 0
+    names = zipfile.ZipFile(tmp_path / "model.zip").namelist()
+    assert {f"{TARGET}/fold_{fold}/checkpoint_final.pth" for fold in (0, 3)} < set(names)
+
+
+def test_a_prompt_generator_is_refused(own_results, tmp_path, capsys):
+    untrained_model("nnUNetTrainerMuDuoPromptGenerator")
+    arguments = ["export", "1", "nnUNetTrainerMuDuoPromptGenerator", "0", "-o", str(tmp_path / "model.zip")]
+    assert main(arguments) == 1
+    error = capsys.readouterr().err
+    assert "another network than nnUNetTrainer builds" in error
+    assert "(8, 1, 3, 3, 3)" in error
+    assert list(tmp_path.glob("*.zip*")) == list(tmp_path.glob(".model.zip*")) == []
+
+
+def test_missing_files_are_all_named(own_results, tmp_path, capsys):
+    model = untrained_model()
+    (model / "plans.json").unlink()
+    assert main(["export", "1", "nnUNetTrainerMuDuo", "0", "4", "-o", str(tmp_path / "model.zip")]) == 1
+    error = capsys.readouterr().err
+    assert "2 file(s)" in error
+    assert "plans.json" in error
+    assert "fold_4" in error
+
+
+@pytest.mark.slow
+def test_people_without_this_package_predict_the_same_voxels(own_results, tmp_path):
+    model = untrained_model()
+    images, ours, theirs = (tmp_path / name for name in ("images", "ours", "theirs"))
+    for folder in (images, ours, theirs):
+        folder.mkdir()
+    for channel in (0, 1):
+        file = f"unlabeled_3_000{channel}.nii.gz"
+        shutil.copy(own_results / "raw" / DATASET / "imagesUn" / file, images)
+    predict(model, images, ours)
+    assert main(["export", "1", "nnUNetTrainerMuDuo", "0", "-o", str(tmp_path / "model.zip")]) == 0
+
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("nnUNet_")} | {
+        "nnUNet_results": str(elsewhere)
+    }
+    site_packages = Path(np.__file__).parents[1]
+    arguments = [site_packages, tmp_path / "model.zip", elsewhere / TARGET, images, theirs]
+    command = [sys.executable, "-I", "-S", "-c", WITHOUT_THIS_PACKAGE, *map(str, arguments)]
+    finished = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True)
+    assert finished.returncode == 0, finished.stderr
+    a, b = (sitk.GetArrayFromImage(sitk.ReadImage(str(folder / "unlabeled_3.nii.gz"))) for folder in (ours, theirs))
+    assert np.array_equal(a, b)
+    assert len(np.unique(a)) > 1
