@@ -19,8 +19,8 @@ CONFIG = """\
 ct_teacher: small
 pet_teacher: small
 num_epochs: 5
-num_iterations_per_epoch: 24
-prompt_generator_num_epochs: 5
+num_iterations_per_epoch: 20
+prompt_generator_num_epochs: 4
 ramp_up_epochs: 5
 """
 
