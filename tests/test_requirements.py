@@ -7,7 +7,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 OPTIONAL = {"pydicom"}  # extras, imported where they are needed with a message that says how to get them
-DISTRIBUTION = {"yaml": "pyyaml"}  # where the name on PyPI differs from the module's
+DISTRIBUTION = {"PIL": "pillow", "yaml": "pyyaml"}  # where the name on PyPI differs from the module's
 
 
 def imported() -> set[str]:
