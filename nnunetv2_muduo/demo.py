@@ -75,7 +75,7 @@ def _run_all(folder: Path) -> None:
     _step(f"nnUNetv2_plan_and_preprocess -d {DATASET_ID} -c 3d_fullres")
     _step(f"nnUNetv2_train {DATASET_ID} 3d_fullres 0 -tr {TRAINER} -device cpu")
     model = f"-d {DATASET_ID} -c 3d_fullres -f 0 -tr {TRAINER}"
-    _step(f"nnUNetv2_predict -i {test_images} -o {predictions} {model} -device cpu --disable_tta")
+    _step(f"nnUNetv2_predict -i {test_images} -o {predictions} {model} -device cpu --disable_tta -npp 1 -nps 1")
     _step(f"muduo evaluate {predictions} {truth} -o {folder / 'evaluation'}")
 
 
