@@ -68,6 +68,7 @@ def test_yaml_never_runs_code(config_file):
         {"consistency_weight": float("nan")},
         {"suppress_between_points": "yes"},
         {"num_epochs": 0},
+        {"picture_every_epochs": -1},
         {"teacher_spacing": "1.5"},
     ],
 )
@@ -80,3 +81,7 @@ def test_values_that_make_no_sense_name_their_field(values, config_file):
 def test_differences_are_listed():
     old, new = MuDuoConfig().to_dict(), MuDuoConfig(n_points=1).to_dict()
     assert differences(old, new) == ["n_points: 3 -> 1"]
+
+
+def test_pictures_make_no_other_training():
+    assert differences(MuDuoConfig().to_dict(), MuDuoConfig(picture_every_epochs=3).to_dict()) == []

@@ -4,7 +4,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
-from nnunetv2.utilities.helpers import empty_cache
 from torch import Tensor, nn
 from torch._dynamo import OptimizedModule
 
@@ -37,7 +36,7 @@ class Consultation:
 
 @torch.no_grad()
 def consult(trainer) -> Consultation:
-    """Ask a trainer's student and teachers about its fixed patches; draws no random number and keeps no GPU memory.
+    """Ask a trainer's student and teachers about its fixed patches; draws no random number and leaves no tensor on the GPU.
 
     Raises:
         ValueError: see `fixed_patches`.
@@ -51,9 +50,7 @@ def consult(trainer) -> Consultation:
     agreement = pairs.as_matrix(agreement_of_logits(answers, trainer.patch_size)).cpu()
     how = config.kept_pairs if len(answers) == 2 else "all"
     kept = select_pairs(agreement, how, config.agreement_threshold)
-    masks = _masks(answers, trainer.patch_size)
-    empty_cache(trainer.device)
-    return Consultation(patches, pairs, student_labels, masks, agreement, kept)
+    return Consultation(patches, pairs, student_labels, _masks(answers, trainer.patch_size), agreement, kept)
 
 
 def _ask(trainer, patches: list[FixedPatch], pairs: Pairs) -> tuple[Tensor, dict[str, Tensor]]:

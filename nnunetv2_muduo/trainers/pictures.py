@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from nnunetv2.utilities.helpers import empty_cache
+
 from nnunetv2_muduo.data.views import split_views
 from nnunetv2_muduo.trainers.consultation import Consultation, consult
 
@@ -43,6 +45,7 @@ def draw_panel(trainer, epoch: int) -> None:
     from nnunetv2_muduo.evaluation.training_panel import plot_panel
 
     rows = panel_rows(consult(trainer), trainer)
+    empty_cache(trainer.device)
     folder = Path(trainer.output_folder) / PANEL_FOLDER
     folder.mkdir(exist_ok=True)
     plot_panel(

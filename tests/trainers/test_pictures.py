@@ -1,15 +1,14 @@
 import random
 from pathlib import Path
 
-import matplotlib.image
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from PIL import Image
 from support import make_trainer, write_config
 
-from nnunetv2_muduo.data.prompt_maps import prompt_map_folder
-from nnunetv2_muduo.distillation.pseudo_labels import patch_probs, soft_iou
+from nnunetv2_muduo.distillation.pseudo_labels import patch_probs
 from nnunetv2_muduo.trainers import pictures
 from nnunetv2_muduo.trainers.consultation import consult
 
@@ -37,10 +36,129 @@ def test_a_training_draws_and_is_not_changed_by_it(prepared_dataset, tmp_path, m
     write_config(monkeypatch, tmp_path, picture_every_epochs=1)
     weights = trained_weights()
     assert all(torch.equal(weights[name], expected[name]) for name in expected)
-    assert sorted(p.name for p in (folder / pictures.PANEL_FOLDER).iterdir()) == ["epoch_0000.png", "epoch_0001.png"]
-    picture = matplotlib.image.imread(folder / pictures.PANEL_FOLDER / "epoch_0001.png")
-    assert picture.shape[1] > 1200
+    panels = sorted((folder / pictures.PANEL_FOLDER).iterdir())
+    assert [path.name for path in panels] == ["epoch_0000.png", "epoch_0001.png"]
+    assert Image.open(panels[0]).size == Image.open(panels[1]).size
+    assert Image.open(folder / "muduo_progress.png").size[0] > 800
     table = pd.read_csv(folder / "muduo_progress.csv")
     assert list(table["epoch"]) == [0, 1]
-    assert (folder / "muduo_progress.png").stat().st_size > 10_000
-    assert ((table["kept_share_liver"] > 0) & (table["kept_share_liver"] <= 1)).all()
+    shares = table[["kept_share_liver", "kept_share_spleen"]].to_numpy()
+    assert ((shares > 0) & (shares <= 1))[~np.isnan(shares)].all()
+
+
+def random_states() -> list:
+    return [random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state().tolist()]  # noqa: NPY002
+
+
+def test_a_consultation_says_what_the_teachers_say(prepared_dataset):
+    trainer = started_trainer()
+    trainer.network.train()
+    before = random_states(), trainer.mixing_generator.get_state().tolist()
+    consultation = consult(trainer)
+    assert (random_states(), trainer.mixing_generator.get_state().tolist()) == before
+    assert trainer.network.training
+    assert all(parameter.grad is None for parameter in trainer.network.parameters())
+
+    first, second = consultation.patches
+    assert first.case < second.case
+    views = torch.stack([first.views, second.views])
+    with torch.no_grad():
+        probs = trainer.network.eval()(views[:, :2])[0].softmax(1)
+        images = {"ct": views[:, 2:3], "pet": views[:, 3:4]}
+        prompt_map = torch.stack([first.prompt_map, second.prompt_map])
+        answers = trainer.panel.ask(images, prompt_map, probs, consultation.pairs)
+    assert torch.equal(consultation.student_labels, probs.argmax(1))
+    for pair in range(len(consultation.pairs)):
+        sample, organ = int(consultation.pairs.samples[pair]), int(consultation.pairs.organs[pair])
+        ct, pet = (patch_probs(answers[m][pair : pair + 1], (32, 32, 32))[0] for m in ("ct", "pet"))
+        expected = (ct * pet).sum() / (ct + pet - ct * pet).sum()
+        assert consultation.agreement[sample, organ] == pytest.approx(float(expected), rel=1e-4)
+        assert torch.equal(consultation.masks["ct"][pair], ct > 0.5)
+        assert torch.equal(consultation.masks["mixed"][pair], (ct + pet) / 2 > 0.5)
+    valid = ~consultation.agreement.isnan()
+    assert valid.any()
+    best = consultation.agreement.nan_to_num(-1).argmax(0)
+    for organ in range(2):
+        n_valid = int(valid[:, organ].sum())
+        assert consultation.kept[:, organ].sum() == min(n_valid, 1)
+        assert n_valid == 0 or consultation.kept[best[organ], organ]
+
+
+def test_rows_of_the_picture_hold_what_was_said(prepared_dataset):
+    trainer = started_trainer()
+    consultation = consult(trainer)
+    row = pictures.panel_rows(consultation, trainer)[0]
+    assert row.case == consultation.patches[0].case
+    assert row.agreement.keys() == {1 + int(o) for o in consultation.pairs.organs[consultation.pairs.of_sample(0)]}
+    assert row.kept == {1 + organ for organ in range(2) if consultation.kept[0, organ]}
+    assert row.ct_hu.shape == row.pet_suv.shape == (32, 32)
+    assert row.ct_hu.min() < -100  # HU, not normalized
+    assert row.masks.keys() == {"prompts", "student", "ct", "pet", "mixed"}
+    assert {mask.shape for masks in row.masks.values() for mask in masks.values()} == {(32, 32)}
+
+
+def test_one_teacher_is_drawn_alone(prepared_dataset):
+    trainer = started_trainer("nnUNetTrainerMuDuo_PETTeacherOnly")
+    rows = pictures.panel_rows(consult(trainer), trainer)
+    assert rows[0].masks.keys() == {"prompts", "student", "pet"}
+    assert rows[0].kept == rows[0].agreement.keys()
+    pictures.draw_panel(trainer, 3)
+    assert (Path(trainer.output_folder) / pictures.PANEL_FOLDER / "epoch_0003.png").is_file()
+
+
+def test_a_failure_is_logged_and_stops_nothing(prepared_dataset, monkeypatch):
+    def fail(*_):
+        raise torch.OutOfMemoryError("no memory for pictures")
+
+    monkeypatch.setattr(pictures, "consult", fail)
+    monkeypatch.setattr(pictures, "draw_curves", fail)
+    trainer = make_trainer()
+    trainer.run_training()
+    log = Path(trainer.log_file).read_text()
+    assert log.count("OutOfMemoryError: no memory for pictures. Training goes on.") == 4  # curves and panel, two epochs
+    assert "Training done." in log
+    assert trainer.current_epoch == 2
+
+
+class Recorder:
+    """A trainer that draws nothing but notes what it would."""
+
+    def __init__(self, config, n_epochs: int = 25, local_rank: int = 0):
+        self.muduo_config, self.num_epochs, self.local_rank = config, n_epochs, local_rank
+        self.drawn: dict[str, list[int]] = {"curves": [], "panel": []}
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({}, [0, 10, 20, 24]),
+        ({"picture_every_epochs": 12}, [0, 12, 24]),
+        ({"picture_every_epochs": 0}, []),
+        ({"consistency_weight": 0}, []),  # plain nnU-Net asks no teacher
+    ],
+)
+def test_when_pictures_are_due(values, expected, monkeypatch):
+    from nnunetv2_muduo.config import MuDuoConfig
+
+    monkeypatch.setattr(pictures, "draw_curves", lambda trainer, epoch: trainer.drawn["curves"].append(epoch))
+    monkeypatch.setattr(pictures, "draw_panel", lambda trainer, epoch: trainer.drawn["panel"].append(epoch))
+    first, other = Recorder(MuDuoConfig(**values)), Recorder(MuDuoConfig(**values), local_rank=1)
+    for epoch in range(25):
+        pictures.draw_pictures(first, epoch)
+        pictures.draw_pictures(other, epoch)
+    assert first.drawn == {"curves": list(range(25)), "panel": expected}
+    assert other.drawn == {"curves": [], "panel": []}
+
+
+def test_the_kept_share_counts_the_pairs_of_the_epoch(tiny_dataset):
+    trainer = make_trainer()
+    trainer.initialize()
+    step = {"loss": np.float32(1), "consistency_loss": np.float32(1), "agreement": np.array([0.5, np.nan])}
+    counts = [([2, 0], [1, 0]), ([1, 0], [1, 0])]
+    outputs = [{**step, "n_valid": np.array(valid), "n_kept": np.array(kept)} for valid, kept in counts]
+    trainer.on_train_epoch_end(outputs)
+    ((liver, spleen),) = trainer.logger.get_value("kept_share_per_organ", None)
+    assert liver == pytest.approx(2 / 3)
+    assert np.isnan(spleen)
+    assert trainer.logger.get_value("n_valid_pairs", 0) == 3
+    assert trainer.logger.get_value("n_kept_pairs", 0) == 2
