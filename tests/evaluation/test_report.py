@@ -132,12 +132,12 @@ def test_nothing_to_warn_of(made_up_training):
 
 
 def test_warning_of_teachers_that_never_agree(made_up_training, capsys):
-    made_up_training.change_progress(agreement_aorta=[0.01] * 59 + [0.09])
+    made_up_training.change_progress(agreement_aorta=[0.01] * 59 + [0.34])
     (warning,) = warnings_of(made_up_training)
-    assert warning.startswith("The teachers never agree on aorta (at most 0.09).")
+    assert warning.startswith("The teachers never agree on aorta (at most 0.34).")
     assert warning.split(".")[0] in page_of(made_up_training)
     assert "Warning: The teachers never agree on aorta" in capsys.readouterr().out
-    made_up_training.change_progress(agreement_aorta=[0.01] * 59 + [0.2])
+    made_up_training.change_progress(agreement_aorta=[0.01] * 59 + [0.4])
     assert warnings_of(made_up_training) == []
 
 
