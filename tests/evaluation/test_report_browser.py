@@ -44,7 +44,7 @@ def browser(tmp_path):
 def page(browser, made_up_training):
     """The browser with a report open, as wide as a desktop's window."""
     dice = made_up_training.rng.uniform(0.5, 0.95, (4, 11))
-    dice[:, 0] = [0.7, 0.9, np.nan, 0.8]
+    dice[:, 0] = [np.nan, 0.9, 0.7, 0.8]
     made_up_training.write_validation(dice)
     made_up_training.change_progress(agreement_aorta=0.02)
     assert main(["report", str(made_up_training.fold)]) == 0
@@ -89,7 +89,7 @@ def test_the_table_sorts_by_the_column_that_is_clicked(page):
     assert column(page, 2) == ["0.700", "0.800", "0.900", "–"]
     assert click_header(page, 2) == "descending"
     assert column(page, 2) == ["0.900", "0.800", "0.700", "–"]
-    assert column(page, 0) == [f"psma_{i}_study" for i in (1, 3, 0, 2)]
+    assert column(page, 0) == [f"psma_{i}_study" for i in (1, 3, 2, 0)]
     assert click_header(page, 0) == "ascending"
     assert column(page, 0) == [f"psma_{i}_study" for i in range(4)]
     assert len(page.find_elements("css selector", "th[aria-sort]")) == 1
