@@ -5,16 +5,21 @@ import math
 from torch import Tensor
 
 
-def pair_losses(student_probs: Tensor, pseudo_masks: Tensor, kind: str, smooth: float = 1e-5) -> Tensor:
-    """Loss of every pair [n]: student's probabilities of the organ against its pseudo label, both [n, *spatial].
+def pair_losses(student_probs: Tensor, pseudo_masks: Tensor, kind: str, smooth: float = 1e-5) -> tuple[Tensor, Tensor]:
+    """Loss of every pair [n], student's probabilities of the organ against its pseudo label, and the losses' gradients.
 
     Args:
+        student_probs, pseudo_masks: [n, *spatial]; the gradients with respect to the former have its shape.
         kind: `mse`, the mean squared error over voxels (eq. 7), or `dice`, 1 - soft Dice without squares (method.md 1.2).
     """
     p, y = student_probs.flatten(1), pseudo_masks.flatten(1).to(student_probs.dtype)
     if kind == "mse":
-        return (p - y).square().mean(1)
-    return 1 - (2 * (p * y).sum(1) + smooth) / (p.sum(1) + y.sum(1) + smooth)
+        difference = p - y
+        losses, gradients = difference.square().mean(1), difference.mul_(2 / p.shape[1])
+    else:
+        overlap, total = 2 * (p * y).sum(1) + smooth, p.sum(1) + y.sum(1) + smooth
+        losses, gradients = 1 - overlap / total, (overlap / total.square())[:, None] - y * (2 / total)[:, None]
+    return losses, gradients.view_as(student_probs)
 
 
 def ramp_up(epoch: float, n_epochs: float) -> float:

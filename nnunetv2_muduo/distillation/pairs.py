@@ -3,39 +3,47 @@
 from dataclasses import dataclass
 
 import torch
+from scipy.ndimage import find_objects
 from torch import Tensor
+
+from nnunetv2_muduo.distillation.prompts import Box
 
 
 @dataclass(frozen=True)
 class Pairs:
     """The valid (sample, organ) pairs of a batch, in the order sample by sample.
 
-    `samples` and `organs` are index tensors [n_pairs] into the batch and into the list of organs, `n_samples` and
-    `n_organs` the lengths of those two. They stay on the CPU, where the prompt map came from, so that knowing how many
-    pairs there are never waits for the GPU.
+    `samples` and `organs` are index tensors [n_pairs] into the batch and into the list of organs, on the CPU. `boxes` holds
+    for each sample its organs (indices, in order) and the smallest box around each in the prompt map. All of it comes from
+    the prompt map before that goes to the GPU, so that knowing which pairs there are never waits for the GPU.
     """
 
     samples: Tensor
     organs: Tensor
     n_samples: int
     n_organs: int
+    boxes: tuple[dict[int, Box], ...]
 
     def __len__(self) -> int:
         return len(self.samples)
 
     def of_sample(self, sample: int) -> slice:
         """Where the pairs of one sample stand."""
-        start, stop = torch.searchsorted(self.samples, torch.tensor([sample, sample + 1])).tolist()
-        return slice(start, stop)
+        start = sum(len(of_sample) for of_sample in self.boxes[:sample])
+        return slice(start, start + len(self.boxes[sample]))
+
+    def indices(self, device: torch.device) -> tuple[Tensor, Tensor]:
+        """`samples` and `organs` on a device, without waiting for it."""
+        return self.samples.to(device, non_blocking=True), self.organs.to(device, non_blocking=True)
 
     def as_matrix(self, values: Tensor, missing: float = float("nan")) -> Tensor:
         """Values [n_pairs] laid out as [n_samples, n_organs], `missing` where there is no valid pair."""
         matrix = values.new_full((self.n_samples, self.n_organs), missing)
-        return matrix.index_put((self.samples.to(values.device), self.organs.to(values.device)), values)
+        return matrix.index_put(self.indices(values.device), values)
 
     def from_matrix(self, matrix: Tensor) -> Tensor:
         """The entries [n_pairs] of a matrix [n_samples, n_organs] at the valid pairs."""
-        return matrix[self.samples.to(matrix.device), self.organs.to(matrix.device)]
+        return matrix[self.indices(matrix.device)]
 
 
 def valid_pairs(prompt_map: Tensor, organ_labels: list[int]) -> Pairs:
@@ -45,11 +53,14 @@ def valid_pairs(prompt_map: Tensor, organ_labels: list[int]) -> Pairs:
         prompt_map: organ labels [n_samples, 1, *spatial] on the CPU.
         organ_labels: label value of every organ, without background.
     """
-    present = torch.stack(
-        [torch.isin(torch.tensor(organ_labels), sample.unique().to(torch.int64)) for sample in prompt_map]
+    found = [find_objects(sample[0].numpy(), max(organ_labels)) for sample in prompt_map]
+    boxes = tuple(
+        {organ: of_labels[label - 1] for organ, label in enumerate(organ_labels) if of_labels[label - 1] is not None}
+        for of_labels in found
     )
-    samples, organs = present.nonzero(as_tuple=True)
-    return Pairs(samples, organs, n_samples=len(prompt_map), n_organs=len(organ_labels))
+    samples = torch.tensor([sample for sample, of_sample in enumerate(boxes) for _ in of_sample], dtype=torch.int64)
+    organs = torch.tensor([organ for of_sample in boxes for organ in of_sample], dtype=torch.int64)
+    return Pairs(samples, organs, len(prompt_map), len(organ_labels), boxes)
 
 
 def select_pairs(agreement: Tensor, how: str, threshold: float = 0.5) -> Tensor:

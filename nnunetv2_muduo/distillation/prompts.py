@@ -1,58 +1,75 @@
 """Prompts for the teachers: points from the prompt map for PET, the student's map of an organ for CT."""
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from nnunetv2_muduo.distillation.separable import along_axes, gaussian_matrix
+
 LOGIT_CLIP = 1e-4  # probabilities are kept this far from 0 and 1, so mask prompts lie in about -9.2 .. 9.2
 NOT_A_POINT = -1  # the teachers' label for padding, which is neither a positive nor a negative click
-_KERNEL_RADIUS_SIGMAS = 3
+_HEIGHT_STEPS = 1e5  # heights of a smoothed organ that differ by less than this part of the highest are equal
+
+Box = tuple[slice, slice, slice]
 
 
-def gaussian_smooth(maps: Tensor, sigma_voxels: float) -> Tensor:
-    """Maps [n, a, b, c] convolved with a Gaussian, zero outside, cut off at three standard deviations."""
-    radius = max(1, round(_KERNEL_RADIUS_SIGMAS * sigma_voxels))
-    offsets = torch.arange(-radius, radius + 1, device=maps.device, dtype=maps.dtype)
-    kernel = torch.exp(-0.5 * (offsets / sigma_voxels) ** 2)
-    kernel = kernel / kernel.sum()
-    smoothed = maps[:, None]
-    for axis in range(3):
-        shape, padding = [1, 1, 1, 1, 1], [0, 0, 0]
-        shape[2 + axis], padding[axis] = len(kernel), radius
-        smoothed = F.conv3d(smoothed, kernel.view(shape), padding=padding)
-    return smoothed[:, 0]
+def gaussian_smooth(volume: Tensor, sigma_voxels: float) -> Tensor:
+    """Volume [a, b, c] convolved with a Gaussian, zero outside, cut off at three standard deviations."""
+    a, b, c = (gaussian_matrix(size, sigma_voxels, volume.device) for size in volume.shape)
+    return along_axes(volume[None], (a, b, c))[0]
 
 
-def points_from_masks(
-    organ_masks: Tensor, n_points: int, smoothing_voxels: float, suppress: bool = True
+def points_of_organs(
+    prompt_map: Tensor, organs: Sequence[tuple[int, Box]], n_points: int, sigma_voxels: float, suppress: bool
 ) -> tuple[Tensor, Tensor]:
-    """The highest places of each smoothed organ mask (eq. 2), as positive clicks.
-
-    After each point a ball around it is suppressed, half as wide as a cube of the organ's volume, so that the next point
-    lies elsewhere in the organ. Without suppression the highest places are neighboring voxels.
+    """Points of some organs of one prompt map; see `points_of_mask`. Each is looked for in its organ's box alone.
 
     Args:
-        organ_masks: binary masks [n, a, b, c].
-        n_points: points per organ (the paper's K).
-        smoothing_voxels: standard deviation of the Gaussian.
+        prompt_map: organ labels [a, b, c].
+        organs: label value of each of n organs, and a box that holds all of it.
+
+    Returns:
+        Voxel indices [n, n_points, 3] (float, 0 where there is no point) and labels [n, n_points].
+    """
+    found = [points_of_mask(prompt_map[box] == label, n_points, sigma_voxels, suppress) for label, box in organs]
+    places, labels = (torch.stack(part) for part in zip(*found, strict=True))
+    corners = torch.tensor([[axis.start for axis in box] for _, box in organs]).to(places.device, non_blocking=True)
+    return (places + corners[:, None]).float() * (labels == 1)[..., None], labels
+
+
+def points_of_mask(
+    organ_mask: Tensor, n_points: int, sigma_voxels: float, suppress: bool = True
+) -> tuple[Tensor, Tensor]:
+    """The highest places of a smoothed organ mask (eq. 2), as positive clicks.
+
+    After each point a ball around it is suppressed, half as wide as a cube of the organ's volume, so that the next point
+    lies elsewhere in the organ. Without suppression the highest places are neighboring voxels. Of equally high places,
+    as there are many in the middle of a large organ, the first is taken.
+
+    Args:
+        organ_mask: binary mask [a, b, c] of at least one voxel.
+        n_points: points (the paper's K).
+        sigma_voxels: standard deviation of the Gaussian.
         suppress: whether the points have to spread.
 
     Returns:
-        Voxel indices [n, n_points, 3] in the order of the mask's axes (float, 0 where there is no point) and labels
-        [n, n_points]: 1, or -1 ("not a point") where the organ had no place left.
+        Voxel indices [n_points, 3] in the order of the mask's axes (0 where there is no point) and labels [n_points]:
+        1, or -1 ("not a point") where the organ had no place left.
     """
-    masks = organ_masks.float()
-    height = gaussian_smooth(masks, smoothing_voxels).masked_fill(masks == 0, 0)
-    radii = 0.5 * masks.flatten(1).sum(1).pow(1 / 3).clamp(min=2) if suppress else masks.new_zeros(len(masks))
+    mask = organ_mask.float()
+    height = gaussian_smooth(mask, sigma_voxels) * mask
+    height = (height * (_HEIGHT_STEPS / height.amax())).round()
+    radius = 0.5 * mask.sum().pow(1 / 3).clamp(min=2) if suppress else mask.new_zeros(())
     points, labels = [], []
     for _ in range(n_points):
-        peak, index = height.flatten(1).max(1)
-        found = peak > 0
-        point = torch.stack(torch.unravel_index(index, height.shape[1:]), dim=-1) * found[:, None]
-        points.append(point.float())
-        labels.append(torch.where(found, 1, NOT_A_POINT))
-        height = height.masked_fill(_ball(point, radii, height.shape[1:]), 0)
-    return torch.stack(points, 1), torch.stack(labels, 1)
+        peak, index = height.flatten().max(0)
+        point = _unravel(index, height.shape)
+        points.append(torch.where(peak > 0, point, 0))
+        labels.append(torch.where(peak > 0, 1, NOT_A_POINT))
+        height = height.masked_fill(_ball(point, radius, height.shape), 0)
+    return torch.stack(points), torch.stack(labels)
 
 
 def mask_prompts(organ_probs: Tensor, size: int, value: str = "logit") -> Tensor:
@@ -67,12 +84,15 @@ def mask_prompts(organ_probs: Tensor, size: int, value: str = "logit") -> Tensor
     return torch.logit(averaged, eps=LOGIT_CLIP) if value == "logit" else averaged
 
 
-def _ball(centers: Tensor, radii: Tensor, shape: tuple[int, ...]) -> Tensor:
-    """Masks [n, *shape] of the voxels within `radii` [n] (voxels) of `centers` [n, 3]."""
-    squared_distance = 0
-    for axis, size in enumerate(shape):
-        view = [len(centers), 1, 1, 1]
-        view[1 + axis] = size
-        offsets = torch.arange(size, device=centers.device)[None] - centers[:, axis, None]
-        squared_distance = squared_distance + offsets.square().view(view)
-    return squared_distance <= radii.square()[:, None, None, None]
+def _unravel(index: Tensor, shape: Sequence[int]) -> Tensor:
+    """Voxel [3] of a flat index; torch.unravel_index would wait for the GPU."""
+    _, b, c = shape
+    return torch.stack([index // (b * c), index // c % b, index % c])
+
+
+def _ball(center: Tensor, radius: Tensor, shape: Sequence[int]) -> Tensor:
+    """Mask [*shape] of the voxels within `radius` (voxels) of `center` [3]."""
+    a, b, c = (
+        (torch.arange(size, device=center.device) - center[axis]).square().float() for axis, size in enumerate(shape)
+    )
+    return a[:, None, None] + b[:, None] + c <= radius.square()

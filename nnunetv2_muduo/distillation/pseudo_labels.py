@@ -5,13 +5,13 @@ pairs at a time, so that memory does not grow with the number of organs.
 """
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from nnunetv2_muduo.distillation.losses import pair_losses
 from nnunetv2_muduo.distillation.pairs import Pairs
+from nnunetv2_muduo.distillation.separable import along_axes, interpolation_matrix
 
-PAIRS_PER_CHUNK = 16  # at 128^3 a chunk of float32 maps takes 134 MB per teacher
+PAIRS_PER_CHUNK = 3  # maps of 128^3 then stay below 32 MB, beyond which glibc maps and clears fresh memory for each
 
 
 def soft_iou(probs_a: Tensor, probs_b: Tensor, eps: float = 1e-8) -> Tensor:
@@ -44,7 +44,12 @@ def mix(ct_probs: Tensor, pet_probs: Tensor, alpha: Tensor) -> Tensor:
 
 def patch_probs(low_res_logits: Tensor, patch_size: tuple[int, ...]) -> Tensor:
     """Probabilities [n, *patch_size] from low-resolution logits [n, 1, s, s, s]: trilinear, then sigmoid (eq. 1, 3)."""
-    return F.interpolate(low_res_logits, size=patch_size, mode="trilinear", align_corners=False)[:, 0].sigmoid()
+    low_res = low_res_logits[:, 0].float()
+    a, b, c = (
+        interpolation_matrix(size, new_size, low_res.device)
+        for size, new_size in zip(low_res.shape[1:], patch_size, strict=True)
+    )
+    return along_axes(low_res, (a, b, c)).sigmoid_()
 
 
 @torch.no_grad()
@@ -73,6 +78,8 @@ def consistency_with_teachers(
 ) -> Tensor:
     """Weighted sum over pairs of the loss between student and pseudo label (eq. 7).
 
+    The gradient is computed along with the loss, chunk by chunk: autograd would keep full-resolution maps of every pair.
+
     Args:
         student_probs: probabilities [B, 1 + n_organs, *patch_size], background first.
         answers: the teachers' logits for the pairs.
@@ -83,12 +90,27 @@ def consistency_with_teachers(
     Returns:
         A scalar that always depends on the student, so that every process has a gradient to exchange.
     """
-    patch_size = student_probs.shape[2:]
-    loss = 0.0 * student_probs.sum()
+    probs = student_probs.detach()
+    loss, gradient = probs.new_zeros(()), torch.zeros_like(probs)
+    samples, organs = pairs.indices(probs.device)
     for start in range(0, len(pairs), PAIRS_PER_CHUNK):
         part = slice(start, start + PAIRS_PER_CHUNK)
-        targets = pseudo_label({m: logits[part] for m, logits in answers.items()}, alpha[part], patch_size)
-        samples, organs = pairs.samples[part].to(targets.device), pairs.organs[part].to(targets.device)
-        losses = pair_losses(student_probs[samples, 1 + organs], targets, kind)
+        where = samples[part], 1 + organs[part]
+        masks = pseudo_label({m: logits[part] for m, logits in answers.items()}, alpha[part], probs.shape[2:])
+        losses, gradients = pair_losses(probs[where], masks, kind)
+        gradient[where] = gradients.mul_(weights[part].view(-1, 1, 1, 1))
         loss = loss + (weights[part] * losses).sum()
-    return loss
+    return _LossWithGradient.apply(student_probs, loss, gradient)
+
+
+class _LossWithGradient(torch.autograd.Function):
+    """A loss whose gradient with respect to the student's probabilities is already there."""
+
+    @staticmethod
+    def forward(ctx, student_probs: Tensor, loss: Tensor, gradient: Tensor) -> Tensor:
+        ctx.save_for_backward(gradient)
+        return loss.clone()
+
+    @staticmethod
+    def backward(ctx, grad_of_loss: Tensor) -> tuple[Tensor, None, None]:
+        return grad_of_loss * ctx.saved_tensors[0], None, None

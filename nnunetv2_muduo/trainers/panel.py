@@ -7,7 +7,7 @@ from torch import Tensor
 
 from nnunetv2_muduo.config import MuDuoConfig
 from nnunetv2_muduo.distillation.pairs import Pairs
-from nnunetv2_muduo.distillation.prompts import mask_prompts, points_from_masks
+from nnunetv2_muduo.distillation.prompts import Box, mask_prompts, points_of_organs
 from nnunetv2_muduo.teachers import inputs, load_teacher
 from nnunetv2_muduo.teachers.checkpoint import read_checkpoint
 from nnunetv2_muduo.teachers.registry import TEACHERS, SmallTeacher
@@ -31,7 +31,7 @@ class TeacherPanel:
     ):
         self.config = config
         self.axes = inputs.teacher_axes(transpose_forward)
-        self.organ_labels = torch.tensor(organ_labels, device=device)
+        self.organ_labels = organ_labels
         self.teachers = {m: load_teacher(teacher_source(config, m), device) for m in config.modalities}
 
     @torch.no_grad()
@@ -54,31 +54,34 @@ class TeacherPanel:
             image = inputs.to_teacher_axes(_NORMALIZE[modality](images[modality]), self.axes)
             embeddings = teacher.encode(image.contiguous())  # once per patch, for all its organs
             logits = []
-            for sample in range(pairs.n_samples):
-                organs = pairs.organs[pairs.of_sample(sample)].to(prompt_map.device, non_blocking=True)
-                if len(organs):
-                    prompts = self._prompts(modality, prompt_map[sample], student_probs[sample], organs)
+            for sample, boxes in enumerate(pairs.boxes):
+                if boxes:
+                    prompts = self._prompts(modality, prompt_map[sample, 0], student_probs[sample], boxes)
                     logits.append(teacher.decode(embeddings[sample : sample + 1], **prompts))
             size = teacher.low_res_size
             joined = torch.cat(logits) if logits else image.new_zeros(0, 1, size, size, size)
             answers[modality] = inputs.from_teacher_axes(joined, self.axes).float()
         return answers
 
-    def _prompts(self, modality: str, prompt_map: Tensor, student_probs: Tensor, organs: Tensor) -> dict:
-        """Prompts of one patch: `prompt_map` [1, a, b, c], `student_probs` [1 + n_organs, a, b, c], `organs` [n]."""
+    def _prompts(self, modality: str, prompt_map: Tensor, student_probs: Tensor, boxes: dict[int, Box]) -> dict:
+        """Prompts of one patch for the organs of `boxes`: `prompt_map` [a, b, c], `student_probs` [1 + n_organs, a, b, c]."""
         config, low_res = self.config, self.teachers[modality].low_res_size
-        generator_masks = prompt_map == self.organ_labels[organs].view(-1, 1, 1, 1)
+        labels = {organ: self.organ_labels[organ] for organ in boxes}
         if modality == "ct":
             student = config.ct_mask_prompt_source == "student"
-            maps = student_probs[1 + organs] if student else generator_masks.float()
-            masks = mask_prompts(maps, low_res, config.ct_mask_prompt_value)
+            maps = (student_probs[1 + o] if student else prompt_map == label for o, label in labels.items())
+            masks = torch.cat([mask_prompts(organ[None], low_res, config.ct_mask_prompt_value) for organ in maps])
             return {"points": None, "masks": inputs.to_teacher_axes(masks, self.axes).contiguous()}
-        points, labels = points_from_masks(
-            generator_masks, config.n_points, config.point_smoothing_voxels, config.suppress_between_points
+        points, point_labels = points_of_organs(
+            prompt_map,
+            list(zip(labels.values(), boxes.values(), strict=True)),
+            config.n_points,
+            config.point_smoothing_voxels,
+            config.suppress_between_points,
         )
         # Zeros are the empty mask prompt that the public weights were trained with (teachers.md 4.5).
-        no_mask = points.new_zeros(1, 1, low_res, low_res, low_res)
-        return {"points": (inputs.points_to_teacher_axes(points, self.axes), labels), "masks": no_mask}
+        no_mask = student_probs.new_zeros(1, 1, low_res, low_res, low_res)
+        return {"points": (inputs.points_to_teacher_axes(points, self.axes), point_labels), "masks": no_mask}
 
 
 def teacher_source(config: MuDuoConfig, modality: str) -> str:

@@ -32,6 +32,12 @@ def test_a_pair_is_valid_where_the_prompt_map_has_the_organ():
     pairs = valid_pairs(prompt_map, ORGANS)
     assert list(zip(pairs.samples.tolist(), pairs.organs.tolist(), strict=True)) == [(0, 0), (0, 3), (2, 2)]
     assert [pairs.of_sample(i) for i in range(3)] == [slice(0, 2), slice(2, 2), slice(2, 3)]
+    first, whole = slice(0, 1), slice(0, 4)
+    assert pairs.boxes == (
+        {0: (first, first, first), 3: (first, first, slice(1, 2))},
+        {},
+        {2: (slice(1, 2), whole, whole)},
+    )
 
 
 def test_matrix_round_trip():

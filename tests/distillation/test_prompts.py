@@ -3,9 +3,9 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import find_objects, gaussian_filter
 
-from nnunetv2_muduo.distillation.prompts import gaussian_smooth, mask_prompts, points_from_masks
+from nnunetv2_muduo.distillation.prompts import gaussian_smooth, mask_prompts, points_of_mask, points_of_organs
 
 
 def random_masks(seed: int, n: int = 3, shape=(14, 12, 10)) -> torch.Tensor:
@@ -14,10 +14,16 @@ def random_masks(seed: int, n: int = 3, shape=(14, 12, 10)) -> torch.Tensor:
     return torch.from_numpy(smooth > np.quantile(smooth, 0.8))
 
 
-def test_smoothing_equals_scipy():
-    maps = torch.rand(2, 20, 18, 16, generator=torch.Generator().manual_seed(0))
-    expected = np.stack([gaussian_filter(m.numpy(), 1.5, mode="constant", radius=4) for m in maps])
-    np.testing.assert_allclose(gaussian_smooth(maps, 1.5).numpy(), expected, atol=1e-6)
+def points_from_masks(masks, *args, **kwargs):
+    points, labels = zip(*(points_of_mask(mask, *args, **kwargs) for mask in masks), strict=True)
+    return torch.stack(points).float(), torch.stack(labels)
+
+
+@pytest.mark.parametrize("shape", [(20, 18, 16), (3, 1, 30)])
+def test_smoothing_equals_scipy(shape):
+    volume = torch.rand(shape, generator=torch.Generator().manual_seed(0))
+    expected = gaussian_filter(volume.numpy(), 1.5, mode="constant", radius=4)
+    np.testing.assert_allclose(gaussian_smooth(volume, 1.5).numpy(), expected, atol=1e-6)
 
 
 @settings(max_examples=25, deadline=None)
@@ -59,12 +65,25 @@ def test_an_organ_smaller_than_the_number_of_points_gets_padding():
     assert labels.tolist() == [[1, -1, -1]]
 
 
-def test_permuting_organs_permutes_points():
-    masks = random_masks(5)
-    points, labels = points_from_masks(masks, 3, 1.0)
-    other_points, other_labels = points_from_masks(masks[[2, 0, 1]], 3, 1.0)
-    assert torch.equal(points[[2, 0, 1]], other_points)
-    assert torch.equal(labels[[2, 0, 1]], other_labels)
+def test_points_found_in_an_organs_box_are_those_of_the_whole_patch():
+    prompt_map = torch.zeros(24, 22, 20, dtype=torch.int16)
+    prompt_map[3:15, 2:12, 5:18] = 4
+    prompt_map[10:22, 12:21, 1:9] = 7
+    prompt_map[23, 21, 19] = 2
+    organs = [(label, find_objects((prompt_map == label).numpy().astype(np.uint8))[0]) for label in (7, 2, 4)]
+    points, labels = points_of_organs(prompt_map, organs, 3, 2.0, True)
+    expected = points_from_masks([prompt_map == label for label, _ in organs], 3, 2.0)
+    assert torch.equal(points, expected[0])
+    assert torch.equal(labels, expected[1])
+    assert labels.tolist() == [[1, 1, 1], [1, -1, -1], [1, 1, 1]]
+    assert points[1, 0].tolist() == [23, 21, 19]
+
+
+def test_of_equally_high_places_the_first_is_taken():
+    cube = torch.zeros(40, 40, 40)
+    cube[3:37, 3:37, 3:37] = 1  # smoothed, it is 1 wherever the border is more than three standard deviations away
+    points, _ = points_of_mask(cube, 1, 2.0)
+    assert points.tolist() == [[9, 9, 9]]
 
 
 def test_mask_prompts_average_areas_and_are_clipped_logits():

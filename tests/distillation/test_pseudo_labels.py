@@ -75,6 +75,31 @@ def test_loss_equals_a_loop_over_pairs(kind, monkeypatch):
 
 
 @pytest.mark.parametrize("kind", ["mse", "dice"])
+def test_gradient_equals_that_of_a_loop_over_pairs(kind, monkeypatch):
+    monkeypatch.setattr(pseudo_labels, "PAIRS_PER_CHUNK", 3)
+    pairs, answers, student_logits, weights, alpha = make_case()
+    masks = pseudo_labels.pseudo_label(answers, alpha, (8, 8, 8)).float()
+    probs = student_logits.softmax(1)
+    own = 3 * consistency_with_teachers(probs, answers, pairs, weights, alpha, kind)
+    (gradient,) = torch.autograd.grad(own, student_logits, retain_graph=True)
+    p = probs[pairs.samples, 1 + pairs.organs].flatten(1)
+    y = masks.flatten(1)
+    dice = 1 - (2 * (p * y).sum(1) + 1e-5) / (p.sum(1) + y.sum(1) + 1e-5)
+    losses = (p - y).square().mean(1) if kind == "mse" else dice
+    (expected,) = torch.autograd.grad(3 * (weights * losses).sum(), student_logits)
+    torch.testing.assert_close(gradient, expected)
+
+
+def test_autograd_keeps_one_map_per_channel_and_none_per_pair():
+    pairs, answers, student_logits, weights, alpha = make_case()
+    probs = student_logits.softmax(1)
+    kept = []
+    with torch.autograd.graph.saved_tensors_hooks(lambda t: kept.append(t.numel()) or t, lambda t: t):
+        consistency_with_teachers(probs, answers, pairs, weights, alpha, "mse")
+    assert kept == [probs.numel()]
+
+
+@pytest.mark.parametrize("kind", ["mse", "dice"])
 def test_rejected_pairs_have_no_gradient(kind):
     pairs, answers, student_logits, weights, alpha = make_case()
     rejected = (pairs.samples == 0).float()
@@ -90,7 +115,9 @@ def test_a_student_equal_to_the_pseudo_label_has_no_loss():
     probs = torch.zeros(3, 4, 8, 8, 8)
     probs[pairs.samples, 1 + pairs.organs] = targets
     for kind in ("mse", "dice"):
-        assert consistency_with_teachers(probs, answers, pairs, weights, alpha, kind).item() == pytest.approx(0, abs=1e-6)
+        assert consistency_with_teachers(probs, answers, pairs, weights, alpha, kind).item() == pytest.approx(
+            0, abs=1e-6
+        )
 
 
 def test_no_valid_pair_is_no_loss_but_still_a_gradient():
@@ -109,6 +136,12 @@ def test_agreement_is_measured_at_patch_resolution():
     _, answers, *_ = make_case()
     expected = soft_iou(upsampled(answers["ct"]), upsampled(answers["pet"]))
     torch.testing.assert_close(agreement_of_logits(answers, (8, 8, 8)), expected)
+
+
+def test_patch_probabilities_equal_torchs_interpolation():
+    logits = 5 * torch.randn(2, 1, 8, 6, 7, generator=torch.Generator().manual_seed(0)).transpose(2, 4)
+    expected = F.interpolate(logits, size=(28, 30, 16), mode="trilinear", align_corners=False)[:, 0].sigmoid()
+    torch.testing.assert_close(pseudo_labels.patch_probs(logits, (28, 30, 16)), expected, rtol=1e-5, atol=1e-6)
 
 
 def test_a_single_teacher_is_never_in_disagreement():

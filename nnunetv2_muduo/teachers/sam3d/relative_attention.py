@@ -66,16 +66,18 @@ class RelativeAttention(nn.Module):
         """[B, n, n, n, dim] -> the same shape."""
         shape, grid = tokens.shape, tokens.shape[1]
         qkv = self.qkv(tokens).reshape(shape[0], grid**3, 3, self.n_heads, -1).permute(2, 0, 3, 1, 4)
-        with torch.autocast(tokens.device.type, enabled=False):  # position terms need the weights' float32
-            attended = self._attend(*qkv.to(self.qkv.weight.dtype), grid)
+        with torch.autocast(tokens.device.type, enabled=False):  # position terms need their tables' float32
+            attended = self._attend(*qkv.to(self.rel_pos_d.dtype), grid)
         return self.proj(attended.transpose(1, 2).reshape(shape))
 
     def _attend(self, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, grid: int) -> torch.Tensor:
         terms = self._position_terms(query.unflatten(2, (grid, grid, grid)))
-        bias = self._token_bias(terms)
-        if self.window_size > grid:
+        n_padding_keys = int(self.window_size > grid)
+        bias = query.new_empty(*query.shape[:3], grid**3 + n_padding_keys)
+        self._write_token_bias(terms, bias[..., : grid**3])
+        if n_padding_keys:
             padding_query, padding_key, padding_value = self.qkv.bias.reshape(3, self.n_heads, -1)  # of a zero token
-            bias = torch.cat([bias, self._padding_bias(terms, padding_query).flatten(2).unsqueeze(-1)], dim=-1)
+            bias[..., -1] = self._padding_bias(terms, padding_query).flatten(2)
             key = torch.cat([key, padding_key.unsqueeze(1).expand(len(key), -1, -1, -1)], dim=2)
             value = torch.cat([value, padding_value.unsqueeze(1).expand(len(value), -1, -1, -1)], dim=2)
         return F.scaled_dot_product_attention(query, key, value, attn_mask=bias)
@@ -88,13 +90,13 @@ class RelativeAttention(nn.Module):
         return PositionTerms(*(torch.einsum(p, query, table) for p, table in zip(products, tables, strict=True)))
 
     @staticmethod
-    def _token_bias(terms: PositionTerms) -> torch.Tensor:
-        """Bias between the grid's own tokens, [B, heads, n^3, n^3]."""
+    def _write_token_bias(terms: PositionTerms, bias: torch.Tensor) -> None:
+        """Fill [B, heads, n^3, n^3] with the bias between the grid's own tokens."""
         grid = terms.along_w.shape[2]
         along_w, along_a, along_b = (term[..., :grid] for term in terms)
         pairs = along_a.unsqueeze(-2) + along_b.unsqueeze(-3)  # [B, heads, d, h, a, b, c]
-        bias = along_w[..., None, None, :] + pairs.unsqueeze(4)
-        return bias.reshape(*bias.shape[:2], grid**3, grid**3)
+        by_axis = bias.unflatten(3, (grid, grid, grid)).unflatten(2, (grid, grid, grid))
+        torch.add(along_w[..., None, None, :], pairs.unsqueeze(4), out=by_axis)
 
     def _padding_bias(self, terms: PositionTerms, padding_query: torch.Tensor) -> torch.Tensor:
         """Log-sum-exp of the position terms over all padding keys, per query: [B, heads, d, h, w]."""
