@@ -18,7 +18,7 @@ def convert_autopet_organ(source: Path, labels: Path, options: Options) -> int:
     Returns the exit code: 1 where at least one case was refused.
     """
     maps = find_label_maps(labels)
-    return convert_cases(attach_labels(find_cases(source), maps), source, maps, options)
+    return convert_cases(attach_labels(find_cases(source, options.patient_regex), maps), source, maps, options)
 
 
 if __name__ == "__main__":

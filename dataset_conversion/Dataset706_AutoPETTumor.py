@@ -16,7 +16,7 @@ def convert_autopet_tumor(source: Path, options: Options, labels: Path | None = 
 
     Returns the exit code: 1 where at least one case was refused.
     """
-    cases = find_cases(source)
+    cases = find_cases(source, options.patient_regex)
     maps = find_label_maps(labels) if labels else None
     return convert_cases(attach_labels(cases, maps) if maps else cases, source, maps, options)
 

@@ -6,7 +6,7 @@ import unicodedata
 from dataclasses import dataclass
 from typing import Any
 
-AUTOPET_NAME = re.compile(r"^(PETCT|fdg|psma)_([0-9a-f]+)(?:_(.+?))?_*$")
+AUTOPET_NAME = re.compile(r"^(PETCT|petct|fdg|psma)_([0-9a-f]+)(?:_(.+?))?_*$")
 MAX_NAME_LENGTH = 150
 
 
@@ -18,7 +18,8 @@ class CaseRefused(ValueError):
 class Case:
     """One PET/CT study as found in the source; `ct`, `pet` and `label` are sources (see sources.py)."""
 
-    patient: str
+    patient: str | None
+    """None where the source doesn't say it; then nothing is known about which cases are of one patient."""
     study: str
     ct: Any
     pet: Any
@@ -27,18 +28,25 @@ class Case:
     """True where the CT is expected on its own grid; a CT that claims to be on the PET's grid must be."""
     problem: str = ""
     """Why the case is refused without being read, if it is."""
+    name: str = ""
+    """What the source calls the case, where that isn't patient and study."""
+
+    def __str__(self) -> str:
+        return self.name or f"{self.patient}/{self.study}"
 
     @property
     def case_id(self) -> str:
+        if self.name:
+            return safe_name(self.name)
         return "_".join(filter(None, (safe_name(self.patient), safe_name(self.study))))
 
     @property
-    def patient_key(self) -> str:
-        return patient_key(self.patient)
+    def patient_key(self) -> str | None:
+        return None if self.patient is None else patient_key(self.patient)
 
     @property
     def match_key(self) -> str:
-        return match_key(self.patient, self.study)
+        return safe_name(self.name) if self.name else match_key(self.patient, self.study)
 
 
 def safe_name(text: str) -> str:

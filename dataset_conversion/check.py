@@ -32,6 +32,10 @@ def check_case(case: Case, allow_bqml: bool = False) -> dict:
         return _findings(case, allow_bqml)
     except (CaseRefused, OSError, RuntimeError) as error:
         return {"problem": str(error)}
+    except (
+        Exception
+    ) as error:  # headers can be broken in ways that nobody foresees, and one case must not end all others
+        return {"problem": f"{case.ct} and {case.pet} can't be checked ({type(error).__name__}: {error})"}
 
 
 def _findings(case: Case, allow_bqml: bool) -> dict:

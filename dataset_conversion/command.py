@@ -29,7 +29,14 @@ def add_kind_arguments(parser: argparse.ArgumentParser, kind: str) -> None:
         metavar="DIR_OR_ZIP",
         help="label maps to use instead of the source's own: a folder, a tree like the source, or a zip archive",
     )
-    if kind == "dicom":
+    if kind != "dicom":
+        parser.add_argument(
+            "--patient-regex",
+            default="",
+            metavar="REGEX",
+            help="the patient is the first group of REGEX in a case's name, where imagesTr holds other names than AutoPET's",
+        )
+    else:
         parser.add_argument("--ct-description", default="", metavar="TEXT", help="take CT series described so")
         parser.add_argument("--pet-description", default="", metavar="TEXT", help="take PET series described so")
         parser.add_argument("--allow-bqml", action="store_true", help="keep PET in Bq/ml where SUV can't be computed")
@@ -91,4 +98,5 @@ def options_from(args: argparse.Namespace):
         dry_run=args.dry_run,
         n_processes=args.n_processes,
         allow_bqml=getattr(args, "allow_bqml", False),
+        patient_regex=getattr(args, "patient_regex", ""),
     )

@@ -17,6 +17,7 @@ from nnunetv2_muduo.dataset_conversion.pool import map_cases, n_cores
 from nnunetv2_muduo.dataset_conversion.record import Record
 from nnunetv2_muduo.dataset_conversion.split import LEFT_OUT, SETS, Candidate, SetSizes, draw_sets, shared_patients
 from nnunetv2_muduo.dataset_conversion.write import (
+    LABEL_FOLDERS,
     PARTIAL_FOLDER,
     needs_no_rewriting,
     output_files,
@@ -37,12 +38,19 @@ class Options:
     dry_run: bool = False
     n_processes: int = field(default_factory=n_cores)
     allow_bqml: bool = False
+    patient_regex: str = ""
 
     def __post_init__(self):
         if not 1 <= self.dataset_id <= 999 or not re.fullmatch(r"\w+", self.name, re.ASCII):
             raise ValueError(
                 f"A dataset is DatasetXXX_Name, XXX from 1 to 999; got {self.dataset_id} and {self.name!r}"
             )
+        try:
+            n_groups = re.compile(self.patient_regex).groups
+        except re.error as error:
+            raise ValueError(f"--patient-regex {self.patient_regex!r} is no regular expression: {error}") from error
+        if self.patient_regex and not n_groups:
+            raise ValueError(f"--patient-regex {self.patient_regex!r} needs a group for the patient: '(pat[0-9]+)_'")
 
     @property
     def dataset_name(self) -> str:
@@ -63,7 +71,7 @@ def convert_cases(cases: list[Case], source: Path, maps: LabelMaps | None, optio
     scheme = plan(record, cases_by_id, findings, refused, source, maps, options)
     if not options.dry_run:
         record.save(complete=False)
-        refused |= write_all(cases_by_id, record, scheme, options)
+        refused |= write_all(cases_by_id, record, scheme, refused, options)
         refused |= write_dataset_files(record, options.name)
         record.save(complete=True)
     report_conversion(record, scheme, refused, options, maps.remarks(cases) if maps else ())
@@ -72,8 +80,8 @@ def convert_cases(cases: list[Case], source: Path, maps: LabelMaps | None, optio
 
 def open_record(options: Options) -> Record:
     """What is known of the dataset's folder, which is made ready. Raises where it can't be ours."""
-    record = Record(dataset_folder(options.dataset_id, options.dataset_name))
-    settings = asdict(options.sizes) | {"seed": options.seed}
+    record = Record(dataset_folder(options.dataset_id, options.dataset_name), options.dry_run)
+    settings = asdict(options.sizes) | {"seed": options.seed, "patient_regex": options.patient_regex}
     require_own_folder(record, settings)
     record.settings = settings
     if not options.dry_run:
@@ -87,8 +95,7 @@ def refuse_duplicates(cases: list[Case]) -> dict[str, str]:
     for case in cases:
         by_id.setdefault(case.case_id, []).append(case)
     return {
-        case_id: same[0].problem
-        or f"{len(same)} cases would get this name: " + ", ".join(f"{case.patient}/{case.study}" for case in same)
+        case_id: same[0].problem or f"{len(same)} cases would get this name: " + ", ".join(map(str, same))
         for case_id, same in by_id.items()
         if len(same) > 1
     }
@@ -98,17 +105,20 @@ def check_all(cases: dict[str, Case], record: Record, options: Options) -> tuple
     """(findings, refusals) of all cases; what an earlier call has read and is unchanged isn't read again."""
     from nnunetv2_muduo.dataset_conversion.check import check_case, file_stamps
 
-    stamps = {case_id: file_stamps(case) for case_id, case in cases.items()}
-    findings = {i: known for i in cases if (known := record.findings(i, stamps[i])) is not None}
-    jobs = [(case, options.allow_bqml) for case_id, case in cases.items() if case_id not in findings]
-    refused = {}
+    stamps, refused = {}, {}
+    for case_id, case in cases.items():
+        try:
+            stamps[case_id] = file_stamps(case)
+        except OSError as error:
+            refused[case_id] = case.problem or str(error)
+    findings = {i: known for i in stamps if (known := record.findings(i, stamps[i])) is not None}
+    jobs = [(cases[case_id], options.allow_bqml) for case_id in stamps if case_id not in findings]
     for (case, _), found in map_cases(check_case, jobs, options.n_processes, "checking"):
         if "problem" in found:
             refused[case.case_id] = found["problem"]
             continue
         findings[case.case_id] = found
-        if not options.dry_run:
-            record.note_checked(case.case_id, stamps[case.case_id], found)
+        record.note_checked(case.case_id, stamps[case.case_id], found)
     return {case_id: findings[case_id] for case_id in cases if case_id in findings}, refused
 
 
@@ -125,7 +135,8 @@ def plan(
     try:
         scheme = choose_scheme(cases, findings, source, maps, record)
         refused |= refuse_foreign_labels(findings, scheme)
-        plan_sets(record, cases, {i: found for i, found in findings.items() if i not in refused}, options)
+        accepted = {i: found for i, found in findings.items() if i not in refused}
+        refused |= plan_sets(record, cases, accepted, options)
     except ValueError as error:
         raise ValueError("\n".join([str(error), *(f"{i} was refused: {why}" for i, why in refused.items())])) from error
     return scheme
@@ -159,14 +170,22 @@ def refuse_foreign_labels(findings: dict[str, dict], scheme: LabelScheme) -> dic
     return {i: f"label map holds the values {values}, which have no name" for i, values in foreign.items() if values}
 
 
-def plan_sets(record: Record, cases: dict[str, Case], findings: dict[str, dict], options: Options) -> None:
-    """Give every accepted case its set and its entry in the record."""
-    from nnunetv2_muduo.dataset_conversion.check import file_stamps
+def plan_sets(record: Record, cases: dict[str, Case], findings: dict[str, dict], options: Options) -> dict[str, str]:
+    """Give every accepted case its set and its entry in the record; returns refusals.
 
-    candidates = [Candidate(i, cases[i].patient_key, "labels" in found) for i, found in findings.items()]
-    previous = {case_id: (entry["patient_key"], entry["set"]) for case_id, entry in record.cases.items()}
+    A case of unknown patient counts as a patient of its own, as far as sets are drawn.
+    """
+    candidates = [Candidate(i, cases[i].patient_key or i, "labels" in found) for i, found in findings.items()]
+    previous = {case_id: (entry["patient_key"] or case_id, entry["set"]) for case_id, entry in record.cases.items()}
     sets = draw_sets(candidates, options.sizes, options.seed, previous)
+    refused = {
+        case_id: f"is in the set {sets[case_id]} since an earlier call, but has no label map any more"
+        for case_id, found in findings.items()
+        if sets[case_id] in LABEL_FOLDERS and "labels" not in found
+    }
     for case_id, found in findings.items():
+        if case_id in refused:
+            continue
         case = cases[case_id]
         record.cases[case_id] = {
             "set": sets[case_id],
@@ -174,34 +193,45 @@ def plan_sets(record: Record, cases: dict[str, Case], findings: dict[str, dict],
             "patient_key": case.patient_key,
             "study": case.study,
             "origin": {role: str(getattr(case, role)) for role in ("ct", "pet", "label") if getattr(case, role)},
-            "stamps": file_stamps(case),
+            "stamps": record.stamps(case_id),
             "findings": found,
         }
-    patients = {name: {e["patient_key"] for e in record.cases.values() if e["set"] == name} for name in SETS}
+    known = [entry for entry in record.cases.values() if entry["patient_key"] is not None]
+    patients = {name: {entry["patient_key"] for entry in known if entry["set"] == name} for name in SETS}
     assert not any(shared_patients(patients).values()), "a patient stands in two sets"
+    return refused
 
 
-def write_all(cases: dict[str, Case], record: Record, scheme: LabelScheme, options: Options) -> dict[str, str]:
-    """Write every case of this call that isn't there yet; returns refusals."""
+def write_all(
+    cases: dict[str, Case], record: Record, scheme: LabelScheme, refused: dict[str, str], options: Options
+) -> dict[str, str]:
+    """Write every case of this call that is neither refused nor there yet; returns further refusals.
+
+    A refused case that an earlier call has written stays as it is; one that is not there leaves the record.
+    """
     value_map = dict(scheme.value_map)
     jobs = []
-    for case_id, entry in record.cases.items():
+    for case_id, entry in list(record.cases.items()):
         if case_id not in cases or entry["set"] == LEFT_OUT:
             continue
-        if not record.is_written(case_id, entry["stamps"], output_files(case_id, entry["set"])):
+        if record.is_written(case_id, entry["stamps"], output_files(case_id, entry["set"])):
+            continue
+        if case_id in refused:
+            del record.cases[case_id]
+        else:
             jobs.append((cases[case_id], entry["findings"], entry["set"], value_map, record.dataset, options.link))
     links, others = [], []
     for job in jobs:
         (links if options.link and needs_no_rewriting(*job[:4]) else others).append(job)
-    refused = {}
+    refused_now = {}
     for some, n_processes in ((links, 1), (others, options.n_processes)):
         for (case, *_), result in map_cases(write_case, some, n_processes, "writing"):
             if "problem" in result:
-                refused[case.case_id] = result["problem"]
+                refused_now[case.case_id] = result["problem"]
                 del record.cases[case.case_id]
             else:
                 record.note_written(case.case_id, record.cases[case.case_id]["stamps"])
-    return refused
+    return refused_now
 
 
 def report_conversion(

@@ -9,7 +9,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from nnunetv2_muduo.dataset_conversion.cases import CaseRefused
-from nnunetv2_muduo.dataset_conversion.suv import MissingTag, Scaling, suv_scaling
+from nnunetv2_muduo.dataset_conversion.suv import MissingTag, Scaling, required, required_numbers, suv_scaling
 
 NOTE_KEY = "ITK_FileNotes"
 """Meta data that says how SUV came about; SimpleITK writes it into a NIfTI's description field."""
@@ -114,25 +114,43 @@ def _parse(data: bytes, path: Path):
     pydicom = import_pydicom()
     try:
         dataset = pydicom.dcmread(io.BytesIO(data))
-    except (pydicom.errors.InvalidDicomError, EOFError, OSError, ValueError) as error:
+    except Exception as error:  # pydicom has no error of its own for damage; any may come
         raise CaseRefused(f"{path}: not DICOM, or damaged ({error})") from error
     if "PixelData" not in dataset:
         raise CaseRefused(f"{path}: no pixel data; truncated?")
-    n_expected = int(dataset.Rows) * int(dataset.Columns) * int(dataset.BitsAllocated) // 8
-    if not dataset.file_meta.TransferSyntaxUID.is_compressed and len(dataset.PixelData) < n_expected:
+    try:
+        rows, columns, n_bits = (required(dataset, keyword) for keyword in ("Rows", "Columns", "BitsAllocated"))
+        transfer_syntax = required(dataset.file_meta, "TransferSyntaxUID")
+    except CaseRefused as error:
+        raise type(error)(f"{path}: {error}") from error
+    n_expected = rows * columns * n_bits // 8
+    if not transfer_syntax.is_compressed and len(dataset.PixelData) < n_expected:
         raise CaseRefused(f"{path}: {len(dataset.PixelData)} bytes of pixel data, {n_expected} expected; truncated?")
     del dataset.PixelData
     return dataset
 
 
+def require_place(path: Path, dataset) -> None:
+    """Raises CaseRefused where a slice's header doesn't say where in space the slice lies."""
+    for keyword, n_values in (("ImageOrientationPatient", 6), ("ImagePositionPatient", 3), ("PixelSpacing", 2)):
+        try:
+            values = required_numbers(dataset, keyword)
+        except CaseRefused as error:
+            raise type(error)(f"{path.name}: {error}") from error
+        if len(values) != n_values:
+            raise CaseRefused(f"{path.name}: {keyword} has {len(values)} values, {n_values} expected")
+
+
 def sorted_slices(datasets: list[tuple], modality: str) -> list[tuple]:
     """(path, data set) of one series along its normal. Raises CaseRefused unless they are one evenly spaced volume."""
     datasets = [(path, dataset) for path, dataset in datasets if dataset.get("Modality") == modality]
-    series = {dataset.SeriesInstanceUID for _, dataset in datasets}
+    series = {required(dataset, "SeriesInstanceUID") for _, dataset in datasets}
     if len(series) != 1:
         raise CaseRefused(f"one {modality} series expected, found {len(series)}")
     if any(int(dataset.get("NumberOfFrames") or 1) > 1 for _, dataset in datasets):
         raise CaseRefused("multi-frame (enhanced) DICOM is not supported; convert it to one file per slice")
+    for path, dataset in datasets:
+        require_place(path, dataset)
     if len({tuple(np.round(dataset.ImageOrientationPatient, 4)) for _, dataset in datasets}) != 1:
         raise CaseRefused("slices of several orientations: ImageOrientationPatient (0020,0037)")
     row, column = np.reshape(np.asarray(datasets[0][1].ImageOrientationPatient, float), (2, 3))

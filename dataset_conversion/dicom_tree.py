@@ -3,7 +3,7 @@
 import os
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from nnunetv2_muduo.dataset_conversion.cases import Case
@@ -73,29 +73,42 @@ def find_dicom_cases(
     import_pydicom()
     wanted = wanted or Wanted()
     folders = [(folder,) for folder, _, files in os.walk(source, followlinks=True) if files]
-    found = [header for _, headers in map_cases(read_headers, folders, n_processes, "looking") for header in headers]
-    series = [one for one in group_series(found) if one.Modality in MODALITIES]
+    found, unread = [], {}
+    for _, (headers, problems) in map_cases(read_headers, folders, n_processes, "looking"):
+        found += headers
+        unread |= problems
+    series, strays = add_unread(group_series(found), unread)
+    series = [one for one in series if one.Modality in MODALITIES]
     studies = defaultdict(lambda: defaultdict(list))
     for one in filter(wanted.takes, series):
         studies[one.PatientID, one.StudyInstanceUID][one.FrameOfReferenceUID].append(one)
     cases = [case for frames in studies.values() for case in _cases_of_study(frames, allow_bqml)]
     if not cases:
-        raise FileNotFoundError(f"No PET series below {source} ({len(found)} DICOM files, {len(series)} series).")
-    return sorted(cases, key=lambda case: (case.patient, case.study))
+        raise FileNotFoundError(
+            f"No PET series below {source} ({len(found)} DICOM files, {len(series)} series, {len(unread)} files unreadable"
+            + (f", such as {next(iter(unread.values()))})." if unread else ").")
+        )
+    cases += [Case(None, "", None, None, problem=why, name=str(p.relative_to(source))) for p, why in strays.items()]
+    return sorted(cases, key=lambda case: (case.patient or "", case.study, case.name))
 
 
-def read_headers(folder: str) -> list[tuple[str, dict]]:
-    """(path, tags) of the DICOM files that lie directly in a folder; other files are passed over."""
+def read_headers(folder: str) -> tuple[list[tuple[str, dict]], dict[Path, str]]:
+    """(path, tags) of the DICOM files that lie directly in a folder, and why others can't be read.
+
+    Files that are no DICOM are passed over.
+    """
     pydicom = import_pydicom()
-    headers = []
+    headers, unread = [], {}
     for path in sorted(Path(folder).iterdir()):
         try:
             dataset = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=list(TAGS))
-        except (pydicom.errors.InvalidDicomError, IsADirectoryError, EOFError):
+            if dataset.get("SeriesInstanceUID"):
+                headers.append((str(path), {tag: _plain(dataset.get(tag)) for tag in TAGS}))
+        except (pydicom.errors.InvalidDicomError, IsADirectoryError):
             continue
-        if dataset.get("SeriesInstanceUID"):
-            headers.append((str(path), {tag: _plain(dataset.get(tag)) for tag in TAGS}))
-    return headers
+        except Exception as error:  # pydicom has no error of its own for damage; any may come, and none ends the search
+            unread[path] = f"{path}: can't be read ({type(error).__name__}: {error})"
+    return headers, unread
 
 
 def _plain(value):
@@ -112,6 +125,25 @@ def group_series(headers: list[tuple[str, dict]]) -> list[Series]:
         tags.setdefault(header["SeriesInstanceUID"], header)
         files[header["SeriesInstanceUID"]].setdefault(header["SOPInstanceUID"], path)
     return [Series(tags[uid], tuple(map(Path, paths.values()))) for uid, paths in files.items()]
+
+
+def add_unread(series: list[Series], unread: dict[Path, str]) -> tuple[list[Series], dict[Path, str]]:
+    """Files that can't be read, added to the only series in their folder, which is then refused; and the other ones.
+
+    Without them, a series that lacks its last slice would look like a whole one.
+    """
+    beside = defaultdict(list)
+    for number, one in enumerate(series):
+        for folder in {path.parent for path in one.files}:
+            beside[folder].append(number)
+    series, strays = list(series), {}
+    for path, why in unread.items():
+        if len(beside[path.parent]) == 1:
+            number = beside[path.parent][0]
+            series[number] = replace(series[number], files=(*series[number].files, path))
+        else:
+            strays[path] = why
+    return series, strays
 
 
 def _cases_of_study(frames: dict[str, list[Series]], allow_bqml: bool) -> list[Case]:

@@ -5,6 +5,7 @@
 """
 
 import os
+import re
 from pathlib import Path
 
 from nnunetv2_muduo.dataset_conversion.cases import AUTOPET_NAME, Case, split_autopet_name
@@ -13,20 +14,25 @@ from nnunetv2_muduo.dataset_conversion.sources import NIFTI_ENDINGS, NiftiFile, 
 TREE_IMAGES = ("CT", "CTres", "PET", "SUV")
 
 
-def find_cases(source: Path) -> list[Case]:
+def find_cases(source: Path, patient_regex: str = "") -> list[Case]:
     """All PET/CT cases below `source`, sorted by name, each with the label map its layout gives it, if any.
 
-    Raises FileNotFoundError where there is no such folder or nothing in it that is known.
+    The first group of `patient_regex` is the patient in names of nnU-Net's layout that are not AutoPET's. Raises
+    FileNotFoundError where there is no such folder or nothing in it that is known, ValueError where the layout has no use
+    for `patient_regex`.
     """
     if not source.is_dir():
         raise FileNotFoundError(f"No folder {source}. Give the folder that holds the patients, or imagesTr.")
-    cases = find_nnunet_cases(source) if (source / "imagesTr").is_dir() else find_tree_cases(source)
+    is_tree = not (source / "imagesTr").is_dir()
+    if is_tree and patient_regex:
+        raise ValueError(f"--patient-regex is for imagesTr; in the tree {source}, a patient is a folder with studies.")
+    cases = find_tree_cases(source) if is_tree else find_nnunet_cases(source, patient_regex)
     if not cases:
         raise FileNotFoundError(
             f"No PET/CT found below {source}: neither <patient>/<study>/SUV.nii.gz with CTres.nii.gz or CT.nii.gz, "
             "nor imagesTr/<case>_0000.nii.gz. For DICOM use `muduo convert dicom`."
         )
-    return sorted(cases, key=lambda case: (case.patient, case.study))
+    return sorted(cases, key=lambda case: case.case_id)
 
 
 def find_tree_cases(source: Path) -> list[Case]:
@@ -83,21 +89,29 @@ def _tree_problem(folder: Path, files: dict[str, list[Path]], ct_stem: str) -> s
     return ""
 
 
-def find_nnunet_cases(source: Path) -> list[Case]:
+def find_nnunet_cases(source: Path, patient_regex: str = "") -> list[Case]:
     """Cases of a folder in nnU-Net's layout: channel 0 the CT on the PET's grid, channel 1 the PET in SUV."""
     channels: dict[str, dict[str, Path]] = {}
     for path in sorted((source / "imagesTr").iterdir()):
         name, _, channel = nifti_stem(path.name).rpartition("_")
         if path.name.endswith(NIFTI_ENDINGS) and name:
             channels.setdefault(name, {})[channel] = path
-    return [_nnunet_case(source, name, files) for name, files in channels.items()]
+    return [_nnunet_case(source, name, files, patient_regex) for name, files in channels.items()]
 
 
-def _nnunet_case(source: Path, name: str, files: dict[str, Path]) -> Case:
-    patient, study = split_autopet_name(name) or (name, "")
-    label = next((path for ending in NIFTI_ENDINGS if (path := source / "labelsTr" / f"{name}{ending}").exists()), None)
+def _nnunet_case(source: Path, name: str, files: dict[str, Path], patient_regex: str) -> Case:
+    autopet_name = split_autopet_name(name)
+    patient, study = autopet_name or (_patient_in(name, patient_regex), "")
+    labels = (source / "labelsTr" / f"{name}{ending}" for ending in NIFTI_ENDINGS)
+    label = next(filter(os.path.lexists, labels), None)  # a link that leads nowhere is refused later, not passed over
     ct, pet = (NiftiFile(files[channel]) if channel in files else None for channel in ("0000", "0001"))
     problem = ""
     if set(files) != {"0000", "0001"}:
         problem = f"{source / 'imagesTr' / name}: channels 0000 (CT) and 0001 (PET) expected, found {sorted(files)}"
-    return Case(patient, study, ct, pet, NiftiFile(label) if label else None, problem=problem)
+    label = NiftiFile(label) if label else None
+    return Case(patient, study, ct, pet, label, problem=problem, name="" if autopet_name else name)
+
+
+def _patient_in(name: str, patient_regex: str) -> str | None:
+    match = re.search(patient_regex, name) if patient_regex else None
+    return match.group(1) or None if match else None

@@ -14,10 +14,11 @@ CHECKED, WRITTEN = "checked", "written"
 
 
 class Record:
-    """What is known of a dataset folder from earlier calls, and what this call adds."""
+    """What is known of a dataset folder from earlier calls, and what this call adds; kept in memory alone if `dry_run`."""
 
-    def __init__(self, dataset: Path):
+    def __init__(self, dataset: Path, dry_run: bool = False):
         self.dataset = dataset
+        self.dry_run = dry_run
         self.settings: dict = {}
         self.labels: dict = {}
         self.cases: dict[str, dict] = {}
@@ -60,17 +61,24 @@ class Record:
         known = self._checked.get(case_id)
         return known["findings"] if known and known["stamps"] == stamps else None
 
+    def stamps(self, case_id: str) -> list:
+        """Stamps of a checked case's files, as they were when they were read."""
+        return self._checked[case_id]["stamps"]
+
     def is_written(self, case_id: str, stamps: list, files: dict[str, str]) -> bool:
         """True where an earlier call converted the same files and the results are still there."""
         return self._written.get(case_id) == stamps and all((self.dataset / f).exists() for f in files.values())
 
     def note_checked(self, case_id: str, stamps: list, findings: dict) -> None:
+        self._checked[case_id] = {"stamps": stamps, "findings": findings}
         self._append({"what": CHECKED, "case": case_id, "stamps": stamps, "findings": findings})
 
     def note_written(self, case_id: str, stamps: list) -> None:
         self._append({"what": WRITTEN, "case": case_id, "stamps": stamps})
 
     def _append(self, line: dict) -> None:
+        if self.dry_run:
+            return
         with (self.dataset / JOURNAL_FILE).open("a", encoding="utf-8") as journal:
             journal.write(("" if self._journal_ends_whole else "\n") + json.dumps(line) + "\n")
         self._journal_ends_whole = True

@@ -42,7 +42,11 @@ class Report:
         return {case_id: entry for case_id, entry in self.cases.items() if entry["set"] == set_name}
 
     def patients(self, set_name: str) -> set[str]:
-        return {entry["patient_key"] for entry in self.members(set_name).values()}
+        return {entry["patient_key"] for entry in self.members(set_name).values()} - {None}
+
+    @property
+    def of_unknown_patients(self) -> list[str]:
+        return sorted(i for i, entry in self.cases.items() if entry["patient_key"] is None and entry["set"] != LEFT_OUT)
 
 
 def _remarks(report: Report) -> str:
@@ -65,7 +69,7 @@ def _remarks(report: Report) -> str:
 
 def _sets(report: Report) -> str:
     rows = [(name, len(report.members(name)), len(report.patients(name))) for name in SETS]
-    text = "## Sets\n\n" + _table(("set", "cases", "patients"), rows)
+    text = "## Sets\n\n" + _table(("set", "cases", "known patients"), rows)
     left_out = report.members(LEFT_OUT)
     if left_out:
         text += "\n\nLeft out, as further studies of patients in labeled, val or test: " + ", ".join(left_out)
@@ -75,7 +79,18 @@ def _sets(report: Report) -> str:
 def _disjoint(report: Report) -> str:
     shared = shared_patients({name: report.patients(name) for name in SETS})
     rows = [(f"{a} and {b}", len(both)) for (a, b), both in shared.items()]
-    return "## No patient in two sets\n\n" + _table(("sets", "patients in both"), rows)
+    proof = _table(("sets", "patients in both"), rows)
+    unknown = report.of_unknown_patients
+    if not unknown:
+        return f"## No patient in two sets\n\n{proof}"
+    text = (
+        f"## Patients\n\n**The patients of {len(unknown)} cases are unknown**, so it can't be excluded that a patient is in "
+        "two sets, which would make every figure of a training too good. Say by --patient-regex where their names hold the "
+        f"patient, such as '(pat[0-9]+)_'. They are {', '.join(unknown[:3])}"
+        + (f" and {len(unknown) - 3} more." if len(unknown) > 3 else ".")
+    )
+    n_known = len(report.cases) - len(unknown)
+    return f"{text}\n\nThe other {n_known} cases:\n\n{proof}" if any(map(report.patients, SETS)) else text
 
 
 def _labels(report: Report) -> str:

@@ -36,7 +36,7 @@ def suv_scaling(slices: list) -> Scaling:
     are none that can become SUVbw, or a value is implausible.
     """
     first = slices[0]
-    units = _required(first, "Units")
+    units = required(first, "Units")
     if units == "GML":
         if first.get("SUVType", "BW") not in ("BW", ""):
             raise CaseRefused(f"SUV normalized by {first.SUVType}, not by body weight: SUVType (0054,1006)")
@@ -72,11 +72,11 @@ def _philips_value(dataset, element: int) -> float:
 def _activity_scaling(slices: list) -> Scaling:
     first = slices[0]
     weight_g = 1000 * _positive(first, "PatientWeight")
-    radiopharmaceutical = _required(first, "RadiopharmaceuticalInformationSequence")[0]
+    radiopharmaceutical = required(first, "RadiopharmaceuticalInformationSequence")[0]
     dose_bq = _positive(radiopharmaceutical, "RadionuclideTotalDose")
     if dose_bq < LOWEST_DOSE_BQ:
         raise CaseRefused(f"RadionuclideTotalDose (0018,1074) is {dose_bq:g}, Bq expected (is it MBq?)")
-    correction = _required(first, "DecayCorrection")
+    correction = required(first, "DecayCorrection")
     if correction == "ADMIN":
         return Scaling((weight_g / dose_bq,) * len(slices), "BQML, decay corrected to administration")
     half_life_s = _positive(radiopharmaceutical, "RadionuclideHalfLife")
@@ -116,7 +116,7 @@ def _ge_scan_time(dataset) -> datetime | None:
 
 
 def _computed_back(dataset, acquired: datetime, half_life_s: float) -> datetime:
-    reference_ms = float(dataset.get("FrameReferenceTime") or 0)
+    reference_ms = _number(dataset, "FrameReferenceTime")
     if reference_ms <= 0:
         return acquired
     is_ge = str(dataset.get("Manufacturer", "")).upper().startswith("GE")
@@ -126,7 +126,7 @@ def _computed_back(dataset, acquired: datetime, half_life_s: float) -> datetime:
 
 def _mean_activity_offset_s(dataset, half_life_s: float) -> float:
     """When, after its start, a frame's activity equals its mean over the frame."""
-    x = math.log(2) / half_life_s * float(dataset.get("ActualFrameDuration") or 0) / 1000
+    x = math.log(2) / half_life_s * _number(dataset, "ActualFrameDuration") / 1000
     return half_life_s / math.log(2) * math.log(x / -math.expm1(-x)) if x > 0 else 0.0
 
 
@@ -179,18 +179,43 @@ def parse_datetime(text: str) -> datetime:
         raise CaseRefused(f"{text!r} is not a DICOM date and time") from error
 
 
-def _required(dataset, keyword: str):
-    value = dataset.get(keyword)
+def required(dataset, keyword: str):
+    """Value of a tag of a pydicom data set. Raises MissingTag that names a tag that is missing, empty or unreadable."""
+    value = _readable(dataset, keyword)
     if value in (None, "") or (hasattr(value, "__len__") and not len(value)):
-        from pydicom.datadict import tag_for_keyword
-
-        tag = tag_for_keyword(keyword)
-        raise MissingTag(f"{keyword} ({tag >> 16:04x},{tag & 0xFFFF:04x}) is missing")
+        raise MissingTag(f"{_with_number(keyword)} is missing")
     return value
 
 
+def _readable(dataset, keyword: str):
+    try:
+        return dataset.get(keyword)
+    except ValueError as error:  # pydicom makes sense of bytes when they are asked for
+        raise MissingTag(f"{_with_number(keyword)} can't be read ({error})") from error
+
+
+def required_numbers(dataset, keyword: str) -> tuple[float, ...]:
+    """Values of a numeric tag, one or several. Raises MissingTag that names a tag that is missing or holds other text."""
+    values = required(dataset, keyword)
+    try:
+        return tuple(map(float, values if hasattr(values, "__len__") and not isinstance(values, str) else [values]))
+    except ValueError as error:
+        raise MissingTag(f"{_with_number(keyword)} can't be read ({error})") from error
+
+
+def _with_number(keyword: str) -> str:
+    from pydicom.datadict import tag_for_keyword
+
+    tag = tag_for_keyword(keyword)
+    return f"{keyword} ({tag >> 16:04x},{tag & 0xFFFF:04x})"
+
+
+def _number(dataset, keyword: str) -> float:
+    return required_numbers(dataset, keyword)[0] if _readable(dataset, keyword) else 0.0
+
+
 def _positive(dataset, keyword: str) -> float:
-    value = float(_required(dataset, keyword))
+    value = required_numbers(dataset, keyword)[0]
     if not value > 0:
         raise MissingTag(f"{keyword} is {value:g}")
     return value
