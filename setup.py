@@ -35,6 +35,7 @@ setup(
         # All of these come with nnU-Net as well.
         "acvl-utils",
         "blosc2",
+        "filelock",
         "huggingface_hub",
         "matplotlib",
         "nibabel",

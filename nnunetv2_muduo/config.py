@@ -96,7 +96,7 @@ class MuDuoConfig:
     """Training iterations per epoch; a fifth as many validate. None: nnU-Net's 250 and 50."""
 
     prompt_generator_num_epochs: int | None = None
-    """Epochs of the prompt generator. None: as many as the student's."""
+    """Epochs of the prompt generator. None: `num_epochs`, or nnU-Net's 1000 where that is None too."""
 
     picture_every_epochs: int = 10
     """Epochs between two pictures of what the teachers say of two fixed unlabeled patches. 0: none."""
@@ -157,7 +157,9 @@ def load_config(overrides: dict[str, Any] | None = None) -> MuDuoConfig:
 def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
     """Readable lines `field: old -> new` for every field in which two configs differ, those of pictures aside."""
     names = [name for name in dict.fromkeys([*old, *new]) if name not in _NO_MATTER]
-    return [f"{name}: {old.get(name)!r} -> {new.get(name)!r}" for name in names if old.get(name) != new.get(name)]
+    defaults = MuDuoConfig().to_dict()  # of fields that an older version did not have
+    old, new = {**defaults, **old}, {**defaults, **new}
+    return [f"{name}: {old[name]!r} -> {new[name]!r}" for name in names if old[name] != new[name]]
 
 
 def _read_mapping(path: Path) -> dict[str, Any]:

@@ -74,7 +74,9 @@ def test_a_wheel_in_a_new_environment_is_found_with_no_variable_from_any_directo
     venv.create(environment, with_pip=False)
     site = Path(sysconfig.get_path("purelib", vars={"base": str(environment), "platbase": str(environment)}))
     _link_installed_packages(site)
-    subprocess.run([*pip, "install", "--quiet", "--no-deps", "--target", str(site), str(wheel)], **run)
+    subprocess.run(
+        [*pip, "--python", str(environment / "bin" / "python"), "install", "--quiet", "--no-deps", str(wheel)], **run
+    )
     clean = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "nnUNet_results": str(tmp_path)}
     command = [str(environment / "bin" / "python"), "-c", FIND, *NAMES]
     found = subprocess.run(command, cwd="/", env=clean, capture_output=True, text=True)
@@ -95,7 +97,7 @@ def _checkout() -> Path:
 def _link_installed_packages(site: Path) -> None:
     """Everything this environment has, but our package and our overlay of nnU-Net: installing torch again takes minutes."""
     for entry in Path(sysconfig.get_path("purelib")).iterdir():
-        if not entry.name.startswith(("nnunetv2_muduo", "__editable__", "nnunetv2", "_")):
+        if not entry.name.startswith(("nnunetv2", "__")):
             (site / entry.name).symlink_to(entry)
     import shutil
 

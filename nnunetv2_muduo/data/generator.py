@@ -1,9 +1,9 @@
 """What a prompt generator was made from, so that prompts never come from other labels, plans or schedules.
 
-A generator is identified by a dictionary of digests, kept inside its checkpoint and beside the prompt maps made with it.
+What a generator is made from is a dictionary of digests, its identity; which training made it, its ID. Both are kept inside
+its checkpoint and beside the prompt maps made with it.
 """
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -50,12 +50,12 @@ def generator_identity(
     }
 
 
-def stored_identity(checkpoint: Path) -> dict[str, Any] | None:
-    """Identity inside a finished generator's checkpoint, None where there is no such file or it has none."""
+def stored_state(checkpoint: Path) -> dict[str, Any]:
+    """Our own entries of a checkpoint, `generator` (identity) and `generator_id` among them; empty where there is none."""
     if not checkpoint.is_file():
-        return None
+        return {}
     content = torch.load(checkpoint, map_location="cpu", weights_only=False, mmap=True)
-    return content["init_args"].get(STATE_KEY, {}).get("generator")
+    return content["init_args"].get(STATE_KEY, {})
 
 
 def why_not(stored: dict[str, Any] | None, wanted: dict[str, Any]) -> str | None:
@@ -63,9 +63,3 @@ def why_not(stored: dict[str, Any] | None, wanted: dict[str, Any]) -> str | None
     if stored is None:
         return "not there"
     return next((_REASONS.get(key, f"{key} differs") for key in wanted if stored.get(key) != wanted[key]), None)
-
-
-def checkpoint_stamp(checkpoint: Path) -> list[int]:
-    """Size and time of change of a checkpoint, by which prompt maps know the one that made them."""
-    stat = os.stat(checkpoint)
-    return [stat.st_size, stat.st_mtime_ns]

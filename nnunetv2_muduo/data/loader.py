@@ -71,7 +71,7 @@ def start_loader(loader, n_processes: int, pin_memory: bool, seed: int):
     """Iterator over a loader's batches, in worker processes or, with none, in this one with random states of its own."""
     if n_processes == 0:
         return IsolatedRandomness(loader, seed)
-    return NonDetMultiThreadedAugmenter(
+    batches = NonDetMultiThreadedAugmenter(
         data_loader=loader,
         transform=None,
         num_processes=n_processes,
@@ -80,6 +80,8 @@ def start_loader(loader, n_processes: int, pin_memory: bool, seed: int):
         pin_memory=pin_memory,
         wait_time=0.002,
     )
+    next(batches)  # forks the workers now, as nnU-Net does, before the network and the GPU have threads of their own
+    return batches
 
 
 @contextmanager

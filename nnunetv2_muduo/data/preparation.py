@@ -12,7 +12,7 @@ from typing import Any
 
 from nnunetv2.paths import nnUNet_raw
 
-from nnunetv2_muduo.data.generator import CHECKPOINT, checkpoint_stamp, generator_identity, stored_identity, why_not
+from nnunetv2_muduo.data.generator import CHECKPOINT, generator_identity, stored_state, why_not
 from nnunetv2_muduo.data.prompt_maps import outdated_maps, prompt_map_folder
 from nnunetv2_muduo.data.unlabeled import (
     UnlabeledDataset,
@@ -65,13 +65,14 @@ class Preparation:
 
     @property
     def prompt_map_folder(self) -> Path:
-        """Folder of this generator's prompt maps."""
-        return prompt_map_folder(self.unlabeled_folder, f"{self.generator_trainer}__{self.generator_folder.name}")
+        """Folder of this generator's prompt maps, one for each training of a generator, so that none is ever replaced."""
+        model, fold = self.generator_folder.parent.name, self.generator_folder.name
+        return prompt_map_folder(self.unlabeled_folder, model, fold, self.made_by["id"])
 
     @property
     def made_by(self) -> dict[str, Any]:
-        """What prompt maps of this generator carry."""
-        return {"generator": self.identity, "checkpoint": checkpoint_stamp(self.generator_checkpoint)}
+        """What prompt maps of this generator carry; the generator must be there."""
+        return {"generator": self.identity, "id": stored_state(self.generator_checkpoint)["generator_id"]}
 
     def outdated_cases(self) -> dict[str, str]:
         """Unlabeled cases to preprocess, with reasons."""
@@ -80,7 +81,7 @@ class Preparation:
 
     def why_no_generator(self) -> str | None:
         """Why the generator has to be trained, None where it is there."""
-        return why_not(stored_identity(self.generator_checkpoint), self.identity)
+        return why_not(stored_state(self.generator_checkpoint).get("generator"), self.identity)
 
     def outdated_maps(self) -> dict[str, str]:
         """Unlabeled cases that need a prompt map, with reasons; the generator must be there."""

@@ -1,14 +1,16 @@
 """`muduo prepare`: make what a training needs and does not have yet. Split over machines as nnU-Net does, by parts."""
 
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
+from filelock import FileLock, Timeout
 from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
 from nnunetv2.run.run_training import get_trainer_from_args
 from nnunetv2.utilities.find_objects import recursive_find_trainer_class_by_name
 
-from nnunetv2_muduo.data.generator import CHECKPOINT
+from nnunetv2_muduo.data.generator import CHECKPOINT, stored_state, why_not
 from nnunetv2_muduo.data.labels import check_labeled_cases
 from nnunetv2_muduo.data.preparation import Preparation
 from nnunetv2_muduo.data.prompt_maps import make_prompt_maps
@@ -41,12 +43,15 @@ def prepare(training: Training, n_processes: int, part_id: int = 0, num_parts: i
         FileNotFoundError, RuntimeError, ValueError: bad or missing input; every message names the file and what to do.
     """
     student = recursive_find_trainer_class_by_name(training.trainer)
+    if not hasattr(student, "prompt_generator"):
+        raise ValueError(f"{training.trainer} needs no preparation: it is no trainer of nnunetv2_muduo's students.")
     generator = _generator_trainer(student, training)
     preparation = Preparation(generator, student.prompt_generator)
     cases = dict(list(preparation.unlabeled_files.items())[part_id::num_parts])
     check_labeled_cases(generator)
     _preprocess(preparation, cases, n_processes)
-    _train_generator(preparation, generator, part_id)
+    with _only_one(preparation):
+        _train_generator(preparation, generator, part_id)
     _make_maps(preparation, cases, training.device)
 
 
@@ -93,21 +98,40 @@ def _train_generator(preparation: Preparation, generator, part_id: int) -> None:
             f"call it again, when part 0 is done, for its prompt maps."
         )
     generator.print_to_log_file(f"Prompt generator: {reason}. Training it on the fold's labeled cases.")
-    _set_aside(preparation)
     resumable = preparation.generator_folder / _RESUMABLE
-    if resumable.is_file():
+    if why_not(stored_state(resumable).get("generator"), preparation.identity) is None:
         generator.load_checkpoint(str(resumable))
+    else:  # what is there was made from other labels, plans or schedules, finished or not
+        _set_aside(preparation)
     generator.run_training()
 
 
+@contextmanager
+def _only_one(preparation: Preparation):
+    """Several trainings of one fold need the same generator: the first one trains it, the others wait for it."""
+    lock = FileLock(preparation.generator_folder.with_suffix(".lock"))
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        preparation.trainer.print_to_log_file(
+            f"Waiting for another process that trains the generator ({lock.lock_file})."
+        )
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
 def _set_aside(preparation: Preparation) -> None:
-    """Keep a finished generator that belongs to something else, under another name, rather than overwrite it."""
-    if preparation.generator_checkpoint.is_file():
+    """Keep a generator that belongs to something else, under another name, rather than overwrite it."""
+    checkpoints = list(preparation.generator_folder.glob("checkpoint_*.pth"))
+    if checkpoints:
         aside = preparation.generator_folder.with_name(
             f"replaced_{preparation.generator_folder.name}_{int(time.time())}"
         )
         aside.mkdir()
-        for file in preparation.generator_folder.glob("checkpoint_*.pth"):
+        for file in checkpoints:
             file.rename(aside / file.name)
         preparation.trainer.print_to_log_file(f"The generator that was there is kept in {aside}.")
 

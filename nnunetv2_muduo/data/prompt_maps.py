@@ -1,6 +1,5 @@
 """Prompt maps: the frozen prompt generator's organ labels for every unlabeled case, computed once."""
 
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +17,20 @@ from nnunetv2_muduo.data.views import N_CHANNELS
 _RECORD = "generator.json"
 
 
-def prompt_map_folder(unlabeled_folder: Path, generator_name: str) -> Path:
-    """Where the maps of one generator are kept; the name holds its trainer and fold."""
-    return unlabeled_folder / "prompt_maps" / generator_name
+def prompt_map_folder(unlabeled_folder: Path, model: str, fold: str, generator_id: str) -> Path:
+    """Where the maps of one generator are kept.
+
+    Args:
+        model, fold: names of the generator's folders among nnU-Net's results.
+        generator_id: ID of the training that made the generator.
+    """
+    return unlabeled_folder / "prompt_maps" / f"{model}__{fold}__{generator_id[:8]}"
+
+
+def latest_prompt_maps(unlabeled_folder: Path, generator_trainer: str, fold: str) -> Path | None:
+    """The newest maps that a trainer of generators made for a fold (`fold_0`), None where there are none."""
+    folders = (unlabeled_folder / "prompt_maps").glob(f"{generator_trainer}__*__{fold}__*")
+    return max(folders, key=lambda folder: folder.stat().st_mtime, default=None)
 
 
 def require_prompt_maps(folder: Path, identity: dict[str, Any]) -> None:
@@ -42,14 +52,13 @@ def outdated_maps(folder: Path, unlabeled_folder: Path, cases: list[str], made_b
     """Cases whose prompt map has to be made (again), each with the reason why.
 
     Args:
-        made_by: identity and checkpoint stamp of the generator the maps should come from.
+        made_by: identity and ID of the generator the maps should come from.
     """
     record = storage.read_json(folder / _RECORD) or {}
     reason = why_not(record.get("generator"), made_by["generator"])
-    if reason is None and record["checkpoint"] != made_by["checkpoint"]:
-        reason = "made by an earlier checkpoint"
     if reason is not None:
-        return dict.fromkeys(cases, reason)
+        others = folder.parent.glob(f"{folder.name.rpartition('__')[0]}__*")
+        return dict.fromkeys(cases, "the prompt generator is a new one" if any(others) else reason)
     reasons = {}
     for case in cases:
         made_from = storage.read_json(folder / f"{case}.json")
@@ -63,15 +72,13 @@ def outdated_maps(folder: Path, unlabeled_folder: Path, cases: list[str], made_b
 def make_prompt_maps(
     cases: list[str], folder: Path, unlabeled_folder: Path, made_by: dict[str, Any], predictor: nnUNetPredictor
 ) -> None:
-    """Predict organ maps for cases; maps of another generator in the folder are removed first.
+    """Predict organ maps for cases.
 
     For each case `CASE.b2nd` [1, a, b, c] (organ labels), `CASE.npz` (places of each organ, for drawing patches around them)
     and, last, `CASE.json` are written.
     """
-    if storage.read_json(folder / _RECORD) != made_by:
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        storage.write_json(made_by, folder / _RECORD)
+    folder.mkdir(parents=True, exist_ok=True)
+    storage.write_json(made_by, folder / _RECORD)
     for case in tqdm(cases, desc="Making prompt maps"):
         views = load_views(unlabeled_folder, case)
         student_view = views[tuple(slice(0, n) for n in views.shape)][:N_CHANNELS]

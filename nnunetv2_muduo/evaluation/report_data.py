@@ -12,7 +12,7 @@ from nnunetv2.paths import nnUNet_preprocessed, nnUNet_raw
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 
 from nnunetv2_muduo import trainers
-from nnunetv2_muduo.data.prompt_maps import prompt_map_folder
+from nnunetv2_muduo.data.prompt_maps import latest_prompt_maps
 from nnunetv2_muduo.data.unlabeled import UnlabeledDataset, unlabeled_folder
 from nnunetv2_muduo.dataset_conversion.record import RECORD_FILE
 from nnunetv2_muduo.trainers.base import CONFIG_FILE
@@ -126,9 +126,9 @@ def read_cases(dataset: str, trainer: str, fold_name: str, configuration_manager
 def read_prompts(folder: Path, trainer: str, fold_name: str) -> dict[str, set[int] | None]:
     """Label values in the prompt map of every preprocessed unlabeled case, None where it has no map yet."""
     generator = getattr(getattr(trainers, trainer, trainers.nnUNetTrainerMuDuo), "prompt_generator", "")
-    maps = prompt_map_folder(folder, f"{generator}__{fold_name}")
+    maps = latest_prompt_maps(folder, generator, fold_name)
     cases = UnlabeledDataset.get_identifiers(folder)
-    return {case: _organs_in(maps / f"{case}.npz") for case in cases}
+    return {case: _organs_in(maps / f"{case}.npz") if maps else None for case in cases}
 
 
 def _organs_in(places: Path) -> set[int] | None:

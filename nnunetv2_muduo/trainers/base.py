@@ -50,9 +50,12 @@ class MuDuoTrainer(nnUNetTrainer):
             raise NotImplementedError(f"{name} does not support cascades ({self.configuration_name}). Use 3d_fullres.")
         if self.label_manager.has_regions:
             raise NotImplementedError(f"{name} does not support region-based labels. Use plain labels in dataset.json.")
-        channels = list(self.dataset_json.get("channel_names", {}).values())
-        if len(channels) != 2:
-            raise NotImplementedError(f"{name} needs two channels, 0 CT and 1 PET; dataset.json has {channels}.")
+        channels = self.dataset_json.get("channel_names", {})
+        if len(channels) != 2 or channels.get("0", "").upper() != "CT" or "PET" not in channels.get("1", "").upper():
+            raise NotImplementedError(
+                f'{name} needs two channels, {{"0": "CT", "1": "PET"}}; dataset.json has {channels}. The names decide the '
+                f"normalization: correct them, then plan and preprocess again."
+            )
 
     def _apply_schedule(self):
         """Numbers of epochs and iterations from the config; a fifth as many iterations validate, as with nnU-Net."""
@@ -69,7 +72,8 @@ class MuDuoTrainer(nnUNetTrainer):
         self.configuration_manager = self.plans_manager.get_configuration(self.configuration_name)
         self.print_to_log_file(
             f"Patch size {list(planned.patch_size)} of the plans becomes {list(self.configuration_manager.patch_size)}, the "
-            f"teachers' image size; network stages {len(planned.pool_op_kernel_sizes)} -> "
+            f"teachers' image size; batch size {planned.batch_size} -> {self.configuration_manager.batch_size}; "
+            f"network stages {len(planned.pool_op_kernel_sizes)} -> "
             f"{len(self.configuration_manager.pool_op_kernel_sizes)}. The plans used are saved with the results."
         )
 
@@ -132,12 +136,27 @@ class MuDuoTrainer(nnUNetTrainer):
         )
         return generate_crossval_split(cases, n_splits=len(cases))
 
+    def _refuse_other_patch_beside(self):
+        """plans.json is one for all folds of a model: a fold on another patch could not be predicted with any more."""
+        plans_file = Path(self.output_folder_base) / "plans.json"
+        others = [f for f in plans_file.parent.glob("fold_*/checkpoint_*.pth") if f.parent != Path(self.output_folder)]
+        if others and plans_file.is_file():
+            patch = PlansManager(str(plans_file)).get_configuration(self.configuration_name).patch_size
+            if list(patch) != list(self.configuration_manager.patch_size):
+                raise ValueError(
+                    f"{others[0].parent} was trained on patches of {patch}, this fold would be on "
+                    f"{self.configuration_manager.patch_size}; they can't share {plans_file}. Use teachers of one image size for "
+                    f"all folds, plans under another name (-p), or remove the other folds."
+                )
+
     def on_train_start(self):
+        self._refuse_other_patch_beside()
         super().on_train_start()
         if self.local_rank == 0:
             self.muduo_config.save(join(self.output_folder, CONFIG_FILE))
             self.print_to_log_file(f"MuDuo config, also in {CONFIG_FILE}:\n{self.muduo_config}")
-        if self._random_states_to_resume is not None:  # last, since starting the loaders has drawn from them
+        # Last, since starting the loaders has drawn from them. Only the first rank's are stored.
+        if self._random_states_to_resume is not None and not self.is_ddp:
             self.set_random_states(self._random_states_to_resume)
 
     def random_states(self) -> dict:
@@ -161,7 +180,7 @@ class MuDuoTrainer(nnUNetTrainer):
         self.my_init_kwargs[STATE_KEY] = self.muduo_state()
         temporary = f"{filename}.part"
         super().save_checkpoint(temporary)
-        if self.local_rank == 0 and isfile(temporary):
+        if self.local_rank == 0 and not self.disable_checkpointing:
             os.replace(temporary, filename)
 
     def load_checkpoint(self, filename_or_checkpoint: str) -> None:

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import time
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -90,8 +91,9 @@ def prepare_on_first_rank(trainer) -> None:
         raise RuntimeError("Preparation failed; see the message above. What is done is kept, start again to go on.")
 
 
+@lru_cache
 def _counts(n_own: int) -> list[int]:
-    """Every rank's number, in the order of ranks."""
+    """Every rank's number, in the order of ranks. Asked for once: each rank's share of a batch stays the same."""
     counts: list = [None] * world_size()
     dist.all_gather_object(counts, n_own)
     return counts

@@ -30,6 +30,7 @@ from nnunetv2_muduo.data.loader import (
 )
 from nnunetv2_muduo.data.preparation import Preparation
 from nnunetv2_muduo.data.prompt_maps import require_prompt_maps
+from nnunetv2_muduo.data.storage import read_json
 from nnunetv2_muduo.data.unlabeled import UnlabeledDataset
 from nnunetv2_muduo.data.views import split_views
 from nnunetv2_muduo.distillation.losses import ramp_up
@@ -38,6 +39,7 @@ from nnunetv2_muduo.distillation.pseudo_labels import agreement_of_logits, consi
 from nnunetv2_muduo.trainers import distributed
 from nnunetv2_muduo.trainers.base import MuDuoTrainer
 from nnunetv2_muduo.trainers.pictures import draw_pictures
+from nnunetv2_muduo.trainers.plans import left_right_axis
 
 LOGGED = (
     "consistency_losses",
@@ -93,7 +95,7 @@ class nnUNetTrainerMuDuo(MuDuoTrainer):
         loss = consistency_with_teachers(
             student_probs, answers, pairs, weights, self._draw_alpha(pairs), self.muduo_config.consistency
         )
-        self._backward(weight * loss)
+        self._backward(weight * loss + self._tie(output))
         return {
             "consistency_loss": loss.detach().cpu().numpy(),
             "agreement": agreement.nanmean(0).cpu().numpy(),
@@ -144,6 +146,10 @@ class nnUNetTrainerMuDuo(MuDuoTrainer):
         """Under DDP the first half's gradients wait for the second's, and are reduced once."""
         return self.network.no_sync() if self.is_ddp and more_to_come else nullcontext()
 
+    def _tie(self, output) -> Tensor | float:
+        """Nothing, but under DDP with every output in it: DDP waits for the gradient of every parameter."""
+        return 0.0 * sum(o.float().mean() for o in output) if self.is_ddp and self.enable_deep_supervision else 0.0
+
     def _draw_alpha(self, pairs: Pairs) -> Tensor:
         """Share of the CT teacher in the mixture, drawn per sample and iteration; one value for each pair."""
         alpha = torch.rand(pairs.n_samples, generator=self.mixing_generator)
@@ -161,6 +167,7 @@ class nnUNetTrainerMuDuo(MuDuoTrainer):
         self.organ_labels = [int(label) for label in self.label_manager.foreground_labels]
         self.patch_size = tuple(self.configuration_manager.patch_size)
         # Own generator, so that mixing changes no other random number of the training.
+        self.preparation = Preparation(self, self.prompt_generator)
         self.dataloader_unlabeled = None  # -> get_dataloaders
         self.mixing_generator = torch.Generator().manual_seed(torch.initial_seed() + self.local_rank)
         for key in LOGGED:
@@ -170,7 +177,6 @@ class nnUNetTrainerMuDuo(MuDuoTrainer):
         """Make what is still missing, load the teachers, then start as nnU-Net does."""
         if not self.was_initialized:
             self.initialize()
-        self.preparation = Preparation(self, self.prompt_generator)
         distributed.prepare_on_first_rank(self)
         require_prompt_maps(self.preparation.prompt_map_folder, self.preparation.identity)
         self._load_teachers()
@@ -183,6 +189,14 @@ class nnUNetTrainerMuDuo(MuDuoTrainer):
             self.panel = TeacherPanel(
                 self.muduo_config, self.plans_manager.transpose_forward, self.organ_labels, self.device
             )
+
+    def _left_right_axes(self) -> set[int]:
+        """Axes from side to side over labeled and unlabeled cases."""
+        axes, folder = super()._left_right_axes(), self.preparation.unlabeled_folder
+        for case in UnlabeledDataset.get_identifiers(folder):
+            direction = read_json(folder / f"{case}.json")["direction"]
+            axes |= {left_right_axis(direction, self.plans_manager.transpose_forward)} if direction else {0, 1, 2}
+        return axes
 
     def get_dataloaders(self):
         """nnU-Net's loaders of labeled cases, and one of unlabeled cases that shares their worker processes."""

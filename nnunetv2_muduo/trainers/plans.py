@@ -16,13 +16,16 @@ MIN_BOTTLENECK_VOXELS = 4  # nnU-Net's own lower limit for the edge of its coars
 def fit_plans(plans: dict[str, Any], configuration: str, image_size: int) -> dict[str, Any]:
     """Plans whose patch is the teachers' image, with no more downsampling than that patch can bear.
 
-    The network keeps the plan's stages as long as every axis has at least four voxels left (nnU-Net's own rule); a smaller
+    Where the patch grows, the batch shrinks by as much, to no less than two, so that a step stays as large as planned. The
+    network keeps the plan's stages as long as every axis has at least four voxels left (nnU-Net's own rule); a smaller
     patch drops the deepest stages.
     """
     plans = deepcopy(plans)
     resolved = PlansManager(plans).get_configuration(configuration).configuration
     own = plans["configurations"][configuration]
     own["patch_size"] = [image_size] * 3
+    growth = image_size**3 / np.prod(resolved["patch_size"])
+    own["batch_size"] = max(2, round(resolved["batch_size"] / growth)) if growth > 1 else resolved["batch_size"]
     own["architecture"] = deepcopy(resolved["architecture"])
     kwargs = own["architecture"]["arch_kwargs"]
     strides = _fitting_strides(kwargs["strides"], image_size)

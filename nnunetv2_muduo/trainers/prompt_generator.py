@@ -1,9 +1,11 @@
 """The prompt generator: a PET-only nnU-Net on exactly the fold's labeled cases, whose frozen answer prompts the teachers."""
 
+import uuid
 from functools import cached_property
 
 from torch import nn
 
+from nnunetv2_muduo.data.generator import STATE_KEY
 from nnunetv2_muduo.data.preparation import training_identity
 from nnunetv2_muduo.data.views import PET_CHANNEL
 from nnunetv2_muduo.trainers.base import MuDuoTrainer
@@ -32,8 +34,17 @@ class nnUNetTrainerMuDuoPromptGenerator(MuDuoTrainer):
         """What this generator is made from; kept in its checkpoint."""
         return training_identity(self)
 
+    @cached_property
+    def generator_id(self) -> str:
+        """Which training made this generator: prompt maps know it by this. Kept when the training is continued."""
+        return uuid.uuid4().hex
+
     def muduo_state(self) -> dict:
-        return {**super().muduo_state(), "generator": self.identity}
+        return {**super().muduo_state(), "generator": self.identity, "generator_id": self.generator_id}
+
+    def load_checkpoint(self, filename_or_checkpoint: str) -> None:
+        super().load_checkpoint(filename_or_checkpoint)
+        self.generator_id = self.my_init_kwargs[STATE_KEY]["generator_id"]
 
     def _refuse_other_config(self, stored: dict, checkpoint):
         """What the student does with the generator's answers does not concern the generator: see `data.generator`."""

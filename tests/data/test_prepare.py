@@ -2,17 +2,22 @@ import json
 import os
 import shutil
 import subprocess
+import threading
+import time
 from types import SimpleNamespace
 
 import numpy as np
 import SimpleITK as sitk
 import torch
+from filelock import FileLock
 from support import DATASET, make_trainer, prepare_tiny, write_config
 
+from nnunetv2_muduo import trainers
 from nnunetv2_muduo.cli import main
 from nnunetv2_muduo.data.preparation import Preparation
+from nnunetv2_muduo.data.prompt_maps import latest_prompt_maps
 
-MAPS = "prompt_maps/nnUNetTrainerMuDuoPromptGenerator__fold_0"
+GENERATOR = "nnUNetTrainerMuDuoPromptGenerator__nnUNetPlans__3d_fullres"
 
 
 def folder(root):
@@ -24,6 +29,11 @@ def stamps(root):
     return {str(file): file.stat().st_mtime_ns for file in files}
 
 
+def map_folder(root):
+    """The newest prompt maps of fold 0."""
+    return latest_prompt_maps(folder(root), "nnUNetTrainerMuDuoPromptGenerator", "fold_0")
+
+
 def missing():
     trainer = make_trainer()
     trainer.initialize()
@@ -32,7 +42,7 @@ def missing():
 
 def test_everything_is_there_once_prepared(prepared_dataset):
     assert missing() == []
-    assert len(list((folder(prepared_dataset) / MAPS).glob("*.b2nd"))) == 4
+    assert len(list(map_folder(prepared_dataset).glob("*.b2nd"))) == 4
     before = stamps(prepared_dataset)
     prepare_tiny()
     assert stamps(prepared_dataset) == before
@@ -46,9 +56,8 @@ def test_changed_images_are_preprocessed_and_prompted_again(prepared_dataset):
     prepare_tiny()
     assert missing() == []
     changed = {file for file, stamp in stamps(prepared_dataset).items() if before[file] != stamp}
-    assert changed == {
-        str(folder(prepared_dataset) / name) for name in ("unlabeled_2.b2nd", f"{MAPS}/unlabeled_2.b2nd")
-    }
+    cases = {str(folder(prepared_dataset) / f"unlabeled_2_{channel:04d}.b2nd") for channel in range(2)}
+    assert changed == {*cases, str(map_folder(prepared_dataset) / "unlabeled_2.b2nd")}
 
 
 def change_labels(root):
@@ -61,15 +70,53 @@ def change_labels(root):
 def test_a_generator_of_other_labels_is_kept_aside_and_trained_anew(prepared_dataset, capsys):
     change_labels(prepared_dataset)
     assert missing() == ["prompt generator to train: it was trained on other labeled cases or labels"]
-    before = stamps(prepared_dataset)
+    generator = prepared_dataset / "res" / DATASET / GENERATOR
+    stamp = (generator / "fold_0" / "checkpoint_final.pth").stat().st_mtime_ns
+    old_maps = map_folder(prepared_dataset)
     prepare_tiny()
     assert missing() == []
     output = capsys.readouterr().out
     assert "Prompt generator: it was trained on other labeled cases or labels." in output
-    assert "Prompt maps: 0 of 4 there; to make: it was trained on other labeled cases or labels." in output
-    generator = prepared_dataset / "res" / DATASET / "nnUNetTrainerMuDuoPromptGenerator__nnUNetPlans__3d_fullres"
+    assert "Prompt maps: 0 of 4 there; to make: the prompt generator is a new one." in output
     (aside,) = generator.glob("replaced_fold_0_*")
-    assert (aside / "checkpoint_final.pth").stat().st_mtime_ns == before[str(generator / "fold_0/checkpoint_final.pth")]
+    assert (aside / "checkpoint_final.pth").stat().st_mtime_ns == stamp
+    assert len(list(old_maps.glob("*.b2nd"))) == 4  # another training may be reading them
+    assert map_folder(prepared_dataset) != old_maps
+
+
+def interrupt_generator(root):
+    """As if its training had been stopped after the first of two epochs."""
+    generator = root / "res" / DATASET / GENERATOR / "fold_0"
+    content = torch.load(generator / "checkpoint_final.pth", weights_only=False)
+    for values in content["logging"].values():
+        del values[1:]
+    torch.save({**content, "current_epoch": 1}, generator / "checkpoint_latest.pth")
+    (generator / "checkpoint_final.pth").unlink()
+
+
+def count_epochs(monkeypatch):
+    epochs = []
+    trainer_class = trainers.nnUNetTrainerMuDuoPromptGenerator
+    start = trainer_class.on_epoch_start
+    monkeypatch.setattr(trainer_class, "on_epoch_start", lambda self: epochs.append(self.current_epoch) or start(self))
+    return epochs
+
+
+def test_an_interrupted_generator_goes_on(prepared_dataset, monkeypatch):
+    interrupt_generator(prepared_dataset)
+    epochs = count_epochs(monkeypatch)
+    prepare_tiny()
+    assert epochs == [1]
+    assert missing() == []
+
+
+def test_an_interrupted_generator_of_other_labels_never_goes_on(prepared_dataset, monkeypatch):
+    interrupt_generator(prepared_dataset)
+    change_labels(prepared_dataset)
+    epochs = count_epochs(monkeypatch)
+    prepare_tiny()
+    assert epochs == [0, 1]
+    assert missing() == []
 
 
 def test_another_schedule_needs_another_generator(prepared_dataset, tmp_path, monkeypatch):
@@ -77,21 +124,24 @@ def test_another_schedule_needs_another_generator(prepared_dataset, tmp_path, mo
     assert missing() == ["prompt generator to train: it was trained for another number of epochs or iterations"]
 
 
-def test_a_generator_that_was_interrupted_goes_on(prepared_dataset, monkeypatch):
-    generator = prepared_dataset / "res" / DATASET / "nnUNetTrainerMuDuoPromptGenerator__nnUNetPlans__3d_fullres/fold_0"
-    content = torch.load(generator / "checkpoint_final.pth", weights_only=False)
-    torch.save({**content, "current_epoch": 1}, generator / "checkpoint_latest.pth")
-    (generator / "checkpoint_final.pth").unlink()
-    epochs = []
-    trainer_class = type(make_trainer("nnUNetTrainerMuDuoPromptGenerator"))
-    start = trainer_class.on_epoch_start
-    monkeypatch.setattr(trainer_class, "on_epoch_start", lambda self: epochs.append(self.current_epoch) or start(self))
-    for values in content["logging"].values():
-        del values[1:]
-    torch.save({**content, "current_epoch": 1}, generator / "checkpoint_latest.pth")
-    prepare_tiny()
-    assert epochs == [1]
-    assert missing() == []
+def test_a_second_preparation_waits_for_the_first_ones_generator(prepared_dataset, monkeypatch, capsys):
+    epochs = count_epochs(monkeypatch)
+    with FileLock(prepared_dataset / "res" / DATASET / GENERATOR / "fold_0.lock"):
+        second = threading.Thread(target=prepare_tiny)
+        second.start()
+        output = ""
+        while "Waiting for another process" not in output:
+            time.sleep(0.1)
+            output += capsys.readouterr().out
+            assert second.is_alive()
+    second.join()
+    assert epochs == []
+    assert "Prompt generator: there" in capsys.readouterr().out
+
+
+def test_a_trainer_that_is_not_ours_needs_no_preparation(prepared_dataset, capsys):
+    assert main(["prepare", "-d", "1", "-tr", "nnUNetTrainer", "-device", "cpu"]) == 1
+    assert "nnUNetTrainer needs no preparation" in capsys.readouterr().err
 
 
 def test_parts_share_the_unlabeled_cases(prepared_dataset, monkeypatch):
@@ -141,7 +191,7 @@ def test_the_generator_looks_at_pet_alone(tiny_dataset):
 def test_a_prompt_map_is_the_generators_answer_with_places_of_each_organ(prepared_dataset):
     from nnunetv2_muduo.data.unlabeled import UnlabeledDataset
 
-    maps = folder(prepared_dataset) / MAPS
+    maps = map_folder(prepared_dataset)
     dataset = UnlabeledDataset(folder(prepared_dataset), maps, [f"unlabeled_{i}" for i in range(4)])
     for case in dataset.identifiers:
         views, prompt_map, _, properties = dataset.load_case(case)
@@ -162,7 +212,7 @@ def test_a_training_prepares_itself_in_a_process_of_its_own(prepared_dataset, mo
         return subprocess.CompletedProcess(command, returncode=0)
 
     monkeypatch.setattr("nnunetv2_muduo.trainers.distributed.subprocess", SimpleNamespace(run=run))
-    shutil.rmtree(folder(prepared_dataset) / MAPS)
+    shutil.rmtree(map_folder(prepared_dataset))
     make_trainer().on_train_start()
     (command,) = commands
     assert command[1:4] == ["-m", "nnunetv2_muduo.cli", "prepare"]

@@ -29,7 +29,7 @@ class MadeUpTraining:
         self.fold = self.model / "fold_0"
         self.maps = (
             root / "pre" / DATASET / "nnUNetPlans_3d_fullres_unlabeled" / "prompt_maps"
-            / "nnUNetTrainerMuDuoPromptGenerator__fold_0"
+            / "nnUNetTrainerMuDuoPromptGenerator__nnUNetPlans__3d_fullres__fold_0__0123abcd"
         )  # fmt: skip
         for folder in (self.fold / "muduo_panels", self.fold / "validation", self.maps, root / "raw" / DATASET):
             folder.mkdir(parents=True)

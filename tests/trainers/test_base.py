@@ -52,10 +52,27 @@ def test_regions_are_refused(own_dataset):
         make_trainer().initialize()
 
 
-def test_a_data_set_without_two_channels_is_refused(own_dataset):
-    edit_json(own_dataset / "dataset.json", lambda content: content.update(channel_names={"0": "CT"}))
+@pytest.mark.parametrize("channels", [{"0": "CT"}, {"0": "PET", "1": "CT"}, {"0": "CT", "1": "CT"}])
+def test_other_channels_than_ct_and_pet_are_refused(own_dataset, channels):
+    edit_json(own_dataset / "dataset.json", lambda content: content.update(channel_names=channels))
     with pytest.raises(NotImplementedError, match="two channels"):
         make_trainer().initialize()
+
+
+def test_folds_on_another_patch_are_refused(own_dataset, tmp_path, monkeypatch):
+    monkeypatch.setenv("nnUNet_results", str(tmp_path / "res"))
+    other = make_trainer(fold=1)
+    other.initialize()
+    other.save_checkpoint(f"{other.output_folder}/checkpoint_final.pth")
+    trainer = make_trainer()
+    trainer.initialize()
+    trainer._refuse_other_patch_beside()
+    plans = {**trainer.plans_manager.plans}
+    plans["configurations"]["3d_fullres"]["patch_size"] = [64, 64, 64]
+    (tmp_path / trainer.output_folder_base / "plans.json").write_text(json.dumps(plans))
+    plans["configurations"]["3d_fullres"]["patch_size"] = [32, 32, 32]
+    with pytest.raises(ValueError, match=r"fold_1 was trained on patches of \[64, 64, 64\]"):
+        trainer._refuse_other_patch_beside()
 
 
 def test_teachers_of_two_sizes_are_refused(tiny_dataset, tmp_path, monkeypatch):

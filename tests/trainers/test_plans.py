@@ -17,7 +17,8 @@ def make_plans(strides, n_features=(32, 64, 128, 256, 320, 320)):
         "n_conv_per_stage_decoder": [2] * (n - 1),
         "conv_bias": True,
     }
-    configuration = {"patch_size": [96, 160, 160], "architecture": {"network_class_name": "X", "arch_kwargs": kwargs}}
+    architecture = {"network_class_name": "X", "arch_kwargs": kwargs}
+    configuration = {"patch_size": [96, 160, 160], "batch_size": 2, "architecture": architecture}
     child = {"inherits_from": "3d_fullres", "batch_size": 4}
     return {"configurations": {"3d_fullres": configuration, "3d_child": child}}
 
@@ -39,6 +40,15 @@ def test_a_small_patch_keeps_four_voxels_in_the_bottleneck():
     assert kwargs["n_stages"] == len(kwargs["features_per_stage"]) == len(kwargs["n_conv_per_stage"]) == 5
     assert len(kwargs["n_conv_per_stage_decoder"]) == 4
     assert (32 // np.prod(kwargs["strides"], axis=0)).min() == 4
+
+
+def test_a_patch_that_grows_shrinks_the_batch_to_no_less_than_two():
+    plans = make_plans(STRIDES)
+    for planned, expected in [(64, 3), (80, 6), (128, 24), (160, 24)]:
+        plans["configurations"]["3d_fullres"].update(patch_size=[planned] * 3, batch_size=24)
+        assert fit_plans(plans, "3d_fullres", 128)["configurations"]["3d_fullres"]["batch_size"] == expected
+    plans["configurations"]["3d_fullres"].update(patch_size=[32] * 3, batch_size=2)
+    assert fit_plans(plans, "3d_fullres", 128)["configurations"]["3d_fullres"]["batch_size"] == 2
 
 
 def test_the_given_plans_stay_as_they_are_and_inherited_settings_are_found():

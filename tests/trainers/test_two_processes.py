@@ -1,0 +1,95 @@
+"""Two processes that share a batch have the gradients of one process with all of it."""
+
+import os
+
+import numpy as np
+import pytest
+import torch
+import torch.multiprocessing as mp
+import torch.nn.functional as F
+from support import make_trainer, set_nnunet_folders, write_config
+from torch import distributed as dist
+from torch.nn.parallel import DistributedDataParallel
+
+N_UNLABELED = 3  # does not divide by two
+
+
+def one_step(trainer, labeled: dict, unlabeled: dict) -> dict[str, torch.Tensor]:
+    """Gradients of both halves of a step; zeros where nnU-Net gives the coarsest output no weight."""
+    trainer.optimizer.zero_grad(set_to_none=False)
+    with trainer._gradients_stay_local(True):
+        trainer.learn_from_labels(labeled)
+    trainer.learn_from_teachers(unlabeled, weight=0.5)
+    parameters = trainer.network.named_parameters()
+    return {
+        name.removeprefix("module."): torch.zeros_like(p) if p.grad is None else p.grad.clone()
+        for name, p in parameters
+    }
+
+
+def rows(batch: dict, part: slice) -> dict:
+    target = batch["target"]
+    return {
+        "data": batch["data"][part],
+        "target": [t[part] for t in target] if isinstance(target, list) else target[part],
+    }
+
+
+class TeachersOfThePromptMap:
+    """Teachers whose answers are the same to the last bit in every batch: a rounded voxel would turn a hard label over."""
+
+    def ask(self, images, prompt_map, student_probs, pairs):
+        masks = [prompt_map[sample, 0] == organ + 1 for sample, organ in zip(pairs.samples, pairs.organs, strict=True)]
+        pooled = [F.adaptive_avg_pool3d(mask.float()[None, None], 8) for mask in masks] or [torch.zeros(0, 1, 8, 8, 8)]
+        return {"ct": 8 * torch.cat(pooled) - 4, "pet": 6 * torch.cat(pooled) - 1}
+
+
+def ready_trainer(root):
+    torch.manual_seed(0)
+    trainer = make_trainer()
+    trainer.initialize()
+    trainer.panel = TeachersOfThePromptMap()
+    trainer._draw_alpha = lambda pairs: torch.full((len(pairs),), 0.3)
+    trainer.network.load_state_dict(torch.load(root / "weights.pth"))
+    return trainer
+
+
+def run_rank(rank: int, root, port: int) -> None:
+    os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port))
+    torch.set_num_threads(1)
+    trainer = ready_trainer(root)  # before the group exists: nnU-Net's DDP is for CUDA alone
+    dist.init_process_group("gloo", rank=rank, world_size=2)
+    trainer.network, trainer.is_ddp, trainer.local_rank = DistributedDataParallel(trainer.network), True, rank
+    batches = torch.load(root / "batches.pth")
+    shares = {"labeled": [slice(0, 1), slice(1, 2)], "unlabeled": [slice(0, 2), slice(2, 3)]}
+    for step, (labeled, unlabeled) in enumerate(batches):  # more than one: DDP finds missing gradients at the next step
+        own = rows(labeled, shares["labeled"][rank]), rows(unlabeled, shares["unlabeled"][rank])
+        gradients = one_step(trainer, *own)
+        if rank == 0:
+            torch.save(gradients, root / f"gradients_{step}.pth")
+    dist.destroy_process_group()
+
+
+@pytest.mark.slow
+def test_gradients_equal_those_of_one_process(prepared_root, tmp_path, monkeypatch):
+    set_nnunet_folders(monkeypatch, prepared_root)
+    write_config(monkeypatch, tmp_path, unlabeled_batch_size=N_UNLABELED)
+    torch.manual_seed(0)
+    trainer = make_trainer()
+    trainer.on_train_start()
+    torch.save(trainer.network.state_dict(), tmp_path / "weights.pth")
+    everything = slice(None)
+    loaders = (trainer.dataloader_train, trainer.dataloader_unlabeled)
+    batches = [tuple(rows(next(loader), everything) for loader in loaders) for _ in range(2)]
+    batches[1][1]["target"][2] = 0  # the second rank has no valid pair in the second step
+    torch.save(batches, tmp_path / "batches.pth")
+    alone = ready_trainer(tmp_path)
+    expected = [one_step(alone, *batch) for batch in batches]
+    mp.spawn(run_rank, (tmp_path, 29_000 + os.getpid() % 1000), nprocs=2)
+    for step, gradients in enumerate(expected):
+        shared = torch.load(tmp_path / f"gradients_{step}.pth")
+        difference = torch.cat([(shared[name] - g).ravel() for name, g in gradients.items()]).norm()
+        total = torch.cat([g.ravel() for g in gradients.values()]).norm()
+        # float32 through the network: another order of summation, about 1e-5; a mistake in a share is of order 1
+        assert float(difference / total) < 1e-4, f"step {step}: {difference / total:.1e}"
+        assert np.isfinite(float(total))
