@@ -2,12 +2,32 @@
 
 import argparse
 
+NNUNET_PLANS, MUDUO_TRAINER = "nnUNetPlans", "nnUNetTrainerMuDuo"
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Dataset, fold and configuration, named as in nnUNetv2_train."""
+    """What is to be trained, named as in nnUNetv2_train."""
     parser.add_argument("-d", dest="dataset", required=True, metavar="ID", help="id or name of the nnU-Net dataset")
-    parser.add_argument("-f", dest="fold", type=int, default=0, metavar="FOLD", help="fold (default: %(default)s)")
+    parser.add_argument(
+        "-f",
+        dest="fold",
+        type=fold,
+        default=0,
+        metavar="FOLD",
+        help="number of the fold, or all (default: %(default)s)",
+    )
     parser.add_argument("-c", dest="configuration", default="3d_fullres", help="(default: %(default)s)")
+    parser.add_argument(
+        "-p", dest="plans", default=NNUNET_PLANS, metavar="PLANS", help="plans identifier (default: %(default)s)"
+    )
+    parser.add_argument(
+        "-tr", dest="trainer", default=MUDUO_TRAINER, metavar="TRAINER", help="trainer (default: %(default)s)"
+    )
+
+
+def fold(text: str) -> int | str:
+    """Number of a fold, or "all". Raises ValueError for anything else."""
+    return text if text == "all" else int(text)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -28,8 +48,8 @@ def run(args: argparse.Namespace) -> int:
             "nnUNet_raw is not set. Export the folder of nnU-Net's raw datasets: export nnUNet_raw=/path"
         )
     dataset = RawDataset(Path(os.environ["nnUNet_raw"]) / maybe_convert_to_dataset_name(args.dataset), args.fold)
-    findings = check_environment() + check_lists(dataset) + check_images(dataset)
-    findings += check_preparation(dataset, args.configuration)
+    findings = check_environment(args.trainer) + check_lists(dataset) + check_images(dataset)
+    findings += check_preparation(dataset, args.plans, args.configuration)
     print(table(findings))
     n_problems = sum(one.status == PROBLEM for one in findings)
     print(f"\n{n_problems} problems" if n_problems else "\nReady to train.")

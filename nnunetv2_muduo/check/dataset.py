@@ -2,13 +2,14 @@
 
 import json
 import os
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
 from pathlib import Path
 
 from nnunetv2_muduo.check.findings import Finding, finding, first
-from nnunetv2_muduo.dataset_conversion.cases import split_autopet_name
+from nnunetv2_muduo.dataset_conversion.cases import patient_key, split_autopet_name
 from nnunetv2_muduo.dataset_conversion.record import RECORD_FILE
 
 IMAGE_FOLDERS = {"labeled": "imagesTr", "unlabeled": "imagesUn", "test": "imagesTs"}
@@ -20,7 +21,8 @@ class RawDataset:
     """A dataset's folder below nnUNet_raw, and the split of one fold."""
 
     folder: Path
-    fold: int = 0
+    fold: int | str = 0
+    """Number of the fold, or "all"."""
 
     @cached_property
     def json(self) -> dict:
@@ -57,7 +59,9 @@ class RawDataset:
 
     @cached_property
     def split(self) -> dict[str, list[str]] | None:
-        """{"train": cases, "val": cases} of the fold, None where nnU-Net would draw it."""
+        """{"train": cases, "val": cases} of the fold, None where nnU-Net would draw it; both all cases for fold all."""
+        if self.fold == "all":
+            return {name: list(self.images["labeled"]) for name in ("train", "val")}
         path = self.preprocessed / "splits_final.json" if self.preprocessed else None
         splits = json.loads(path.read_text(encoding="utf-8")) if path and path.is_file() else []
         return splits[self.fold] if self.fold < len(splits) else None
@@ -80,8 +84,8 @@ class RawDataset:
         path = self.folder / RECORD_FILE
         record = json.loads(path.read_text(encoding="utf-8"))["cases"] if path.is_file() else {}
         cases = set().union(*self.images.values())
-        known = {case: record[case]["patient_key"] for case in cases & record.keys()}
-        named = {case: name[0] for case in cases - record.keys() if (name := split_autopet_name(case))}
+        known = {case: key for case in cases & record.keys() if (key := record[case]["patient_key"]) is not None}
+        named = {case: patient_key(name[0]) for case in cases - record.keys() if (name := split_autopet_name(case))}
         return known | named
 
 
@@ -92,6 +96,7 @@ def check_lists(dataset: RawDataset) -> list[Finding]:
         check_cases(dataset),
         check_files(dataset),
         check_split(dataset),
+        check_doubles(dataset),
         check_patients(dataset),
     ]
 
@@ -145,18 +150,34 @@ def check_split(dataset: RawDataset) -> Finding:
     return finding("split", found, warning=both)
 
 
+def check_doubles(dataset: RawDataset) -> Finding:
+    """No case may be in two folders of images, nor in training and validation, except where these are the same."""
+    folders = {folder: dataset.images[name] for name, folder in IMAGE_FOLDERS.items()}
+    split = {name: cases for name, cases in _separate_sets(dataset).items() if name in ("labeled", "val")}
+    shared = _shared(folders) + _shared(split)
+    return finding("doubles", "" if shared else "no case in two sets", problem="; ".join(shared))
+
+
 def check_patients(dataset: RawDataset) -> Finding:
-    """No patient may be in two sets; the labeled ones validating themselves are left to the split's finding."""
-    members = {name: cases for name, cases in dataset.sets.items() if name != "val" or cases != dataset.sets["labeled"]}
-    unknown = [case for cases in members.values() for case in cases if case not in dataset.patients]
-    if unknown:
-        return finding(
-            "patients", "", warning=f"of {len(unknown)} cases unknown ({first(unknown)}), so leakage can't be seen"
-        )
-    patients = {name: {dataset.patients[case] for case in cases} for name, cases in members.items()}
-    counts = ", ".join(f"{len(found)} {name}" for name, found in patients.items())
-    shared = {
-        f"{a} and {b}": patients[a] & patients[b] for a, b in combinations(patients, 2) if patients[a] & patients[b]
-    }
-    text = "; ".join(f"{pair} share {len(both)}: {first(both)}" for pair, both in shared.items())
-    return finding("patients", counts + ("" if shared else ", in one set each"), problem=text)
+    """No patient may be in two sets, as far as patients are known."""
+    sets, known = _separate_sets(dataset), dataset.patients
+    patients = {name: {known[case] for case in cases if case in known} for name, cases in sets.items()}
+    unknown = set().union(*sets.values()) - known.keys()
+    counts = ", ".join(f"{len(found)} {name}" for name, found in patients.items()) if known else ""
+    shared = _shared(patients)
+    blind = f"of {len(unknown)} cases unknown ({first(unknown)}), so leakage can't be excluded" if unknown else ""
+    if not shared and not blind:
+        counts += ", in one set each"
+    return finding(
+        "patients", counts, problem="; ".join(filter(None, [*shared, blind])) if shared else "", warning=blind
+    )
+
+
+def _separate_sets(dataset: RawDataset) -> dict[str, set[str]]:
+    """The sets, without a val that is labeled itself: that is left to the split's finding."""
+    return {name: cases for name, cases in dataset.sets.items() if name != "val" or cases != dataset.sets["labeled"]}
+
+
+def _shared(members: Mapping[str, Collection[str]]) -> list[str]:
+    pairs = ((a, b, set(members[a]) & set(members[b])) for a, b in combinations(members, 2))
+    return [f"{a} and {b} share {len(both)}: {first(both)}" for a, b, both in pairs if both]

@@ -9,13 +9,14 @@ from pathlib import Path
 from nnunetv2_muduo import __version__
 from nnunetv2_muduo.check.findings import Finding, finding
 
-TRAINER = "nnUNetTrainerMuDuo"
 LEAST_NNUNET, TOO_NEW_NNUNET = (2, 8, 1), (3,)
 
 
-def check_environment() -> list[Finding]:
+def check_environment(trainer_name: str) -> list[Finding]:
     """Findings on versions, device, trainer and teachers."""
-    return [check_versions(), check_device(), check_trainer(), *check_teachers()]
+    trainer = find_trainer(trainer_name)
+    overrides = getattr(trainer, "config_overrides", {})
+    return [check_versions(), check_device(), check_trainer(trainer_name, trainer), *check_teachers(overrides)]
 
 
 def check_versions() -> Finding:
@@ -37,26 +38,35 @@ def check_device() -> Finding:
     return finding("device", f"{properties.name}, {properties.total_memory / 2**30:.0f} GiB")
 
 
-def check_trainer() -> Finding:
-    """nnUNetv2_train must find our trainer by its name."""
+def find_trainer(name: str) -> type | None:
+    """Class of a trainer as nnUNetv2_train finds it, None where it doesn't."""
     from nnunetv2.utilities.find_objects import recursive_find_trainer_class_by_name
 
     try:
         with redirect_stdout(StringIO()):  # nnU-Net tells of every folder it looks into
-            trainer = recursive_find_trainer_class_by_name(TRAINER)
+            return recursive_find_trainer_class_by_name(name)
     except RuntimeError:
+        return None
+
+
+def check_trainer(name: str, trainer: type | None) -> Finding:
+    """nnU-Net must find the trainer, and it must be one that is taught."""
+    if trainer is None:
         folder = Path(__file__).parents[1] / "nnunet_plugin"
-        return finding("trainer", "", problem=f"nnU-Net doesn't find {TRAINER}: export nnUNet_extTrainer={folder}")
-    return finding("trainer", f"{TRAINER} from {trainer.__module__}")
+        return finding("trainer", "", problem=f"nnU-Net doesn't find {name}: export nnUNet_extTrainer={folder}")
+    is_ours = hasattr(trainer, "config_overrides")
+    return finding(
+        "trainer", f"{name} from {trainer.__module__}", problem="" if is_ours else "it has no teachers, see -tr"
+    )
 
 
-def check_teachers() -> list[Finding]:
-    """The configured teachers must be on this machine, or be downloadable."""
+def check_teachers(overrides: dict) -> list[Finding]:
+    """The configured teachers must be on this machine, or be downloadable; `overrides` are the trainer's own choices."""
     from nnunetv2_muduo.config import load_config
     from nnunetv2_muduo.trainers.panel import teacher_source
 
     try:
-        config = load_config()
+        config = load_config(overrides)
     except (ValueError, FileNotFoundError) as error:
         return [finding("config", "", problem=str(error))]
     return [_check_teacher(modality, teacher_source(config, modality)) for modality in config.modalities]

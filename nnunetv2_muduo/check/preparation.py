@@ -12,15 +12,24 @@ BYTES_PER_VOXEL = 2 * 4 + 1
 """CT and PET as float32 (the most they are stored with) and a prompt map, all uncompressed."""
 
 
-def check_preparation(dataset: RawDataset, configuration: str) -> list[Finding]:
-    """Findings on mirroring and disk space."""
-    plans = _plans(dataset)
-    return [check_sides(dataset, plans), check_disk(dataset, plans, configuration)]
+def check_preparation(dataset: RawDataset, plans_name: str, configuration: str) -> list[Finding]:
+    """Findings on plans, mirroring and disk space."""
+    path = dataset.preprocessed / f"{plans_name}.json" if dataset.preprocessed else None
+    plans = json.loads(path.read_text(encoding="utf-8")) if path and path.is_file() else None
+    return [
+        check_plans(plans, plans_name, configuration),
+        check_sides(dataset, plans),
+        check_disk(dataset, plans, configuration),
+    ]
 
 
-def _plans(dataset: RawDataset) -> dict | None:
-    path = dataset.preprocessed / "nnUNetPlans.json" if dataset.preprocessed else None
-    return json.loads(path.read_text(encoding="utf-8")) if path and path.is_file() else None
+def check_plans(plans: dict | None, plans_name: str, configuration: str) -> Finding:
+    """The plans must have the configuration; that they are not there yet is usual before nnU-Net's preprocessing."""
+    if plans is None:
+        return finding("plans", plans_name, warning="not there yet, nnUNetv2_plan_and_preprocess makes them")
+    names = plans["configurations"]
+    problem = "" if configuration in names else f"no {configuration} in them, but {', '.join(names)}"
+    return finding("plans", plans_name if problem else f"{plans_name}, {configuration}", problem=problem)
 
 
 def check_sides(dataset: RawDataset, plans: dict | None) -> Finding:
@@ -30,12 +39,20 @@ def check_sides(dataset: RawDataset, plans: dict | None) -> Finding:
     pairs = left_right_names(dataset.json["labels"])
     if not pairs:
         return finding("left and right", "no label names in pairs: mirroring along all axes")
-    grids = [read_grid(files[0]) for files in dataset.images["labeled"].values()]
     transpose = plans["transpose_forward"] if plans else [0, 1, 2]
-    axes = sorted({left_right_axis(grid.direction, transpose) for grid in grids})
-    found = f"{len(pairs)} pairs of organs: no mirroring along axis {', '.join(map(str, axes))} of the patch"
-    several = "the axis is not the same in all cases" if len(axes) > 1 else ""
-    return finding("left and right", found, warning=several)
+    axes, unlabeled_axes = (
+        {left_right_axis(read_grid(files[0]).direction, transpose) for files in dataset.images[name].values()}
+        for name in ("labeled", "unlabeled")
+    )
+    found = f"{len(pairs)} pairs of organs: no mirroring along axis {_listed(axes)} of the patch"
+    warning = "the axis is not the same in all cases" if len(axes) > 1 else ""
+    if unlabeled_axes - axes:
+        warning = f"in unlabeled cases it is axis {_listed(unlabeled_axes)}: store all cases in one orientation"
+    return finding("left and right", found, warning=warning)
+
+
+def _listed(axes: set[int]) -> str:
+    return ", ".join(map(str, sorted(axes)))
 
 
 def check_disk(dataset: RawDataset, plans: dict | None, configuration: str) -> Finding:

@@ -43,13 +43,13 @@ def write_split(root: Path, train: list[str], val: list[str]) -> None:
 
 @pytest.fixture
 def check(capsys):
-    """Run the check; returns the exit code and {subject: (status, line)}."""
+    """Run the check with further arguments; returns the exit code and {subject: (status, line)}."""
     import argparse
 
-    def call() -> tuple[int, dict[str, tuple[str, str]]]:
+    def call(*arguments: str) -> tuple[int, dict[str, tuple[str, str]]]:
         parser = argparse.ArgumentParser()
         add_arguments(parser)
-        exit_code = run(parser.parse_args(["-d", "1"]))
+        exit_code = run(parser.parse_args(["-d", "1", *arguments]))
         lines = [line for line in capsys.readouterr().out.splitlines() if line[:7].strip() in (OK, WARNING, PROBLEM)]
         subjects = ("left and right", "spacing in mm", "CT teacher", "PET teacher")
         found = {}
@@ -66,7 +66,14 @@ def test_good_dataset_is_ready(dataset, check):
     assert exit_code == 0
     assert not [line for status, line in found.values() if status == PROBLEM]
     assert "3 labeled, 2 val, 4 unlabeled, 0 test" in found["cases"][1]
-    assert found["patients"][0] == found["grids"][0] == found["values"][0] == found["labels"][0] == OK
+    assert (
+        found["doubles"][0]
+        == found["patients"][0]
+        == found["grids"][0]
+        == found["values"][0]
+        == found["labels"][0]
+        == OK
+    )
     assert "no label names in pairs" in found["left and right"][1]
 
 
@@ -87,14 +94,32 @@ def change_json(path: Path, **values) -> None:
     path.write_text(json.dumps(json.loads(path.read_text()) | values))
 
 
-def put_in_one_patient(dataset: Path) -> None:
+def say_patient(dataset: Path, case: str, patient_key: str | None) -> None:
     path = dataset / "muduo_cases.json"
-    record = json.loads(path.read_text())
-    record["cases"]["unlabeled_0"] = record["cases"]["labeled_4"]
-    path.write_text(json.dumps(record))
+    cases = json.loads(path.read_text())["cases"] | {case: {"patient_key": patient_key}}
+    path.write_text(json.dumps({"cases": cases}))
+
+
+def put_in_one_patient(dataset: Path) -> None:
+    say_patient(dataset, "unlabeled_0", "patient of labeled_4")
+
+
+def put_in_imagesun(dataset: Path) -> None:
+    for path in (dataset / "imagesTr").glob("labeled_4_*"):
+        shutil.copy(path, dataset / "imagesUn" / path.name)
+    say_patient(dataset, "labeled_4", None)  # the name alone gives it away
+
+
+def swap_channels(dataset: Path) -> None:
+    for ct in dataset.glob("images*/*_0000.nii.gz"):
+        pet, other = ct.with_name(ct.name.replace("_0000", "_0001")), ct.with_suffix(".tmp")
+        ct.rename(other), pet.rename(ct), other.rename(pet)
 
 
 BREAKAGES = {
+    "swapped": ("channels", lambda d: change_json(d / "dataset.json", channel_names={"0": "PET", "1": "CT"}), "needed"),
+    "swapped-files": ("values", swap_channels, "labeled_0_0000.nii.gz: CT without negative values is not in HU"),
+    "double": ("doubles", put_in_imagesun, "imagesTr and imagesUn share 1: labeled_4"),
     "channels": ("channels", lambda d: change_json(d / "dataset.json", channel_names={"0": "CT", "1": "CT"}), "CT"),
     "count": ("cases", lambda d: change_json(d / "dataset.json", numTraining=9), "imagesTr holds 5"),
     "no-unlabeled": ("cases", lambda d: shutil.rmtree(d / "imagesUn"), "imagesUn is empty"),
@@ -131,6 +156,29 @@ def test_what_is_broken_is_named(dataset, check, name):
     assert [other for other, (status, _) in found.items() if status == PROBLEM] == [subject]
 
 
+def test_a_case_that_trains_and_validates_is_named(dataset, check):
+    write_split(dataset.parents[1], ["labeled_0", "labeled_1"], ["labeled_1", "labeled_2"])
+    exit_code, found = check()
+    assert exit_code == 1
+    assert "labeled and val share 1: labeled_1" in found["doubles"][1]
+
+
+def test_unknown_patients_do_not_hide_known_ones(dataset, check):
+    for case in ("unlabeled_3", "labeled_2"):
+        say_patient(dataset, case, None)
+    exit_code, found = check()
+    assert exit_code == 0
+    assert found["patients"][0] == WARNING
+    assert "of 2 cases unknown (labeled_2, unlabeled_3), so leakage can't be excluded" in found["patients"][1]
+    assert "in one set each" not in found["patients"][1]
+    put_in_one_patient(dataset)
+    exit_code, found = check()
+    assert exit_code == 1
+    assert found["patients"][0] == PROBLEM
+    assert "val and unlabeled share 1: patient of labeled_4" in found["patients"][1]
+    assert "of 2 cases unknown" in found["patients"][1]
+
+
 def test_links_that_lead_nowhere_are_named(dataset, check):
     path = dataset / "imagesUn" / "unlabeled_2_0001.nii.gz"
     path.rename(dataset / "elsewhere.nii.gz")
@@ -147,7 +195,7 @@ def test_warnings_let_training_start(dataset, check):
     assert exit_code == 0
     for subject, words in {
         "split": "will draw it",
-        "patients": "leakage can't be seen",
+        "patients": "leakage can't be excluded",
         "orientation": "several",
     }.items():
         assert found[subject][0] == WARNING
@@ -157,6 +205,50 @@ def test_warnings_let_training_start(dataset, check):
 def test_left_and_right_name_the_mirror_axis(dataset, check):
     change_json(dataset / "dataset.json", labels={"background": 0, "kidney_left": 1, "kidney_right": 2})
     assert "1 pairs of organs: no mirroring along axis 2 of the patch" in check()[1]["left and right"][1]
+
+
+def test_unlabeled_cases_that_lie_another_way_are_warned_of(dataset, check):
+    change_json(dataset / "dataset.json", labels={"background": 0, "kidney_left": 1, "kidney_right": 2})
+    for path in (dataset / "imagesUn").glob("unlabeled_0_*"):
+        sitk.WriteImage(sitk.PermuteAxes(sitk.ReadImage(str(path)), (1, 0, 2)), str(path))
+    exit_code, found = check()
+    assert exit_code == 0
+    assert found["left and right"][0] == WARNING
+    assert "along axis 2 of the patch; in unlabeled cases it is axis 1, 2" in found["left and right"][1]
+
+
+def test_fold_all_trains_and_validates_on_every_labeled_case(dataset, check):
+    exit_code, found = check("-f", "all")
+    assert exit_code == 0
+    assert "fold all: 5 train, 5 val; 5 cases are in both" in found["split"][1]
+    assert found["doubles"][0] == found["patients"][0] == OK
+    with pytest.raises(SystemExit):
+        check("-f", "every")
+
+
+def test_other_plans_are_read(dataset, check):
+    change_json(dataset / "dataset.json", labels={"background": 0, "kidney_left": 1, "kidney_right": 2})
+    plans = {"transpose_forward": [2, 0, 1], "configurations": {"3d_lowres": {"spacing": [4, 4, 4]}}}
+    (dataset.parents[1] / "pre" / DATASET / "otherPlans.json").write_text(json.dumps(plans))
+    exit_code, found = check("-p", "otherPlans", "-c", "3d_lowres")
+    assert exit_code == 0
+    assert "along axis 0 of the patch" in found["left and right"][1]
+    assert "along axis 2 of the patch" in check()[1]["left and right"][1]
+    assert "not there yet" in check()[1]["plans"][1]
+    exit_code, found = check("-p", "otherPlans")
+    assert exit_code == 1
+    assert "no 3d_fullres in them, but 3d_lowres" in found["plans"][1]
+
+
+def test_only_the_trainers_own_teachers_are_looked_for(dataset, check, monkeypatch, tmp_path):
+    write_config(monkeypatch, tmp_path, pet_teacher=str(tmp_path / "nothing.pth"))
+    assert check()[0] == 1
+    exit_code, found = check("-tr", "nnUNetTrainerMuDuo_CTTeacherOnly")
+    assert exit_code == 0
+    assert "PET teacher" not in found
+    exit_code, found = check("-tr", "nnUNetTrainer")
+    assert exit_code == 1
+    assert "has no teachers" in found["trainer"][1]
 
 
 def test_val_equal_to_labeled_is_a_warning(dataset, check):
@@ -192,4 +284,14 @@ def test_patients_are_known_by_autopets_names(tmp_path):
     write_raw_dataset(tmp_path / DATASET, n_labeled=1, n_unlabeled=0)
     for path in (tmp_path / DATASET).glob("*/labeled_0*"):
         path.rename(path.with_name(path.name.replace("labeled_0", "fdg_0a0b_2003-a")))
-    assert RawDataset(tmp_path / DATASET).patients == {"fdg_0a0b_2003-a": "fdg_0a0b"}
+    assert RawDataset(tmp_path / DATASET).patients == {"fdg_0a0b_2003-a": "0a0b"}
+
+
+def test_names_and_the_record_know_one_patient_by_one_key(dataset, check):
+    """A study that was put in by hand, beside studies that `muduo convert` named."""
+    for path in (dataset / "imagesUn").glob("unlabeled_0_*"):
+        path.rename(path.with_name(path.name.replace("unlabeled_0", "petct_0a0b_2004-a")))
+    say_patient(dataset, "labeled_4", "0a0b")
+    exit_code, found = check()
+    assert exit_code == 1
+    assert "val and unlabeled share 1: 0a0b" in found["patients"][1]

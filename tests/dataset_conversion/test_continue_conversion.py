@@ -1,5 +1,6 @@
 """A conversion that was stopped goes on, one that is repeated does nothing, one with more cases adds them."""
 
+import json
 import os
 import signal
 import subprocess
@@ -110,6 +111,32 @@ def test_deleted_output_is_written_again(convert, petct, tmp_path):
     before = first.files()
     next(first.dataset.glob("imagesUn/*_0000.nii.gz")).unlink()
     assert convert("autopet", source).files() == before
+
+
+@pytest.mark.parametrize("was_interrupted", [False, True])
+def test_labeled_case_whose_label_map_is_gone_is_refused_by_name(
+    convert, petct, tmp_path, monkeypatch, was_interrupted
+):
+    source = petct.write_tree(tmp_path / "src", 6)
+    with monkeypatch.context() as patched:
+        if was_interrupted:
+            patched.setattr(write, "_write", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+            with pytest.raises(KeyboardInterrupt):
+                convert("autopet", source, sizes=SIZES)
+        else:
+            before = convert("autopet", source, sizes=SIZES)
+    record = json.loads((tmp_path / "nnUNet_raw" / "Dataset705_T" / "muduo_cases.json").read_text())
+    case_id, entry = next((i, entry) for i, entry in record["cases"].items() if entry["set"] == "labeled")
+    os.unlink(entry["origin"]["label"])
+    done = convert("autopet", source, sizes=SIZES)
+    assert done.exit_code == 1
+    assert f"* {case_id}: is in the set labeled since an earlier call, but has no label map any more" in done.report
+    if was_interrupted:
+        assert record["cases"].keys() - done.record["cases"].keys() == {case_id}
+        assert not list(done.dataset.rglob(f"{case_id}*"))
+    else:
+        kept = {name: data for name, data in done.files().items() if name.endswith(".nii.gz")}
+        assert kept == {name: data for name, data in before.files().items() if name.endswith(".nii.gz")}
 
 
 def test_other_sizes_or_seed_need_another_dataset(convert, petct, tmp_path):
