@@ -13,8 +13,16 @@ from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 from nnunetv2.utilities.utils import create_lists_from_splitted_dataset_folder
 
 from nnunetv2_muduo.data import storage
+from nnunetv2_muduo.data.channels import StoredChannel, without_air_noise, write_channel
 from nnunetv2_muduo.data.parallel import run_all
-from nnunetv2_muduo.data.views import N_CHANNELS, ChannelNormalization, StackedViews, channel_normalization
+from nnunetv2_muduo.data.views import (
+    CT_CHANNEL,
+    N_CHANNELS,
+    PET_CHANNEL,
+    ChannelNormalization,
+    StackedViews,
+    channel_normalization,
+)
 from nnunetv2_muduo.dataset_conversion.sources import NIFTI_ENDINGS, NiftiFile
 
 UNLABELED_FOLDER = "imagesUn"
@@ -85,7 +93,7 @@ def outdated_cases(cases: dict[str, list[str] | None], folder: Path, identity: s
     reasons = {}
     for case, files in cases.items():
         record = storage.read_json(folder / f"{case}.json")
-        if record is None or not (folder / f"{case}.b2nd").is_file():
+        if record is None or not all(file.is_file() for file in _channel_files(folder, case)):
             reasons[case] = "not there"
         elif record["plan"] != identity:
             reasons[case] = "made with other plans"
@@ -120,10 +128,10 @@ def preprocess_unlabeled(
 
 
 def preprocess_case(case_and_files, folder: Path, plans: dict, configuration: str, dataset_json: dict) -> None:
-    """Preprocess one case and write `CASE.b2nd` [2, a, b, c] (HU, SUV) and, last, its record `CASE.json`.
+    """Preprocess one case and write `CASE_0000.b2nd` (HU), `CASE_0001.b2nd` (SUV) and, last, its record `CASE.json`.
 
-    Where nothing is resampled the values are kept as they are (float32); resampled ones are rounded to float16, which moves
-    CT by at most half an HU below 2048 HU, and SUV by at most 0.05 %.
+    Where nothing is resampled the values are kept exactly; what was resampled is rounded, CT to whole HU and PET to float16,
+    which moves SUV by at most 0.05 %. In either case `without_air_noise` changes the air that the student does not see.
 
     Raises:
         ValueError: the channels lie on different grids, are damaged, hold NaN, or are constant; the file is named.
@@ -140,13 +148,14 @@ def preprocess_case(case_and_files, folder: Path, plans: dict, configuration: st
         images, None, properties, plans_manager, configuration_manager, dataset_json
     )
     resampled = tuple(data.shape[1:]) != tuple(properties["shape_after_cropping_and_before_resampling"])
-    data = data.astype(np.float16 if resampled or _survives_float16(data) else np.float32)
-    storage.write_array(data, folder / f"{case}.b2nd", configuration_manager.patch_size)
+    slice_axis = plans_manager.transpose_forward.index(0)
+    channels = zip(_to_keep(data, preprocessor.normalizations, resampled), _channel_files(folder, case), strict=True)
     record = {
         "plan": plan_identity(plans_manager, configuration),
         "source": _source(files),
         "normalizations": [normalization.to_dict() for normalization in preprocessor.normalizations],
         "resampled": resampled,
+        "channels": [write_channel(c, file, configuration_manager.patch_size, slice_axis) for c, file in channels],
         "spacing_mm": [float(s) for s in configuration_manager.spacing],
         "direction": list(properties.get("sitk_stuff", {}).get("direction", [])),
     }
@@ -182,17 +191,27 @@ def load_views(folder: Path, case: str) -> StackedViews:
     """Both views of a preprocessed case."""
     record = load_json(str(folder / f"{case}.json"))
     normalizations = [ChannelNormalization(**channel) for channel in record["normalizations"]]
-    return StackedViews(storage.open_array(folder / f"{case}.b2nd"), normalizations)
+    files = _channel_files(folder, case)
+    channels = [StoredChannel(file, **channel) for file, channel in zip(files, record["channels"], strict=True)]
+    return StackedViews(channels, normalizations)
+
+
+def _channel_files(folder: Path, case: str) -> list[Path]:
+    return [folder / f"{case}_{channel:04d}.b2nd" for channel in range(N_CHANNELS)]
+
+
+def _to_keep(data: np.ndarray, normalizations: list[ChannelNormalization], resampled: bool) -> tuple[np.ndarray, ...]:
+    """CT and PET as they are kept; see `preprocess_case`."""
+    student = normalizations[CT_CHANNEL]
+    ct_hu, pet_suv = without_air_noise(data[CT_CHANNEL], student.lower, student.upper), data[PET_CHANNEL]
+    if not resampled:
+        return ct_hu, pet_suv
+    return np.rint(ct_hu), pet_suv.astype(np.float16 if pet_suv.max() <= np.finfo(np.float16).max else np.float32)
 
 
 def _source(files: list[str]) -> list[list]:
     """Name, size and time of change of the files a case is made from."""
     return [[Path(f).name, os.stat(f).st_size, os.stat(f).st_mtime_ns] for f in files]
-
-
-def _survives_float16(data: np.ndarray) -> bool:
-    with np.errstate(over="ignore"):
-        return np.array_equal(data.astype(np.float16), data)
 
 
 def _refuse_unsupported(plans_manager: PlansManager, configuration: str) -> None:

@@ -4,6 +4,7 @@ The case is stored in physical units. The student's view is made on the patch wi
 normalization would have used, so that no normalization ever has to be inverted.
 """
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -62,23 +63,26 @@ def channel_normalization(scheme: str, image: np.ndarray, intensity_properties: 
 
 
 class StackedViews:
-    """A stored case [2, *spatial] in HU and SUV that reads like an array [4, *spatial]: student's CT, PET, then HU, SUV.
+    """CT in HU and PET in SUV that read like one array [4, *spatial]: student's CT, PET, then HU, SUV.
 
     Only the region asked for is read and normalized. Padding both views with zeros therefore pads the student's with what
     nnU-Net pads with, and the teachers' with 0 HU and 0 SUV, as in their training (teachers.md 4.2).
+
+    Args:
+        channels: CT and PET, [*spatial] each, arrays of float32 or what reads like them.
     """
 
     dtype = np.dtype(np.float32)
 
-    def __init__(self, physical, normalizations: list[ChannelNormalization]):
-        self._physical = physical
+    def __init__(self, channels: Sequence, normalizations: list[ChannelNormalization]):
+        self._channels = channels
         self._normalizations = normalizations
-        self.shape = (2 * N_CHANNELS, *physical.shape[1:])
+        self.shape = (2 * N_CHANNELS, *channels[0].shape)
 
     def __getitem__(self, region: tuple[slice, ...]) -> np.ndarray:
-        physical = self._physical[(slice(None), *region[1:])].astype(np.float32)
+        physical = [channel[region[1:]] for channel in self._channels]
         student = [normalize(channel) for normalize, channel in zip(self._normalizations, physical, strict=True)]
-        return np.concatenate([np.stack(student), physical])
+        return np.stack([*student, *physical])
 
 
 def split_views(stacked: Tensor) -> tuple[Tensor, Tensor, Tensor]:

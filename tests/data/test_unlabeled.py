@@ -85,7 +85,7 @@ def test_each_case_is_made_once_and_again_when_plans_or_images_change(raw, plans
     assert set(outdated_cases(cases, tmp_path / "un", "another").values()) == {"made with other plans"}
     image = sitk.ReadImage(cases["unlabeled_1"][1])
     sitk.WriteImage(image + 1.0, cases["unlabeled_1"][1])
-    (tmp_path / "un" / "unlabeled_2.b2nd").unlink()
+    (tmp_path / "un" / "unlabeled_2_0001.b2nd").unlink()
     assert outdated_cases(cases, tmp_path / "un", identity) == {
         "unlabeled_1": "its images have changed since",
         "unlabeled_2": "not there",
