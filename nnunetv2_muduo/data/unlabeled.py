@@ -26,7 +26,6 @@ from nnunetv2_muduo.data.views import (
 from nnunetv2_muduo.dataset_conversion.sources import NIFTI_ENDINGS, NiftiFile
 
 UNLABELED_FOLDER = "imagesUn"
-_GRID_TOLERANCE = 1e-3  # mm for spacing and origin, cosine for the direction: float noise, never a real difference
 
 
 class UnlabeledPreprocessor(DefaultPreprocessor):
@@ -230,21 +229,19 @@ def _refuse_unsupported(plans_manager: PlansManager, configuration: str) -> None
 
 
 def _refuse_different_grids(files: list[str]) -> None:
-    grids = []
-    for file in files:
-        reader = sitk.ImageFileReader()
-        reader.SetFileName(file)
-        reader.ReadImageInformation()
-        grids.append((reader.GetSize(), reader.GetSpacing(), reader.GetOrigin(), reader.GetDirection()))
-    for file, grid in zip(files[1:], grids[1:], strict=True):
-        same_size = grid[0] == grids[0][0]
-        if not same_size or not all(
-            np.allclose(a, b, atol=_GRID_TOLERANCE) for a, b in zip(grid, grids[0], strict=True)
-        ):
+    from nnunetv2_muduo.evaluation.images import (
+        check_same_grid,
+        read_header,
+    )  # prediction imports this module, not those
+
+    ct, *others = (read_header(Path(file)) for file in files)
+    for other in others:
+        try:
+            check_same_grid(other, ct)
+        except ValueError as error:
             raise ValueError(
-                f"{file} and {files[0]} lie on different grids (size, spacing, origin, direction): {grid} and {grids[0]}. "
-                f"Resample CT on the PET grid, as `muduo convert` does, or remove the case."
-            )
+                f"{error}\n    Resample CT on the PET grid, as `muduo convert` does, or remove the case."
+            ) from error
 
 
 def _refuse_damaged(files: list[str]) -> None:
