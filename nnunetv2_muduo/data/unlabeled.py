@@ -229,10 +229,8 @@ def _refuse_unsupported(plans_manager: PlansManager, configuration: str) -> None
 
 
 def _refuse_different_grids(files: list[str]) -> None:
-    from nnunetv2_muduo.evaluation.images import (
-        check_same_grid,
-        read_header,
-    )  # prediction imports this module, not those
+    # Here, since prediction imports this module and needs nothing of the evaluation.
+    from nnunetv2_muduo.evaluation.images import check_same_grid, read_header
 
     ct, *others = (read_header(Path(file)) for file in files)
     for other in others:
