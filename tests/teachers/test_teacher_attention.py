@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks.literal_sam3d import add_position_terms, literal_attention, literal_encode
+from benchmarks.literal_sam3d import literal_attention, literal_encode, with_position_terms
 from nnunetv2_muduo.teachers.sam3d.config import Sam3DConfig
 from nnunetv2_muduo.teachers.sam3d.model import Sam3DTeacher
 from nnunetv2_muduo.teachers.sam3d.relative_attention import RelativeAttention
@@ -51,7 +51,7 @@ def test_literal_position_terms_follow_the_published_formula(generator):
     attention = random_attention(n, generator)
     query = torch.randn(1, 3, n**3, 4, generator=generator, dtype=torch.float64)
     logits = torch.zeros(1, 3, n**3, n**3, dtype=torch.float64)
-    add_position_terms(logits, query, attention)
+    logits = with_position_terms(logits, query, attention)
     table_d, table_h, table_w = (getattr(attention, f"rel_pos_{axis}").numpy() for axis in "dhw")
     q = query[0].reshape(3, n, n, n, 4).numpy()
     expected = np.zeros((3, *[n] * 6))

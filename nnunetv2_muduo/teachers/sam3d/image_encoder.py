@@ -17,7 +17,7 @@ class PatchEmbedding(nn.Module):
         self.proj = nn.Conv3d(1, dim, kernel_size=patch_size, stride=patch_size)
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
-        return self.proj(image).movedim(1, -1)
+        return self.proj(image).movedim(1, -1).contiguous()  # else every layer norm copies its input
 
 
 class EncoderBlock(nn.Module):
@@ -56,4 +56,5 @@ class ImageEncoder(nn.Module):
         tokens = self.patch_embed(image) + self.pos_embed
         for block in self.blocks:
             tokens = block(tokens)
-        return self.neck(tokens.movedim(-1, 1))
+        with torch.autocast(tokens.device.type, enabled=False):  # what all masks of a patch depend on
+            return self.neck(tokens.movedim(-1, 1))

@@ -16,7 +16,8 @@ Points = tuple[torch.Tensor, torch.Tensor]
 class Sam3DTeacher(nn.Module):
     """SAM-Med3D's network with the public checkpoints' parameter names, frozen and in eval mode for good.
 
-    All axes are the teacher's own, (x, y, z); images are already normalized (see `teachers.inputs`).
+    All axes are the teacher's own, (x, y, z); images are already normalized (see `teachers.inputs`). Under autocast only the
+    encoder's blocks, nearly all of the arithmetic, use half precision: in all of it, bfloat16 would move masks by up to 1 %.
     `image_size` and `low_res_size` are the edges of the input patch and of mask prompts and logits, in voxels.
     """
 
@@ -80,10 +81,11 @@ class Sam3DTeacher(nn.Module):
         n_prompts = self._check_prompts(points, masks)
         image_positions = self.prompt_encoder.dense_positions()
         parts = []
-        for start in range(0, n_prompts, PROMPTS_PER_CHUNK):
-            chunk = slice(start, min(start + PROMPTS_PER_CHUNK, n_prompts))
-            sparse, dense = self._embed_prompts(points, masks, chunk, embedding)
-            parts.append(self.mask_decoder(embedding + dense, image_positions, sparse, multimask_output))
+        with torch.autocast(embedding.device.type, enabled=False):
+            for start in range(0, n_prompts, PROMPTS_PER_CHUNK):
+                chunk = slice(start, min(start + PROMPTS_PER_CHUNK, n_prompts))
+                sparse, dense = self._embed_prompts(points, masks, chunk, embedding)
+                parts.append(self.mask_decoder(embedding + dense, image_positions, sparse, multimask_output))
         logits, iou = zip(*parts, strict=True)
         return torch.cat(logits), torch.cat(iou)
 
