@@ -69,7 +69,7 @@ def _run_all(folder: Path) -> None:
     test_images = folder / "nnUNet_raw" / DATASET / "imagesTs"
     truth = folder / "nnUNet_raw" / DATASET / "labelsTs"
     predictions = folder / "predictions"
-    split = "--labeled 5 --val 2 --test 3"
+    split = "--labeled 5 --val 1 --test 3"
     _step(f"muduo phantom {folder / 'phantom'} --cases {N_CASES} --seed 0 --spacing {SPACING_MM}")
     _step(f"muduo convert autopet {folder / 'phantom'} -d {DATASET_ID} --name Phantom {split}")
     _step(f"nnUNetv2_plan_and_preprocess -d {DATASET_ID} -c 3d_fullres")
