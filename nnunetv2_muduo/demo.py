@@ -13,15 +13,15 @@ from pathlib import Path
 
 DATASET_ID, DATASET = 705, "Dataset705_Phantom"
 TRAINER = "nnUNetTrainerMuDuo"
-N_CASES, SPACING_MM = 15, 8
+N_CASES, SPACING_MM = 15, 12  # patches of 32 voxels then show half a body
 CONFIG = """\
 # A training for two cores: the package's own small teachers (32^3 voxels), few iterations, a ramp-up to match.
 ct_teacher: small
 pet_teacher: small
-num_epochs: 5
+num_epochs: 8
 num_iterations_per_epoch: 20
-prompt_generator_num_epochs: 4
-ramp_up_epochs: 5
+prompt_generator_num_epochs: 5
+ramp_up_epochs: 8
 """
 
 

@@ -13,7 +13,7 @@ from nnunetv2_muduo.evaluation.views import View, axial_view, best_slice, body_b
 
 CT_WINDOW_HU = (-160, 240)
 PANEL_INCHES, GAP_INCHES, TITLE_INCHES, LEGEND_ROW_INCHES = 2.2, 0.05, 0.38, 0.2
-LEGEND_COLUMNS_PER_BLOCK = 4
+LEGEND_COLUMNS_PER_BLOCK = 3
 DPI = 200
 COLORS = (
     "#e41a1c", "#1f78ff", "#2ca02c", "#ff7f00", "#c03be0", "#00b8c4", "#f03b9d", "#a6761d", "#b8a800", "#6a51a3",
