@@ -259,12 +259,18 @@ def test_val_equal_to_labeled_is_a_warning(dataset, check):
     assert found["patients"][0] == OK
 
 
+def find_nothing(name):
+    """nnU-Net's finder where this package is not installed as a wheel, in words of its own."""
+    raise RuntimeError(f"Could not find requested nnunet trainer {name}")
+
+
 def test_missing_trainer_and_teachers_are_named(dataset, check, monkeypatch, tmp_path):
     write_config(monkeypatch, tmp_path, ct_teacher=str(tmp_path / "nothing.pth"))
-    monkeypatch.setenv("nnUNet_extTrainer", str(tmp_path))
+    monkeypatch.setattr("nnunetv2.utilities.find_objects.recursive_find_trainer_class_by_name", find_nothing)
     exit_code, found = check()
     assert exit_code == 1
     assert found["trainer"][0] == PROBLEM
+    assert "export nnUNet_extTrainer=" in found["trainer"][1]
     assert "no such file" in found["CT teacher"][1]
     write_config(monkeypatch, tmp_path, no_such_field=1)
     assert "no_such_field" in check()[1]["config"][1]
