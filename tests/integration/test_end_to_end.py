@@ -61,7 +61,7 @@ def test_from_raw_data_to_measured_predictions(tmp_path, monkeypatch):
         monkeypatch, tmp_path, ct_teacher="/gone.pth", pet_teacher="/gone.pth"
     )  # prediction asks for no teacher
     arguments = f"-i {raw / 'imagesTs'} -o {predictions} -d 705 -c 3d_fullres -f 0 -tr nnUNetTrainerMuDuo -device cpu"
-    run(["python", "-c", PREDICT, *arguments.split(), "--disable_tta"])
+    run(["python", "-c", PREDICT, *arguments.split(), "--disable_tta", "-npp", "1", "-nps", "1"])
     table = run(f"muduo evaluate {predictions} {raw / 'labelsTs'} -o {tmp_path / 'out'}")
     assert "liver" in table
     rows = list(csv.DictReader((tmp_path / "out" / "metrics.csv").open()))
