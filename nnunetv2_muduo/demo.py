@@ -18,10 +18,10 @@ CONFIG = """\
 # A training for two cores: the package's own small teachers (32^3 voxels), few iterations, a ramp-up to match.
 ct_teacher: small
 pet_teacher: small
-num_epochs: 8
+num_epochs: 6
 num_iterations_per_epoch: 20
-prompt_generator_num_epochs: 5
-ramp_up_epochs: 8
+prompt_generator_num_epochs: 4
+ramp_up_epochs: 6
 """
 
 
