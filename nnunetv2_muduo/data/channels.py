@@ -39,7 +39,9 @@ def write_channel(volume: np.ndarray, path: Path, patch_size: list[int], slice_a
     """
     lack_path = _lack_path(path)
     lack_path.unlink(missing_ok=True)
-    if volume.dtype == np.float16:
+    if volume.dtype == np.float32 and _is_whole(volume):
+        volume = volume.astype(np.int16)
+    if volume.dtype != np.float32:
         storage.write_array(volume[None], path, patch_size)
         return {"slice_axis": slice_axis, "steps": None}
     slices = np.moveaxis(volume + np.float32(0), slice_axis, 0)  # + 0 makes -0 a 0, which has multiples
@@ -76,6 +78,10 @@ class StoredChannel:
 
 def _lack_path(path: Path) -> Path:
     return path.with_name(f"{path.stem}_lack{path.suffix}")
+
+
+def _is_whole(volume: np.ndarray) -> bool:
+    return bool(np.abs(volume).max() <= _MAX_MULTIPLE and np.array_equal(np.rint(volume), volume))
 
 
 def _step(one_slice: np.ndarray) -> float:

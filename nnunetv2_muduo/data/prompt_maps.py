@@ -72,17 +72,14 @@ def outdated_maps(folder: Path, unlabeled_folder: Path, cases: list[str], made_b
 def make_prompt_maps(
     cases: list[str], folder: Path, unlabeled_folder: Path, made_by: dict[str, Any], predictor: nnUNetPredictor
 ) -> None:
-    """Predict organ maps for cases.
-
-    For each case `CASE.b2nd` [1, a, b, c] (organ labels), `CASE.npz` (places of each organ, for drawing patches around them)
-    and, last, `CASE.json` are written.
-    """
+    """Predict organ maps for cases; see `write_prompt_map`. A record `CASE.json` is written last."""
     folder.mkdir(parents=True, exist_ok=True)
     storage.write_json(made_by, folder / _RECORD)
     for case in tqdm(cases, desc="Making prompt maps"):
         views = load_views(unlabeled_folder, case)
         student_view = views[tuple(slice(0, n) for n in views.shape)][:N_CHANNELS]
-        _save_map(_predict(predictor, student_view), case, folder, predictor)
+        organs, patch_size = predictor.label_manager.foreground_labels, predictor.configuration_manager.patch_size
+        write_prompt_map(_predict(predictor, student_view), folder, case, organs, patch_size)
         storage.write_json(_case_identity(unlabeled_folder, case), folder / f"{case}.json")
 
 
@@ -92,13 +89,13 @@ def _predict(predictor: nnUNetPredictor, student_view: np.ndarray) -> np.ndarray
     return logits.argmax(0, keepdim=True).cpu().numpy().astype(np.uint8 if n_labels <= 256 else np.int16)
 
 
-def _save_map(organ_map: np.ndarray, case: str, folder: Path, predictor: nnUNetPredictor) -> None:
-    organs = predictor.label_manager.foreground_labels
+def write_prompt_map(organ_map: np.ndarray, folder: Path, case: str, organs: list[int], patch_size: list[int]) -> None:
+    """Write `CASE.b2nd` [1, a, b, c] (organ labels) and `CASE.npz` (places of each organ, to draw patches around them)."""
     places = DefaultPreprocessor._sample_foreground_locations(organ_map, organs)
     temporary = folder / f".{case}.npz"
     np.savez(temporary, **{str(organ): np.asarray(at, dtype=np.int16).reshape(-1, 4) for organ, at in places.items()})
     temporary.replace(folder / f"{case}.npz")
-    storage.write_array(organ_map, folder / f"{case}.b2nd", predictor.configuration_manager.patch_size)
+    storage.write_array(organ_map, folder / f"{case}.b2nd", patch_size)
 
 
 def _case_identity(unlabeled_folder: Path, case: str) -> list:

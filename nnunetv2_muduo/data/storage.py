@@ -31,7 +31,7 @@ def write_array(array: np.ndarray, path: Path, patch_size: list[int]) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     temporary.unlink(missing_ok=True)
     blocks, chunks = comp_blosc2_params(array.shape, tuple(patch_size), array.itemsize)
-    cparams = {"codec": blosc2.Codec.ZSTD, "clevel": 3, "filters": [blosc2.Filter.SHUFFLE], "nthreads": 1}
+    cparams = {"codec": blosc2.Codec.ZSTD, "clevel": 3, "filters": [blosc2.Filter.SHUFFLE], "nthreads": 4}
     blosc2.asarray(np.ascontiguousarray(array), urlpath=str(temporary), chunks=chunks, blocks=blocks, cparams=cparams)
     temporary.replace(path)
 

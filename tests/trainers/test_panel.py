@@ -1,0 +1,149 @@
+"""The teacher stage: what it costs in memory, and that it never waits for the GPU."""
+
+import pytest
+import torch
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from nnunetv2_muduo.config import MuDuoConfig
+from nnunetv2_muduo.distillation.pairs import Pairs, pair_weights, select_pairs, valid_pairs
+from nnunetv2_muduo.distillation.pseudo_labels import agreement_of_logits, consistency_with_teachers
+from nnunetv2_muduo.teachers.sam3d.model import Sam3DTeacher
+from nnunetv2_muduo.teachers.small import SMALL_CONFIG
+from nnunetv2_muduo.trainers.panel import TeacherPanel
+
+SIZE = 32
+
+
+def make_panel(n_organs: int) -> TeacherPanel:
+    config = MuDuoConfig(ct_teacher="small", pet_teacher="small")
+    return TeacherPanel(config, [1, 0, 2], list(range(1, n_organs + 1)), torch.device("cpu"))
+
+
+def make_batch(n_organs: int, device="cpu"):
+    """CT, PET, prompt map and student's probabilities."""
+    generator = torch.Generator().manual_seed(0)
+    organ_map = torch.randint(0, n_organs + 1, (2, 1, SIZE, SIZE, SIZE), generator=generator, dtype=torch.int16)
+    images = {m: torch.randn(2, 1, SIZE, SIZE, SIZE, generator=generator) for m in ("ct", "pet")}
+    probs = torch.rand(2, 1 + n_organs, SIZE, SIZE, SIZE, generator=generator).softmax(1)
+    return images, organ_map, probs
+
+
+def teach(panel: TeacherPanel, pairs: Pairs, images, prompt_map, probs) -> torch.Tensor:
+    """The stage as a training step has it, for one process."""
+    answers = panel.ask(images, prompt_map, probs.detach(), pairs)
+    agreement = pairs.as_matrix(agreement_of_logits(answers, (SIZE,) * 3))
+    weights = pairs.from_matrix(pair_weights(select_pairs(agreement, "best_half")))
+    alpha = torch.rand(pairs.n_samples)[pairs.samples].to(probs.device, non_blocking=True)
+    return consistency_with_teachers(probs, answers, pairs, weights, alpha, "mse")
+
+
+class LargestTensor(TorchDispatchMode):
+    """Notes the size of the largest tensor that an operation allocates."""
+
+    n_elements = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        out = func(*args, **(kwargs or {}))
+        known = {arg.untyped_storage().data_ptr() for arg in args if isinstance(arg, torch.Tensor)}
+        for tensor in out if isinstance(out, (tuple, list)) else [out]:
+            if isinstance(tensor, torch.Tensor) and tensor.untyped_storage().data_ptr() not in known:  # no view
+                self.n_elements = max(self.n_elements, tensor.numel())
+        return out
+
+
+def test_memory_does_not_grow_with_the_organs():
+    largest = {}
+    for n_organs in (20, 117):
+        images, prompt_map, probs = make_batch(n_organs)
+        panel, pairs = make_panel(n_organs), valid_pairs(prompt_map, list(range(1, n_organs + 1)))
+        assert len(pairs) == 2 * n_organs
+        with LargestTensor() as mode, torch.no_grad():
+            answers = panel.ask(images, prompt_map, probs, pairs)
+            agreement_of_logits(answers, (SIZE,) * 3)
+        largest[n_organs] = mode.n_elements
+    n_answers = 2 * 117 * 8**3  # low-resolution logits of all pairs
+    assert largest[20] < 6 * SIZE**3
+    assert largest[117] == max(largest[20], n_answers)
+
+
+def test_only_organs_that_are_there_are_decoded(monkeypatch):
+    n_organs, decoded = 12, []
+    images, prompt_map, probs = make_batch(n_organs)
+    prompt_map[1][prompt_map[1] > 5] = 0
+    pairs = valid_pairs(prompt_map, list(range(1, n_organs + 1)))
+    decode = Sam3DTeacher.decode
+    monkeypatch.setattr(
+        Sam3DTeacher,
+        "decode",
+        lambda self, embedding, points, masks: (
+            decoded.append(len(points[0] if points else masks)) or decode(self, embedding, points, masks)
+        ),
+    )
+    make_panel(n_organs).ask(images, prompt_map, probs, pairs)
+    assert decoded == [12, 5, 12, 5]
+
+
+def test_the_order_of_organs_does_not_matter():
+    images, prompt_map, probs = make_batch(4)
+    pairs = valid_pairs(prompt_map, [1, 2, 3, 4])
+    answers = make_panel(4).ask(images, prompt_map, probs, pairs)
+    order = [3, 0, 2, 1]
+    panel = make_panel(4)
+    panel.organ_labels = [order[0] + 1, order[1] + 1, order[2] + 1, order[3] + 1]
+    other = panel.ask(
+        images, prompt_map, probs[:, [0, *(o + 1 for o in order)]], valid_pairs(prompt_map, panel.organ_labels)
+    )
+    for modality, logits in answers.items():
+        of_samples = logits.unflatten(0, (2, 4))[:, order].flatten(0, 1)
+        torch.testing.assert_close(other[modality], of_samples, rtol=1e-4, atol=1e-5)
+
+
+class NoWaiting(TorchDispatchMode):
+    """Refuses copies for which the host waits: from the GPU, or to it unless they are asynchronous."""
+
+    n_copies = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        if func is torch.ops.aten._to_copy.default:
+            source, target = args[0].device.type, torch.device(kwargs.get("device") or args[0].device).type
+            assert (source, target) != ("cuda", "cpu"), "the host waits for a value"
+            assert source == target or kwargs.get("non_blocking"), "the host waits until its values are copied"
+            self.n_copies += source != target
+        return func(*args, **kwargs)
+
+
+def test_nothing_in_the_stage_waits_for_the_gpu():
+    # Fake tensors need no GPU and hold no values: .item(), boolean indexing and the like raise, NoWaiting sees the rest.
+    _, prompt_map, _ = make_batch(3)
+    real = valid_pairs(prompt_map, [1, 2, 3])
+    panel = make_panel(3)
+    with FakeTensorMode(allow_non_fake_inputs=True):
+        pairs = Pairs(torch.tensor(real.samples.tolist()), torch.tensor(real.organs.tolist()), 2, 3, real.boxes)
+        with torch.device("cuda"):
+            panel.teachers = {modality: Sam3DTeacher(SMALL_CONFIG) for modality in ("ct", "pet")}
+            images = {modality: torch.empty(2, 1, SIZE, SIZE, SIZE) for modality in ("ct", "pet")}
+            fake_map = torch.empty(2, 1, SIZE, SIZE, SIZE, dtype=torch.int16)
+            probs = torch.empty(2, 4, SIZE, SIZE, SIZE, requires_grad=True)
+        with NoWaiting() as mode:
+            loss = teach(panel, pairs, images, fake_map, probs)
+        assert (loss.device.type, loss.shape) == ("cuda", ())
+        assert mode.n_copies > 0
+        with pytest.raises(AssertionError, match="waits"), NoWaiting():
+            loss.detach().cpu()
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_nothing_in_the_stage_waits_for_a_real_gpu():
+    images, prompt_map, probs = make_batch(3)
+    panel, pairs = make_panel(3), valid_pairs(prompt_map, [1, 2, 3])
+    for teacher in panel.teachers.values():
+        teacher.cuda()
+    images, prompt_map, probs = {m: i.cuda() for m, i in images.items()}, prompt_map.cuda(), probs.cuda()
+    teach(panel, pairs, images, prompt_map, probs)  # libraries wait when they are set up
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        teach(panel, pairs, images, prompt_map, probs)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
