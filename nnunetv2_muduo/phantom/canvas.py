@@ -23,22 +23,25 @@ class Canvas:
     z: np.ndarray
     axes_zyx: tuple[np.ndarray, np.ndarray, np.ndarray]  # the coordinates before rotation and warping
     voxel_ml: float
+    margin_mm: float = 24.0
+    """By how much a shape may lie outside its box along the axes, through rotation and warping."""
 
     @property
     def spacing_mm(self) -> float:
         """Size of a voxel."""
         return 10 * self.voxel_ml ** (1 / 3)
 
-    def slices(self, center_xyz, half_size_xyz, margin_mm: float = 24.0) -> tuple[slice, slice, slice]:
-        """Where a box lies in the arrays; the margin makes up for rotation and warping."""
-        center, half = np.asarray(center_xyz, float)[::-1], np.asarray(half_size_xyz, float)[::-1] + margin_mm
+    def slices(self, center_xyz, half_size_xyz) -> tuple[slice, slice, slice]:
+        """Where a box lies in the arrays, with the margin."""
+        center, half = np.asarray(center_xyz, float)[::-1], np.asarray(half_size_xyz, float)[::-1] + self.margin_mm
         ends = zip(self.axes_zyx, center - half, center + half, strict=True)
         return tuple(slice(*np.searchsorted(axis, (low, high))) for axis, low, high in ends)
 
     def part(self, slices: tuple[slice, slice, slice]) -> "Canvas":
         """A view of a part; painting on it paints on the whole."""
         axes = tuple(axis[s] for axis, s in zip(self.axes_zyx, slices, strict=True))
-        return Canvas(self.tissue[slices], self.x[slices], self.y[slices], self.z[slices], axes, self.voxel_ml)
+        part = (array[slices] for array in (self.tissue, self.x, self.y, self.z))
+        return Canvas(*part, axes, self.voxel_ml, self.margin_mm)
 
     def box(self, center_xyz, half_size_xyz) -> "Canvas":
         """A view of the box around a point, with the usual margin."""

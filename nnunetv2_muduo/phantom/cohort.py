@@ -6,7 +6,7 @@ import json
 import multiprocessing
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -64,27 +64,37 @@ def render_case(case: Case, spacing_mm: float, population: Population = ADULTS) 
     ct_rng, pet_rng = np.random.default_rng(case.seed).spawn(2)
     ct_hu = ct_image(tissue, case.study, grid, ct_rng)
     pet_suv = pet_image(tissue, case.study, grid, pet_rng, population.uptake_variation)
+    return stored_images(ct_hu, pet_suv, LABEL_OF_TISSUE[tissue])
+
+
+def stored_images(ct_hu: np.ndarray, pet_suv: np.ndarray, labels: np.ndarray) -> dict[str, np.ndarray]:
+    """The three images as they are stored: CT in whole HU, PET in steps, labels uint8."""
     return {
         "CTres": np.rint(ct_hu).astype(np.int16),
         "SUV": np.rint(pet_suv / np.float32(SUV_STEP)) * np.float32(SUV_STEP),
-        "SEG": LABEL_OF_TISSUE[tissue],
+        "SEG": labels,
     }
 
 
 def write_case(case: Case, out_folder: Path, spacing_mm: float, population: Population) -> None:
-    """Write one study's three files, and put its folder in place when they are complete."""
-    patient_folder = out_folder / case.patient_name
-    partial_folder = patient_folder / f".{case.study_name}.partial"
+    """Make one study and write its three files."""
+    arrays = render_case(case, spacing_mm, population)
+    images = {name: to_image(array, spacing_mm, case.origin_mm) for name, array in arrays.items()}
+    write_images(images, out_folder / case.patient_name / case.study_name)
+
+
+def write_images(images: dict[str, sitk.Image], study_folder: Path) -> None:
+    """Write a study's files `<name>.nii.gz`, and put its folder in place when they are complete."""
+    partial_folder = study_folder.with_name(f".{study_folder.name}.partial")
     shutil.rmtree(partial_folder, ignore_errors=True)
     partial_folder.mkdir(parents=True)
-    for name, array in render_case(case, spacing_mm, population).items():
-        image = to_image(array, spacing_mm, case.origin_mm)
+    for name, image in images.items():
         plain_file = partial_folder / f"{name}.nii"
         sitk.WriteImage(image, str(plain_file))
         # SimpleITK ignores the compression level of NIfTI; level 1 takes a third of the time
         plain_file.with_suffix(".nii.gz").write_bytes(gzip.compress(plain_file.read_bytes(), 1, mtime=0))
         plain_file.unlink()
-    partial_folder.rename(patient_folder / case.study_name)
+    partial_folder.rename(study_folder)
 
 
 def to_image(array: np.ndarray, spacing_mm: float, origin_mm: tuple[float, float, float]) -> sitk.Image:
@@ -118,17 +128,18 @@ def write_cohort(
     """
     out_folder = Path(out_folder)
     n_processes = (os.cpu_count() or 1) if n_processes is None else n_processes
-    _check_settings(n_cases, seed, spacing_mm, n_processes)
-    _claim_folder(out_folder, {"seed": seed, "spacing_mm": spacing_mm, "population": asdict(population)})
+    check_settings(n_cases, seed, spacing_mm, n_processes)
+    claim_folder(out_folder, {"seed": seed, "spacing_mm": spacing_mm, "population": asdict(population)}, LABELS)
     cases = list(itertools.islice(iterate_cases(seed, population), n_cases))
     folders = [out_folder / case.patient_name / case.study_name for case in cases]
     missing = [case for case, folder in zip(cases, folders, strict=True) if not folder.is_dir()]
     write = partial(write_case, out_folder=out_folder, spacing_mm=spacing_mm, population=population)
-    _run_all(write, missing, n_processes)
+    run_all(write, missing, n_processes)
     return folders
 
 
-def _run_all(write, cases: list[Case], n_processes: int) -> None:
+def run_all(write: Callable, cases: list, n_processes: int) -> None:
+    """Call `write` for every case, in up to `n_processes` processes, with a progress bar."""
     n_processes = min(n_processes, len(cases))
     if n_processes <= 1:
         for case in tqdm(cases, desc="phantom", unit="study", disable=None):
@@ -139,15 +150,16 @@ def _run_all(write, cases: list[Case], n_processes: int) -> None:
             pass
 
 
-def _check_settings(n_cases: int, seed: int, spacing_mm: float, n_processes: int) -> None:
+def check_settings(n_cases: int, seed: int, spacing_mm: float, n_processes: int) -> None:
+    """Raises ValueError for settings out of range."""
     if n_cases < 1 or n_processes < 1 or seed < 0:
         raise ValueError(f"need cases >= 1, processes >= 1, seed >= 0; got {n_cases}, {n_processes}, {seed}")
     if not 1 <= spacing_mm <= 12:
         raise ValueError(f"spacing must be between 1 and 12 mm (organs vanish on coarser grids), got {spacing_mm}")
 
 
-def _claim_folder(out_folder: Path, recipe: dict) -> None:
-    """Make the folder, or check that what is in it comes from the same recipe."""
+def claim_folder(out_folder: Path, recipe: dict, labels: dict[str, int]) -> None:
+    """Make the folder with labels.json, or check that what is in it comes from the same recipe (else ValueError)."""
     recipe = json.loads(json.dumps(recipe))
     recipe_file = out_folder / RECIPE_FILE
     if recipe_file.is_file():
@@ -160,5 +172,5 @@ def _claim_folder(out_folder: Path, recipe: dict) -> None:
     if out_folder.exists() and (not out_folder.is_dir() or any(out_folder.iterdir())):
         raise ValueError(f"{out_folder} exists and is not a phantom cohort; name a new or an empty folder")
     out_folder.mkdir(parents=True, exist_ok=True)
-    (out_folder / "labels.json").write_text(json.dumps(LABELS, indent=2) + "\n")
+    (out_folder / "labels.json").write_text(json.dumps(labels, indent=2) + "\n")
     recipe_file.write_text(json.dumps(recipe, indent=2) + "\n")

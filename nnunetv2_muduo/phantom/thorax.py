@@ -11,6 +11,7 @@ from nnunetv2_muduo.phantom.skeleton import BONES, spine_y
 _AORTA = [(8, -38, 84), (-10, -42, 112), (-6, -30, 140), (10, -6, 152), (22, 20, 138), (25, 31, 105)]
 _DESCENDING_Z = (60, 20, -20, -60, -110, -150, -185)
 _DESCENDING_X = (24, 20, 14, 10, 8, 6, 4)
+_HEART_TURN = rotation(z_deg=-38) @ rotation(y_deg=28)  # the long axis points left, forward and down
 
 
 def paint_lungs(canvas: Canvas, study: Study, rng: np.random.Generator) -> None:
@@ -35,6 +36,11 @@ def paint_lungs(canvas: Canvas, study: Study, rng: np.random.Generator) -> None:
     view.paint(inside & ~left & (oblique < 0), "lung_lower_lobe_right")
     view.paint(inside & ~left & (oblique >= 0) & (horizontal >= 0), "lung_upper_lobe_right")
     view.paint(inside & ~left & (oblique >= 0) & (horizontal < 0), "lung_middle_lobe_right")
+    paint_airways(canvas)
+
+
+def paint_airways(canvas: Canvas) -> None:
+    """Windpipe and its two branches."""
     paint_tube(canvas, [(0, -56, 300), (0, -34, 255), (0, -16, 205), (0, 2, 150)], 8, "airway")
     for side, low in ((-1, 118), (1, 112)):
         paint_tube(canvas, [(0, 2, 150), (side * 38, 8, low)], (7, 5), "airway")
@@ -44,18 +50,26 @@ def paint_heart(canvas: Canvas, patient: Patient, study: Study, rng: np.random.G
     """Heart: blood pool, thin right wall, and the left ventricle's thick wall, open towards the base."""
     center = np.add((25, -42, 52 + 0.4 * (study.dome_mm - 45)), np.multiply(patient.offsets_xyz["heart"], 0.6))
     view = canvas.box(center, (75, 75, 75))
-    turn = rotation(z_deg=-38) @ rotation(y_deg=28)  # the long axis points left, forward and down
-    level = ellipsoid(view, center, (66, 47, 47), turn) + wobble(view, rng, center, 50, 0.05)
+    level = ellipsoid(view, center, (66, 47, 47), _HEART_TURN) + wobble(view, rng, center, 50, 0.05)
     inside = chest(view.axes_zyx[0]).contains(view.x, view.y, 0.96) & ~view.isin(BONES) & (view.z > dome(view, study))
     volume_ml = patient.volumes_ml["heart"] * study.volume_factor
     heart = level_set(level, inside, round(volume_ml / view.voxel_ml))
-    size = (volume_ml / 620) ** (1 / 3)
-    ventricle = center + turn @ np.array((14, 13, -4)) * size
-    outer = ellipsoid(view, ventricle, np.array((46, 31, 31)) * size, turn)
-    inner = ellipsoid(view, ventricle - turn @ np.array((5, 0, 0)), np.array((38, 20, 20)) * size, turn)
-    along = sum((a - c) * t for a, c, t in zip((view.x, view.y, view.z), ventricle, turn[:, 0], strict=True))
-    view.paint(heart, "right_heart_wall")
-    view.paint(heart & (level < 0.9 * level[heart].max()), "heart_blood")
+    wall = heart & (level >= 0.9 * level[heart].max())
+    paint_chambers(view, heart, wall, center, (volume_ml / 620) ** (1 / 3))
+
+
+def paint_chambers(view: Canvas, heart: np.ndarray, wall: np.ndarray, center, size: float) -> None:
+    """The inside of a heart: blood within the wall, and the left ventricle's thick wall, open towards the base.
+
+    center: of the heart (x, y, z) in mm. size: 1 for a heart of 620 ml, length in proportion.
+    """
+    ventricle = center + _HEART_TURN @ np.array((14, 13, -4)) * size
+    outer = ellipsoid(view, ventricle, np.array((46, 31, 31)) * size, _HEART_TURN)
+    inner = ellipsoid(view, ventricle - _HEART_TURN @ np.array((5, 0, 0)), np.array((38, 20, 20)) * size, _HEART_TURN)
+    axes = zip((view.x, view.y, view.z), ventricle, _HEART_TURN[:, 0], strict=True)
+    along = sum((a - c) * t for a, c, t in axes)
+    view.paint(heart, "heart_blood")
+    view.paint(wall, "right_heart_wall")
     view.paint(heart & (outer < 1) & (along > -26 * size), "left_heart_wall")
     view.paint(heart & (inner < 1), "heart_blood")
 
