@@ -40,7 +40,7 @@ def main() -> None:
         trainers = {kind: TrainerProcess(kind, Path(folder), args) for kind in KINDS}
         rounds = tqdm(range(1 + N_REPEATS), desc="Steps of both trainers, the first to warm up")
         steps = [{kind: trainers[kind].step() for kind in KINDS} for _ in rounds][1:]
-        peaks_gb = {kind: trainers[kind].peak_gb() for kind in KINDS}
+        peaks_gb = {kind: trainers[kind].stop() for kind in KINDS}
     times = {kind: [step[kind]["step_s"] for step in steps] for kind in KINDS}
     stages_s = [step["muduo"]["stage_s"] for step in steps]
     figures = {
@@ -82,20 +82,22 @@ class TrainerProcess:
         self.connection.send("step")
         return self.connection.recv()
 
-    def peak_gb(self) -> float:
-        """Most memory so far."""
+    def stop(self) -> float:
+        """End the process; returns the most memory that it took, in GB."""
         self.connection.send("peak")
-        return self.connection.recv()
+        peak_gb = self.connection.recv()
+        self.connection.send("stop")
+        return peak_gb
 
 
 def serve(kind: str, folder: Path, device: torch.device, n_threads: int, connection: Connection) -> None:
-    """Answer what `TrainerProcess` asks."""
+    """Answer what `TrainerProcess` asks, until it says to stop."""
     torch.set_num_threads(n_threads)
     trainer = make_trainer(kind, folder, device)
     batch = labeled_batch(trainer)
     stage_times = time_stage(trainer, device) if kind == "muduo" else []
-    while True:
-        if connection.recv() == "peak":
+    while (order := connection.recv()) != "stop":
+        if order == "peak":
             connection.send(_peak_gb(device))
             continue
         stage_times.clear()

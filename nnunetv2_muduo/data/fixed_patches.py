@@ -16,9 +16,13 @@ from nnunetv2_muduo.data.unlabeled import UnlabeledDataset
 
 @dataclass(frozen=True)
 class FixedPatch:
-    """One case's patch: both views [4, a, b, c] (float32), the prompt map [1, a, b, c] (int16), the images' direction."""
+    """One case's patch: both views [4, a, b, c] (float32), the prompt map [1, a, b, c] (int16), the images' direction.
+
+    `region` holds the patch's bounds on each axis of the preprocessed case; they may lie outside of it.
+    """
 
     case: str
+    region: list[list[int]]
     views: Tensor
     prompt_map: Tensor
     direction: list[float]
@@ -49,6 +53,7 @@ def _patches(dataset: UnlabeledDataset, cases: list[str], patch_size: tuple[int,
             record = storage.read_json(Path(dataset.source_folder) / f"{case}.json")
             yield FixedPatch(
                 case,
+                region,
                 torch.from_numpy(crop_and_pad_nd(views, region, 0)),
                 torch.from_numpy(crop_and_pad_nd(prompt_map, region, 0).astype(np.int16)),
                 record["direction"],

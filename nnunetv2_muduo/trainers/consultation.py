@@ -35,8 +35,8 @@ class Consultation:
 
 
 @torch.no_grad()
-def consult(trainer) -> Consultation:
-    """Ask a trainer's student and teachers about its fixed patches; draws no random number and leaves no tensor on the GPU.
+def consult(trainer, n_patches: int = N_PATCHES) -> Consultation:
+    """Ask a trainer's student and teachers about `n_patches` fixed patches; draws no random number, leaves no tensor on the GPU.
 
     Raises:
         ValueError: see `fixed_patches`.
@@ -44,7 +44,7 @@ def consult(trainer) -> Consultation:
     preparation, config = trainer.preparation, trainer.muduo_config
     cases = sorted(preparation.unlabeled_files)
     dataset = UnlabeledDataset(preparation.unlabeled_folder, preparation.prompt_map_folder, cases)
-    patches = fixed_patches(dataset, trainer.patch_size, N_PATCHES)
+    patches = fixed_patches(dataset, trainer.patch_size, n_patches)
     pairs = valid_pairs(torch.stack([patch.prompt_map for patch in patches]), trainer.organ_labels)
     student_labels, answers = _ask(trainer, patches, pairs)
     agreement = pairs.as_matrix(agreement_of_logits(answers, trainer.patch_size)).cpu()

@@ -1,0 +1,144 @@
+"""The study's tables and figure from the finished rows' CSV files."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from benchmarks.study.rows import MUDUO, ROWS
+
+MEASURES = (
+    ("Dice (%)", "dice", 100),
+    ("RAVD (%)", "ravd", 100),
+    ("ASD (mm)", "asd_mm", 1),
+    ("HD95 (mm)", "hd95_mm", 1),
+)
+DRAWN = ("supervised_pet", "supervised", "ct_teacher", "pet_teacher", "muduo")
+QUALITIES = ("dice_ct", "dice_pet", "dice_mixed", "dice_prompt_map", "dice_student")
+NOTES = """\
+Mean over organs and test cases, ± the standard deviation of this mean over the seeds (each draws other labeled cases and
+other weights). RAVD, ASD and HD95 leave out organs that were missed; `missed` counts these. A difference is MuDuo's Dice
+minus the row's, paired by seed and test case: its mean, a 95 % bootstrap interval over cases, and the standard deviation
+of its mean over seeds; p: Wilcoxon signed rank over cases, corrected by Holm over the rows."""
+
+
+def read(folder: Path, kind: str) -> pd.DataFrame:
+    """All finished rows' tables of a kind, one below the other; empty where none is finished."""
+    tables = [pd.read_csv(file) for file in sorted((folder / kind).glob("*.csv"))]
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
+
+
+def means_per_seed(measures: pd.DataFrame) -> pd.DataFrame:
+    """Mean over cases per organ, then over organs, of every measure; indexed by n_labeled, method, seed."""
+    keys = ["n_labeled", "method", "seed"]
+    present = measures[measures["volume_truth_ml"] > 0]
+    organs = present.groupby([*keys, "organ"])[[name for _, name, _ in MEASURES]].mean()
+    missed = present.groupby(keys)["missed"].mean()
+    return organs.groupby(keys).mean().join(missed)
+
+
+def results_table(measures: pd.DataFrame) -> pd.DataFrame:
+    """The paper's layout: a line per number of labels and row, every measure as mean ± standard deviation over seeds."""
+    per_seed = means_per_seed(measures)
+    lines = []
+    for (n_labeled, method), rows in _in_order(per_seed):
+        cells = {head: _mean_and_std(rows[name] * factor) for head, name, factor in MEASURES}
+        missed = {"missed (%)": f"{rows['missed'].mean() * 100:.1f}"}
+        lines.append({"labels": n_labeled, "row": ROWS[method].title, "seeds": len(rows), **cells, **missed})
+    return pd.DataFrame(lines)
+
+
+def differences_table(measures: pd.DataFrame) -> pd.DataFrame:
+    """MuDuo's Dice minus every other row's, paired by seed and test case, for every number of labels."""
+    from nnunetv2_muduo.evaluation.compare import holm, test_differences
+
+    present = measures[measures["volume_truth_ml"] > 0]
+    dice = present.groupby(["n_labeled", "method", "seed", "case"])["dice"].mean()
+    lines = []
+    for n_labeled in sorted(measures["n_labeled"].unique()):
+        of_methods = {name: dice.loc[(n_labeled, name)] for name in dice.loc[n_labeled].index.unique("method")}
+        if MUDUO.name not in of_methods:
+            continue
+        tests = [
+            {"labels": n_labeled, "row": ROWS[name].title, **_paired(of_methods[MUDUO.name] - values, test_differences)}
+            for name, values in sorted(of_methods.items(), key=lambda item: list(ROWS).index(item[0]))
+            if name != MUDUO.name
+        ]
+        for test, p in zip(tests, holm([test.pop("p") for test in tests]), strict=True):
+            test["p (Holm)"] = f"{p:.2g}"
+        lines += tests
+    return pd.DataFrame(lines)
+
+
+def quality_table(pseudo_labels: pd.DataFrame, row: str = MUDUO.name) -> pd.DataFrame:
+    """Pseudo labels' Dice against the hidden truth over a row's training, for kept and rejected pairs."""
+    rows = pseudo_labels[pseudo_labels["method"] == row]
+    means = rows.groupby(["n_labeled", "epoch", "kept"])[[q for q in QUALITIES if q in rows]].mean() * 100
+    means["pairs"] = rows.groupby(["n_labeled", "epoch", "kept"]).size()
+    return means.round(1).reset_index().rename(columns=lambda name: name.removeprefix("dice_").replace("_", " "))
+
+
+def draw(measures: pd.DataFrame, path: Path) -> None:
+    """Dice against the number of labels, a line per row, bars for the spread of the seeds."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6, 4), layout="constrained")
+    axes = figure.add_subplot()
+    dice = means_per_seed(measures)["dice"] * 100
+    for name in DRAWN:
+        if name in dice.index.unique("method"):
+            groups = dice.xs(name, level="method").groupby("n_labeled")
+            axes.errorbar(
+                groups.mean().index,
+                groups.mean(),
+                groups.std().fillna(0),
+                label=ROWS[name].title,
+                marker="o",
+                capsize=3,
+            )
+    axes.set(xlabel="labeled cases", ylabel="Dice (%)", xticks=sorted(measures["n_labeled"].unique()))
+    axes.legend(fontsize="small")
+    axes.grid(alpha=0.3)
+    figure.savefig(path, dpi=150)
+
+
+def write(folder: Path, out: Path, heading: str) -> str:
+    """Write what is finished in `folder` as CSV, Markdown and figure to `out`; returns the Markdown."""
+    from nnunetv2_muduo.evaluation.text import markdown_table
+
+    out.mkdir(parents=True, exist_ok=True)
+    measures, pseudo_labels = read(folder, "measures"), read(folder, "pseudo_labels")
+    means_per_seed(measures).reset_index().to_csv(out / "per_seed.csv", index=False)
+    tables = {"Results": results_table(measures), "MuDuo minus each row (Dice, points)": differences_table(measures)}
+    if len(pseudo_labels):
+        pseudo_labels.to_csv(out / "pseudo_labels.csv", index=False)
+        tables["Pseudo labels of MuDuo against the hidden truth (Dice, %)"] = quality_table(pseudo_labels)
+    parts = [heading]
+    for title, table in tables.items():
+        cells = [[str(cell) for cell in line] for line in table.itertuples(index=False)]
+        parts += [f"## {title}", markdown_table(table.columns, cells)]
+    text = "\n\n".join([*parts, NOTES]) + "\n"
+    (out / "summary.md").write_text(text, encoding="utf-8")
+    draw(measures, out / "dice_against_labels.png")
+    return text
+
+
+def _in_order(per_seed: pd.DataFrame):
+    groups = list(per_seed.groupby(["n_labeled", "method"]))
+    return sorted(groups, key=lambda group: (group[0][0], list(ROWS).index(group[0][1])))
+
+
+def _mean_and_std(values: pd.Series) -> str:
+    return f"{values.mean():.1f} ± {values.std():.1f}" if len(values) > 1 else f"{values.mean():.1f}"
+
+
+def _paired(differences: pd.Series, test_differences) -> dict:
+    differences = (differences * 100).dropna()
+    test = test_differences(differences.to_numpy(), np.random.default_rng(0), 9999)
+    return {
+        "difference": f"{test['difference']:+.1f}",
+        "95 % interval": f"[{test['ci_low']:+.1f}, {test['ci_high']:+.1f}]",
+        "± over seeds": f"{differences.groupby('seed').mean().std():.1f}",
+        "n": test["n"],
+        "p": test["p"],
+    }

@@ -1,0 +1,130 @@
+"""One row of the study in a process of its own: train, predict the test cases, measure. See `benchmarks.label_efficiency`."""
+
+import argparse
+import json
+import os
+import random
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from benchmarks.study.quality import observe
+from benchmarks.study.rows import PET_ONLY, ROWS, SUPERVISED, Row
+from benchmarks.study.scale import CONFIGURATION, FOLD, PLANS, Scale, Setting
+
+TILE_STEP = 0.75  # of the sliding window, for every row: half the tiles of nnU-Net's own 0.5
+
+
+def main() -> None:
+    args = json.loads(_parse().arguments)
+    scale = Scale(**args["scale"])
+    setting = Setting(Path(args["folder"]), scale, args["n_labeled"], args["seed"])
+    row, device, cohort = ROWS[args["row"]], torch.device(args["device"]), Path(args["cohort"])
+    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", os.cpu_count())))
+    trainer = make_trainer(setting, row, device)
+    quality = []
+    if row == PET_ONLY:
+        prepare(setting, device)
+        trainer.initialize()
+        trainer.load_checkpoint(str(Path(trainer.output_folder) / "checkpoint_final.pth"))
+    else:
+        if row != SUPERVISED:
+            quality = observe(trainer, setting, cohort)
+        trainer.run_training()
+    predictions = predict(trainer, setting, setting.folder / "predictions" / setting.result_file(row.name).stem)
+    write_results(setting, row, predictions, quality)
+
+
+def make_trainer(setting: Setting, row: Row, device: torch.device):
+    """The row's trainer, named after the row, with its seed."""
+    from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
+
+    import nnunetv2_muduo.trainers as ours
+
+    _seed_all(setting.seed)
+    plans = _read(setting.preprocessed / f"{PLANS}.json")
+    dataset_json = _read(setting.preprocessed / "dataset.json")
+    arguments = ({**plans, "continue_training": False}, CONFIGURATION, FOLD, dataset_json, device)
+    if row.trainer == "nnUNetTrainer":
+        trainer = nnUNetTrainer(*arguments)
+        trainer.num_epochs, trainer.num_iterations_per_epoch = (
+            setting.scale.n_epochs,
+            setting.scale.n_iterations_per_epoch,
+        )
+        trainer.num_val_iterations_per_epoch = max(1, trainer.num_iterations_per_epoch // 5)
+        return trainer
+    base = getattr(ours, row.trainer)
+    if not row.overrides:
+        return base(*arguments)
+    named = type(f"{row.trainer}_{row.name.replace('.', 'p')}", (base,), {"config_overrides": row.overrides})
+    return named(*arguments)
+
+
+def prepare(setting: Setting, device: torch.device) -> None:
+    """The prompt generator, its prompt maps and the preprocessed unlabeled cases, which all rows of a setting share."""
+    from nnunetv2_muduo.data.prepare import Training
+    from nnunetv2_muduo.data.prepare import prepare as prepare_training
+
+    _seed_all(setting.seed)
+    training = Training(setting.dataset, CONFIGURATION, str(FOLD), PLANS, "nnUNetTrainerMuDuo", device)
+    prepare_training(training, n_processes=1)
+
+
+def predict(trainer, setting: Setting, folder: Path) -> Path:
+    """Label maps of all test cases, by nnU-Net's predictor."""
+    from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
+
+    folder.mkdir(parents=True, exist_ok=True)
+    on_gpu = trainer.device.type == "cuda"
+    predictor = nnUNetPredictor(
+        TILE_STEP, use_mirroring=False, perform_everything_on_device=on_gpu, device=trainer.device
+    )
+    trainer.set_deep_supervision_enabled(False)
+    trainer.network.eval()
+    predictor.manual_initialization(
+        trainer.network, trainer.plans_manager, trainer.configuration_manager, None, trainer.dataset_json,
+        type(trainer).__name__, None,
+    )  # fmt: skip
+    predictor.list_of_parameters = [trainer.network.state_dict()]
+    predictor.predict_from_files_sequential(str(setting.raw / "imagesTs"), str(folder))
+    return folder
+
+
+def write_results(setting: Setting, row: Row, predictions: Path, quality: list[dict]) -> None:
+    """The row's tables, written beside and renamed: a table that is there is whole."""
+    import pandas as pd
+
+    from nnunetv2_muduo.evaluation.cases import read_label_names
+    from nnunetv2_muduo.evaluation.table import Settings, measure_methods
+
+    labels = read_label_names(setting.raw / "dataset.json")
+    table, _ = measure_methods({row.name: predictions}, setting.raw / "labelsTs", None, Settings(labels))
+    tables = {"measures": table.assign(n_labeled=setting.n_labeled, seed=setting.seed)}
+    if quality:
+        keys = {"method": row.name, "n_labeled": setting.n_labeled, "seed": setting.seed}
+        tables["pseudo_labels"] = pd.DataFrame(quality).assign(**keys)
+    for kind in sorted(tables, reverse=True):  # the measures last: they say that the row is done
+        file = setting.result_file(row.name, kind)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        tables[kind].to_csv(file.with_suffix(".part"), index=False)
+        file.with_suffix(".part").rename(file)
+
+
+def _seed_all(seed: int) -> None:
+    for seed_one in (random.seed, np.random.seed, torch.manual_seed):
+        seed_one(seed)
+
+
+def _read(path: Path) -> dict:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("arguments", help="JSON of a setting, row, cohort and device")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

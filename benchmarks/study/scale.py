@@ -1,0 +1,88 @@
+"""Sizes of the label efficiency study, and where its files are."""
+
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+FOLD = 0
+CONFIGURATION = "3d_fullres"
+PLANS = "nnUNetPlans"
+VARIABLES = ("nnUNet_raw", "nnUNet_preprocessed", "nnUNet_results")
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How large the study is; students, teachers and schedule are the same for every row."""
+
+    spacing_mm: float = 8.0
+    n_test: int = 30
+    n_val: int = 2
+    teacher: str = "small"
+    image_size: int = 32
+    n_features: int = 8
+    """Features of the student's first stage; each stage doubles them, up to 8 times as many."""
+    n_epochs: int = 30
+    n_iterations_per_epoch: int = 25
+    ramp_up_epochs: int = 15
+
+    def config(self) -> dict:
+        """The MuDuo config that all rows share."""
+        return {
+            "ct_teacher": "small" if self.teacher == "small" else "sam_med3d",
+            "pet_teacher": "small" if self.teacher == "small" else "seganypet",
+            "num_epochs": self.n_epochs,
+            "num_iterations_per_epoch": self.n_iterations_per_epoch,
+            "ramp_up_epochs": self.ramp_up_epochs,
+            "picture_every_epochs": 0,
+        }
+
+
+SMALL = Scale()
+LARGE = Scale(
+    spacing_mm=3.0,
+    teacher="public",
+    image_size=128,
+    n_features=32,
+    n_epochs=120,
+    n_iterations_per_epoch=250,
+    ramp_up_epochs=60,
+)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A number of labeled cases and a seed: one data set, on which all rows are trained."""
+
+    folder: Path
+    scale: Scale
+    n_labeled: int
+    seed: int
+
+    @property
+    def dataset_id(self) -> int:
+        return 100 + 10 * self.n_labeled + self.seed
+
+    @property
+    def dataset(self) -> str:
+        return f"Dataset{self.dataset_id:03d}_Study"
+
+    @property
+    def raw(self) -> Path:
+        return self.folder / "nnUNet_raw" / self.dataset
+
+    @property
+    def preprocessed(self) -> Path:
+        return self.folder / "nnUNet_preprocessed" / self.dataset
+
+    def result_file(self, row: str, kind: str = "measures") -> Path:
+        """A finished row's table: `measures` per case and organ, or `pseudo_labels` over training."""
+        return self.folder / kind / f"{self.n_labeled:02d}_labels_seed_{self.seed}_{row}.csv"
+
+    def environment(self) -> dict[str, str]:
+        """nnU-Net's variables, and loading in the training's own process."""
+        folders = {name: str(self.folder / name) for name in VARIABLES}
+        config = {"nnUNet_muduo_config": str(self.folder / "config.yaml")}
+        return {**os.environ, **folders, **config, "nnUNet_compile": "f"}
+
+    def to_dict(self) -> dict:
+        return asdict(self)
