@@ -40,3 +40,23 @@ class Population:
 
 
 ADULTS = Population()
+
+
+@dataclass(frozen=True)
+class LabelMapPopulation(Population):
+    """A population whose organs come from label maps, with uptake as varied as in the clinic."""
+
+    uptake_variation: float = 1.4
+    breathing_fraction: float = 0.75
+    breathing_mm: Range = (3.0, 15.0)
+    cold_fraction: float = 0.08
+    """Organs without their usual uptake, each kind of organ by itself."""
+    avid_fraction: float = 0.06
+    """Organs with two to three times their usual uptake."""
+    patchy_fraction: float = 0.2
+    """Organs whose uptake varies strongly within them."""
+    cyst_fraction: float = 0.15
+    """Livers, kidneys and spleens with a cyst: water in the CT, no uptake in the PET."""
+
+
+MAPPED_ADULTS = LabelMapPopulation()
