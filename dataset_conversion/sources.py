@@ -79,6 +79,26 @@ class ZipMember:
         return self.read_with_hash()[0]
 
 
+def n_not_finite(path: Path) -> int:
+    """Voxels of a NIfTI file that are NaN or infinite, which SimpleITK reads as 0, as it does the missing end of a file.
+
+    Raises:
+        CaseRefused: the file is truncated or damaged: the whole stream is unpacked, and its checksum verified.
+    """
+    import nibabel
+    import numpy as np
+
+    try:
+        data = path.read_bytes()
+        unpacked = gzip.decompress(data) if path.name.endswith(".gz") else data
+        header = nibabel.Nifti1Image.from_bytes(unpacked).header
+        dtype, shape = header.get_data_dtype(), header.get_data_shape()
+        voxels = np.frombuffer(unpacked, dtype, int(np.prod(shape)), int(header["vox_offset"]))
+    except (EOFError, OSError, ValueError, zlib.error, nibabel.spatialimages.HeaderDataError) as error:
+        raise CaseRefused(f"{path}: can't be read, truncated or damaged ({_reason(error)})") from error
+    return int(np.sum(~np.isfinite(voxels))) if np.issubdtype(dtype, np.floating) else 0
+
+
 def image_from_nifti_bytes(data: bytes, path: Path, name: str):
     """SimpleITK image of a NIfTI file whose bytes are `data`; its header is read from `path`.
 
@@ -99,9 +119,12 @@ def image_from_nifti_bytes(data: bytes, path: Path, name: str):
         voxels = np.asanyarray(nibabel.Nifti1Image.from_bytes(unpacked).dataobj)
         image = sitk.GetImageFromArray(voxels.reshape(header_reader.GetSize(), order="F").transpose())
     except (EOFError, OSError, zlib.error, nibabel.spatialimages.HeaderDataError, RuntimeError, TypeError) as error:
-        reason = str(error).strip().splitlines()[-1] if str(error).strip() else type(error).__name__
-        raise CaseRefused(f"{name}: can't be read, truncated or damaged ({reason})") from error
+        raise CaseRefused(f"{name}: can't be read, truncated or damaged ({_reason(error)})") from error
     image.SetSpacing(header_reader.GetSpacing())
     image.SetOrigin(header_reader.GetOrigin())
     image.SetDirection(header_reader.GetDirection())
     return image
+
+
+def _reason(error: Exception) -> str:
+    return str(error).strip().splitlines()[-1] if str(error).strip() else type(error).__name__

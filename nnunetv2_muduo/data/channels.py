@@ -46,8 +46,10 @@ def write_channel(volume: np.ndarray, path: Path, patch_size: list[int], slice_a
         return {"slice_axis": slice_axis, "steps": None}
     slices = np.moveaxis(volume + np.float32(0), slice_axis, 0)  # + 0 makes -0 a 0, which has multiples
     steps = np.array([_step(one) for one in slices])
-    multiples = np.stack([_multiples(one, step) for one, step in zip(slices, steps, strict=True)])
-    lack = slices.view(np.int32) - _products(multiples, steps, 0).view(np.int32)
+    multiples, lack = np.empty(slices.shape, np.int16), np.empty(slices.shape, np.int32)
+    for i, (one, step) in enumerate(zip(slices, steps, strict=True)):  # slice by slice, so that it stays in the cache
+        multiples[i] = _multiples(one, step)
+        lack[i] = one.view(np.int32) - _products(multiples[i : i + 1], steps[i : i + 1], 0)[0].view(np.int32)
     if lack.any():
         small = np.abs(lack).max() <= np.iinfo(np.int8).max
         lack = np.moveaxis(lack.astype(np.int8 if small else np.int32), 0, slice_axis)
@@ -60,8 +62,8 @@ class StoredChannel:
     """A channel [a, b, c] of `write_channel`, which reads like an array of float32; only what is asked for is read."""
 
     def __init__(self, path: Path, slice_axis: int, steps: list[float] | None):
-        self._numbers = storage.open_array(path)
-        self._lack = storage.open_array(_lack_path(path)) if _lack_path(path).is_file() else None
+        self._numbers = storage.StoredArray(path)
+        self._lack = storage.StoredArray(_lack_path(path)) if _lack_path(path).is_file() else None
         self._slice_axis = slice_axis
         self._steps = None if steps is None else np.array(steps)
         self.shape = self._numbers.shape[1:]
