@@ -2,10 +2,10 @@
 
 import functools
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-import SimpleITK as sitk
 from batchgenerators.utilities.file_and_folder_operations import load_json
 from nnunetv2.preprocessing.preprocessors.default_preprocessor import DefaultPreprocessor
 from nnunetv2.training.dataloading.nnunet_dataset import nnUNetBaseDataset
@@ -23,7 +23,7 @@ from nnunetv2_muduo.data.views import (
     StackedViews,
     channel_normalization,
 )
-from nnunetv2_muduo.dataset_conversion.sources import NIFTI_ENDINGS, NiftiFile
+from nnunetv2_muduo.dataset_conversion.sources import NIFTI_ENDINGS, n_not_finite
 
 UNLABELED_FOLDER = "imagesUn"
 
@@ -244,13 +244,11 @@ def _refuse_different_grids(files: list[str]) -> None:
 
 def _refuse_damaged(files: list[str]) -> None:
     """ITK, with which nnU-Net reads, turns NaN and the missing end of a truncated NIfTI file into 0 without a word."""
-    for file in files:
-        if not file.endswith(NIFTI_ENDINGS):
-            continue
-        voxels = sitk.GetArrayFromImage(NiftiFile(Path(file)).read())
-        n_bad = np.sum(~np.isfinite(voxels)) if np.issubdtype(voxels.dtype, np.floating) else 0
-        if n_bad:
-            raise ValueError(f"{file} holds {n_bad} values that are not finite. Correct or remove the case.")
+    files = [file for file in files if file.endswith(NIFTI_ENDINGS)]
+    with ThreadPoolExecutor() as pool:  # unpacking does not hold Python's lock
+        for file, n_bad in zip(files, pool.map(n_not_finite, map(Path, files)), strict=True):
+            if n_bad:
+                raise ValueError(f"{file} holds {n_bad} values that are not finite. Correct or remove the case.")
 
 
 def _refuse_constant(images: np.ndarray, files: list[str]) -> None:
