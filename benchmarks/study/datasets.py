@@ -49,12 +49,13 @@ def write_raw(setting: Setting, cohort: Path) -> None:
 
 
 def studies(cohort: Path) -> list[Path]:
-    """Folders of a cohort's studies, in order of their names."""
-    return sorted(file.parent for file in cohort.glob(f"*/*/{LABEL_FILE}"))
+    """Folder of one study, the first, of every patient of a cohort, in order of their names."""
+    folders = sorted(file.parent for file in cohort.glob(f"*/*/{LABEL_FILE}"))
+    return list({folder.parent: folder for folder in reversed(folders)}.values())[::-1]
 
 
 def draw_members(folders: list[Path], setting: Setting) -> dict[str, dict[str, Path]]:
-    """Studies by nnU-Net's case name, for train, val, test and unlabeled. Every study is another patient's."""
+    """Studies by nnU-Net's case name, for train, val, test and unlabeled."""
     named = [(f"study_{index:03d}", folder) for index, folder in enumerate(folders)]
     n_val, n_test = setting.scale.n_val, setting.scale.n_test
     order = np.random.default_rng(SPLIT_SEED).permutation(len(named))

@@ -1,7 +1,8 @@
 """Sizes of the label efficiency study, and where its files are."""
 
 import os
-from dataclasses import asdict, dataclass
+import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 FOLD = 0
@@ -79,10 +80,8 @@ class Setting:
         return self.folder / kind / f"{self.n_labeled:02d}_labels_seed_{self.seed}_{row}.csv"
 
     def environment(self) -> dict[str, str]:
-        """nnU-Net's variables, and loading in the training's own process."""
+        """nnU-Net's variables, and this interpreter's commands first."""
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         folders = {name: str(self.folder / name) for name in VARIABLES}
         config = {"nnUNet_muduo_config": str(self.folder / "config.yaml")}
-        return {**os.environ, **folders, **config, "nnUNet_compile": "f"}
-
-    def to_dict(self) -> dict:
-        return asdict(self)
+        return {**os.environ, **folders, **config, "PATH": path, "nnUNet_compile": "f"}
