@@ -13,15 +13,14 @@ import SimpleITK as sitk
 
 from nnunetv2_muduo.dataset_conversion.cases import split_autopet_name
 from nnunetv2_muduo.dataset_conversion.sources import nifti_stem
-from nnunetv2_muduo.phantom import abdomen, frame, skeleton, thorax
-from nnunetv2_muduo.phantom.anatomy import paint_lesions
 from nnunetv2_muduo.phantom.appearance import ct_image, pet_image
+from nnunetv2_muduo.phantom.body import body_canvas, crop_to_body, paint_rest_of_body
 from nnunetv2_muduo.phantom.cohort import check_settings, claim_folder, run_all, stored_images, to_image, write_images
 from nnunetv2_muduo.phantom.label_map import LabelMap, read_label_map
 from nnunetv2_muduo.phantom.organ_painting import cover_organs, paint_organs
 from nnunetv2_muduo.phantom.organs import organ_kinds, tissue_table, vary_uptake
 from nnunetv2_muduo.phantom.patient import Patient, Study, sample_patient, sample_study
-from nnunetv2_muduo.phantom.placement import body_canvas, crop_to_body, organ_extents, place_body
+from nnunetv2_muduo.phantom.placement import Placement, organ_extents, place_body
 from nnunetv2_muduo.phantom.population import MAPPED_ADULTS, LabelMapPopulation
 
 
@@ -58,6 +57,24 @@ def render_from_labels(case: MappedCase, recipe: Recipe) -> dict[str, sitk.Image
     Raises ValueError where the map is damaged, holds values without a name, or no organ tells where the body lies.
     """
     kinds = organ_kinds(recipe.labels)
+    organs, placement = _read_and_place(case, recipe, kinds)
+    patient, study, rng = _draw(case, recipe, organs, kinds)
+    body_rng, organ_rng, uptake_rng, ct_rng, pet_rng = rng.spawn(5)
+    canvas, grid = body_canvas(organs, placement, patient.shape_variation_mm, body_rng)
+    paint_rest_of_body(canvas, patient, study, body_rng)
+    cover_organs(canvas, organs.labels, kinds, 0.6 * study.fat_mm)
+    tissues, population = tissue_table(recipe.labels), recipe.population
+    ids = {tissue.name: index for index, tissue in enumerate(tissues)}
+    paint_organs(canvas, organs.labels, grid, ids, kinds, population.cyst_fraction, organ_rng)
+    tissues = vary_uptake(tissues, kinds, population, uptake_rng)
+    ct_hu = ct_image(canvas.tissue, study, grid, ct_rng, tissues)
+    pet_suv = pet_image(canvas.tissue, study, grid, pet_rng, population.uptake_variation, tissues)
+    arrays = stored_images(ct_hu, pet_suv, organs.labels)
+    return {name: to_image(array, recipe.spacing_mm, _grid_origin(organs)) for name, array in arrays.items()}
+
+
+def _read_and_place(case: MappedCase, recipe: Recipe, kinds: Mapping[int, str]) -> tuple[LabelMap, Placement]:
+    """The map, as much of it as is rendered, and where the body lies in it."""
     organs = read_label_map(case.label_file, recipe.spacing_mm)
     foreign = sorted(set(np.unique(organs.labels).tolist()) - {0, *kinds})
     if foreign:
@@ -66,40 +83,12 @@ def render_from_labels(case: MappedCase, recipe: Recipe) -> dict[str, sitk.Image
         placement = place_body(organ_extents(organs, kinds))
     except ValueError as error:
         raise ValueError(f"{case.label_file}: {error}") from error
-    organs = crop_to_body(organs, placement, recipe.population.field_of_view_mm)
-    patient, study, rng = _draw(case, recipe, organs, kinds)
-    tissues = tissue_table(recipe.labels)
-    canvas, grid = body_canvas(organs, placement, patient.shape_variation_mm, rng)
-    paint_rest_of_body(canvas, patient, study, rng)
-    cover_organs(canvas, organs.labels, kinds, 0.6 * study.fat_mm)
-    ids = {tissue.name: index for index, tissue in enumerate(tissues)}
-    paint_organs(canvas, organs.labels, grid, ids, kinds, recipe.population.cyst_fraction, rng)
-    tissues = vary_uptake(tissues, kinds, recipe.population, rng)
-    ct_rng, pet_rng = rng.spawn(2)
-    ct_hu = ct_image(canvas.tissue, study, grid, ct_rng, tissues)
-    pet_suv = pet_image(canvas.tissue, study, grid, pet_rng, recipe.population.uptake_variation, tissues)
-    arrays = stored_images(ct_hu, pet_suv, organs.labels)
-    return {name: to_image(array, recipe.spacing_mm, _grid_origin(organs)) for name, array in arrays.items()}
+    return crop_to_body(organs, placement, recipe.population.field_of_view_mm), placement
 
 
-def paint_rest_of_body(canvas, patient: Patient, study: Study, rng: np.random.Generator) -> None:
-    """All of the standard body that a label map of organs does not show."""
-    frame.paint_body(canvas, patient, study)
-    abdomen.paint_cavities(canvas, patient, study, rng)
-    skeleton.paint_chest_wall(canvas)
-    skeleton.paint_limbs(canvas, study)
-    skeleton.paint_pelvis(canvas)
-    abdomen.paint_muscles(canvas)
-    skeleton.paint_spine(canvas)
-    skeleton.paint_head(canvas, rng)
-    abdomen.paint_colon(canvas, rng)
-    thorax.paint_airways(canvas)
-    thorax.paint_vessels(canvas, rng)
-    if patient.has_lesions:
-        paint_lesions(canvas, rng)
-
-
-def _draw(case, recipe: Recipe, organs: LabelMap, kinds) -> tuple[Patient, Study, np.random.Generator]:
+def _draw(
+    case: MappedCase, recipe: Recipe, organs: LabelMap, kinds: Mapping[int, str]
+) -> tuple[Patient, Study, np.random.Generator]:
     """The patient, the same in all of their studies, the study, and the generator for all else."""
     patient_rng = _generator(recipe.seed, case.patient_name)
     rng = _generator(recipe.seed, case.patient_name, case.study_name)

@@ -8,7 +8,6 @@ import SimpleITK as sitk
 from scipy.ndimage import find_objects
 
 from nnunetv2_muduo.dataset_conversion.sources import NiftiFile
-from nnunetv2_muduo.phantom.canvas import level_set
 
 
 @dataclass(frozen=True)
@@ -49,22 +48,32 @@ def read_label_map(path: str | Path, spacing_mm: float) -> LabelMap:
 def resample(source: LabelMap, spacing_mm: float) -> LabelMap:
     """The map on cubic voxels that begin at the same corner.
 
-    An organ takes as many voxels as its volume needs, at least one: those that it fills most. So small and thin organs
-    neither vanish nor grow; where two want the same voxel, the smaller organ has it.
+    An organ takes as many voxels as its volume needs: those that it fills most. So small and thin organs neither vanish
+    nor grow. Voxels that are filled alike are taken together; where two organs want a voxel, the smaller one has it.
     """
     weights = [_overlap(n, step, spacing_mm) for n, step in zip(source.labels.shape, source.spacing_zyx, strict=True)]
     out = np.zeros([len(w) for w in weights], np.uint8)
     organs = [(int((source.labels[box] == value).sum()), value, box) for value, box in _boxes(source.labels)]
     for n_fine, value, box in sorted(organs, key=lambda organ: organ[:2]):
         fraction, where = _filled_fraction(source.labels[box] == value, box, weights)
-        n_voxels = max(1, round(n_fine * np.prod(source.spacing_zyx) / spacing_mm**3))
-        out[where][level_set(-fraction, (fraction > 0) & (out[where] == 0), n_voxels)] = value
+        n_voxels = n_fine * np.prod(source.spacing_zyx) / spacing_mm**3
+        out[where][_fullest(np.where(out[where] == 0, fraction, 0), n_voxels)] = value
     origin = (o - step / 2 + spacing_mm / 2 for o, step in zip(source.origin_zyx, source.spacing_zyx, strict=True))
     return LabelMap(out, (spacing_mm,) * 3, tuple(origin))
 
 
 def _boxes(labels: np.ndarray):
     return [(value, box) for value, box in enumerate(find_objects(labels), start=1) if box is not None]
+
+
+def _fullest(fraction: np.ndarray, n_wanted: float) -> np.ndarray:
+    """Mask of the voxels above the threshold that gives nearly the wanted number; empty only where all is 0."""
+    fraction = fraction.round(4)  # sums in another order are no other fraction
+    levels, counts = np.unique(fraction[fraction > 0], return_counts=True)
+    if not len(levels):
+        return fraction > 0
+    n_above = np.cumsum(counts[::-1])
+    return fraction >= levels[::-1][np.argmin(np.abs(n_above - n_wanted))]
 
 
 def _overlap(n_fine: int, fine_mm: float, coarse_mm: float) -> np.ndarray:

@@ -102,9 +102,11 @@ def _paint_brain(view: Canvas, mask: np.ndarray, rng: np.random.Generator) -> No
     lo, hi = zip(*((axis[0], axis[-1]) for axis in view.axes_zyx), strict=True)
     folds = SmoothField(rng, lo, hi, 13)(view.axes_zyx)
     depth = _depth_mm(view, mask)
-    view.paint(depth > 9 + 5 * folds, "white_matter")
+    view.paint(depth > 11 + 7 * folds, "white_matter")
+    center = _center(view, mask)
+    view.paint(mask & (ellipsoid(view, center, (26, 32, 16)) < 1), "gray_matter")
     for side in (-1, 1):
-        ventricle = ellipsoid(view, _center(view, mask) + np.array((side * 10, 5, 7)), (7, 32, 10))
+        ventricle = ellipsoid(view, center + np.array((side * 10, 5, 7)), (7, 32, 10))
         view.paint(mask & (ventricle < 1), "ventricle")
 
 

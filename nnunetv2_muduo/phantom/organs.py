@@ -7,7 +7,8 @@ import numpy as np
 from nnunetv2_muduo.phantom.population import LabelMapPopulation
 from nnunetv2_muduo.phantom.tissues import TISSUES, Tissue
 
-KINDS = {  # word in an organ's name: the kind of organ; the first that fits counts
+_WORDS = {  # kind of organ: words in a name by which it is known; the first kind that fits counts
+    "cyst": "cyst",
     "gallbladder": "gallbladder",
     "bladder": "bladder",
     "lung": "lung",
@@ -21,16 +22,17 @@ KINDS = {  # word in an organ's name: the kind of organ; the first that fits cou
     "prostate": "prostate",
     "pancreas": "pancreas",
     "uterus": "uterus",
-    "colon": "colon",
-    "bowel": "small_bowel",
-    "duodenum": "small_bowel",
-    "gland": "gland",
-    "thyroid": "gland",
-    "muscle": "muscle",
-    "vertebra": "spongy_bone",
-    "bone": "spongy_bone",
-    "tumor": "lesion",
-    "lesion": "lesion",
+    "colon": "colon rectum",
+    "small_bowel": "bowel duodenum",
+    "gland": "gland thyroid parotid",
+    "airway": "trachea",
+    "artery": "artery",
+    "vein": "vein vena",
+    "spinal_canal": "spinal",
+    "spongy_bone": "vertebra bone rib_ sternum sacrum hip_ hip femur scapula clavic humerus skull",
+    "muscle": "muscle gluteus autochthon iliopsoas esophagus",
+    "lesion": "lesion tumor tumour",
+    "visceral_fat": "fat",
 }
 PARTS = {  # tissues of a kind; the first is what the organ is made of where nothing else is
     "lung": ("lung_upper_lobe_left",),
@@ -45,18 +47,18 @@ _UNKNOWN = Tissue("", 42, 10, 10, 30, 1.6, 0.35, 0.25)  # any soft organ
 
 def organ_kinds(labels: Mapping[str, int]) -> dict[int, str]:
     """Kind of every label value; an organ of unknown name is a kind of its own."""
-    return {
-        value: next((kind for word, kind in KINDS.items() if word in name.lower()), name)
-        for name, value in labels.items()
-        if value
-    }
+    return {value: _kind_of(name) for name, value in labels.items() if value}
+
+
+def _kind_of(name: str) -> str:
+    fitting = (kind for kind, words in _WORDS.items() if any(word in name.lower() for word in words.split()))
+    return next(fitting, name)
 
 
 def unknown_organs(labels: Mapping[str, int]) -> list[str]:
     """Names of the organs that are painted as soft tissue of no special kind."""
-    known = {*KINDS.values(), *PARTS}
-    kinds = organ_kinds(labels)
-    return [name for name, value in labels.items() if value and kinds[value] not in known]
+    known = {*_WORDS, *(tissue.name for tissue in TISSUES)}
+    return [name for name, value in labels.items() if value and _kind_of(name) not in known]
 
 
 def tissue_table(labels: Mapping[str, int]) -> tuple[Tissue, ...]:

@@ -1,7 +1,6 @@
-"""Where a real patient's organs put the standard body: its heights, place and width, so that the rest can be painted.
+"""Where a real patient's organs put the standard body: at what heights, in what place, how wide and deep.
 
-The label map holds organs only. Muscles, fat, bones, bowel and vessels are those of the phantom, in coordinates in which
-the map's organs lie where the standard body has its own. Between the organs that are found the coordinates are linear.
+The answer is linear between the organs that are found in the label map.
 """
 
 from collections.abc import Mapping
@@ -10,16 +9,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from nnunetv2_muduo.phantom.anatomy import Grid
-from nnunetv2_muduo.phantom.canvas import Canvas
-from nnunetv2_muduo.phantom.fields import SmoothField
-from nnunetv2_muduo.phantom.frame import BODY_BOX_ZYX
 from nnunetv2_muduo.phantom.label_map import LabelMap
-from nnunetv2_muduo.phantom.tissues import ID
 
-_WARP_LENGTH_MM = 75.0
-_CHEST_Z, _NECK_Z, _HEAD_Z = 200.0, 210.0, 340.0
-_SCAN_Z = -500.0, 530.0  # thighs to vertex; what a longer scan shows of legs and air is left out
+CHEST_Z = 90.0
+_NECK_Z, _HEAD_Z = 210.0, 340.0
 _LOW, _MIDDLE, _HIGH = 0, 1, 2  # percentiles 1, 50 and 99 of an organ's voxels
 # Edges by which heights are found, and their heights in the standard body; organs of which one is enough come last.
 _HEIGHTS = (
@@ -51,6 +44,15 @@ class Extent(NamedTuple):
         return float(self.mm[_HIGH] - self.mm[_LOW])
 
 
+class Middle(NamedTuple):
+    """Where the standard body's middle lies in the scan, in mm, and how large the body is relative to it."""
+
+    x: float
+    y: float
+    width: float
+    depth: float
+
+
 Extents = dict[str, tuple[Extent, Extent, Extent]]
 
 
@@ -61,7 +63,7 @@ class Placement:
     z_standard: np.ndarray
     z_scan: np.ndarray
     section_z: np.ndarray
-    section: np.ndarray  # (knots, 4): x, y, size along x, size along y
+    section: np.ndarray  # (knots, 4), see Middle
 
     def standard_z(self, z_scan_mm: np.ndarray) -> np.ndarray:
         """Heights in the standard body."""
@@ -72,7 +74,7 @@ class Placement:
         return np.interp(z_standard_mm, self.z_standard, self.z_scan)
 
     def sections(self, z_standard_mm: np.ndarray) -> np.ndarray:
-        """Middle and size (4, z) at heights of the standard body."""
+        """Middle and size (4, z), see Middle, at heights of the standard body."""
         return np.stack([np.interp(z_standard_mm, self.section_z, column) for column in self.section.T])
 
 
@@ -95,37 +97,43 @@ def _extent(indices: np.ndarray, axis: np.ndarray) -> Extent:
 def place_body(extents: Extents) -> Placement:
     """Find the standard body in a scan. Raises ValueError where no organ tells at what height the scan lies."""
     z_standard, z_scan = _height_knots(extents)
-    width, depth, middle_x, middle_y = _chest(extents)
-    rows = [(_CHEST_Z, middle_x, middle_y, width, depth), (90.0, middle_x, middle_y, width, depth)]
-    belly = width
-    if {"liver", "spleen"} <= extents.keys():
-        right, left = extents["liver"][2].mm[_LOW], extents["spleen"][2].mm[_HIGH]
-        belly = float(np.clip((left - right) / 238, 0.9 * width, 1.2 * width))
-    for kind, z, y in _DEPTHS:
-        if kind in extents:
-            x_mm = extents[kind][2].center if kind == "bladder" else middle_x
-            rows.append((z, x_mm, extents[kind][1].mm[_MIDDLE] - depth * y, belly, depth))
+    chest = _chest(extents)
+    sections = {CHEST_Z: chest, _NECK_Z: chest} | _belly(extents, chest)
     if "brain" in extents:
-        head = _head(extents)
-        rows += [(_NECK_Z, *rows[0][1:]), (_HEAD_Z, *head)]
-    rows = np.array(sorted(rows))
-    return Placement(z_standard, z_scan, rows[:, 0], rows[:, 1:])
+        sections[_HEAD_Z] = _head(extents)
+    heights = sorted(sections)
+    return Placement(z_standard, z_scan, np.array(heights), np.array([sections[z] for z in heights]))
 
 
-def _chest(extents: Extents) -> tuple[float, float, float, float]:
-    """Width and depth of the chest relative to the standard body's, and its middle; of any organs without lungs."""
+def _chest(extents: Extents) -> Middle:
+    """Of the lungs; without lungs, the middle of all organs and the standard size."""
     if "lung" in extents:
         _, y, x = extents["lung"]
-        width, depth = float(np.clip(x.size / 240, 0.75, 1.3)), float(np.clip(y.size / 152, 0.75, 1.35))
-        return width, depth, x.center, y.center + 10.5 * depth
+        width, depth = np.clip(x.size / 240, 0.75, 1.3), np.clip(y.size / 152, 0.75, 1.35)
+        return Middle(x.center, y.center + 10.5 * depth, width, depth)
     middle_y, middle_x = (np.mean([extent[axis].center for extent in extents.values()]) for axis in (1, 2))
-    return 1.0, 1.0, float(middle_x), float(middle_y)
+    return Middle(middle_x, middle_y, 1.0, 1.0)
 
 
-def _head(extents: Extents) -> tuple[float, float, float, float]:
+def _belly(extents: Extents, chest: Middle) -> dict[float, Middle]:
+    """As wide as from liver to spleen; from front to back where kidneys and bladder lie."""
+    width = chest.width
+    if {"liver", "spleen"} <= extents.keys():
+        right, left = extents["liver"][2].mm[_LOW], extents["spleen"][2].mm[_HIGH]
+        width = np.clip((left - right) / 238, 0.9 * width, 1.2 * width)
+    sections = {}
+    for kind, z, standard_y in _DEPTHS:
+        if kind in extents:
+            _, y, x = extents[kind]
+            middle_x = x.center if kind == "bladder" else chest.x  # the other kidney may be missing
+            sections[z] = Middle(middle_x, y.mm[_MIDDLE] - chest.depth * standard_y, width, chest.depth)
+    return sections
+
+
+def _head(extents: Extents) -> Middle:
     z, y, x = extents["brain"]
-    scale = 1.0 if z.size < 60 else float(np.clip((x.size / 118 + y.size / 142) / 2, 0.85, 1.2))
-    return x.center, y.center + 46 * scale, scale, scale
+    size = 1.0 if z.size < 60 else np.clip((x.size / 118 + y.size / 142) / 2, 0.85, 1.2)  # cut brains look small
+    return Middle(x.center, y.center + 46 * size, size, size)
 
 
 def _height_knots(extents: Extents) -> tuple[np.ndarray, np.ndarray]:
@@ -154,36 +162,3 @@ def _heights(extents: Extents, table) -> list[tuple[float, float]]:
         for kind, edge, z in table
         if kind in extents and not extents[kind][0].cut[edge] and not (edge == _MIDDLE and any(extents[kind][0].cut))
     ]
-
-
-def crop_to_body(organs: LabelMap, placement: Placement, field_of_view_mm: tuple[float, float]) -> LabelMap:
-    """The map from the thighs to the vertex and within the field of view (x, y), but never less than its organs."""
-    x_mm, y_mm = placement.sections(np.array([90.0]))[:2, 0]
-    half_x, half_y = np.array(field_of_view_mm) / 2
-    wanted = (placement.scan_z(_SCAN_Z), (y_mm - half_y, y_mm + half_y), (x_mm - half_x, x_mm + half_x))
-    slices = []
-    for axis, indices, (low, high) in zip(organs.axes_zyx, np.nonzero(organs.labels), wanted, strict=True):
-        start, stop = np.searchsorted(axis, (low, high))
-        slices.append(slice(min(start, indices.min()), max(stop, indices.max() + 1)))
-    return organs.crop(tuple(slices))
-
-
-def body_canvas(
-    organs: LabelMap, placement: Placement, shape_variation_mm: float, rng: np.random.Generator
-) -> tuple[Canvas, Grid]:
-    """A canvas of air in the standard body's coordinates, and the grid in mm from the standard body's origin."""
-    z, y, x = organs.axes_zyx
-    standard_z = placement.standard_z(z)
-    middle_x, middle_y, width, depth = placement.sections(standard_z)
-    chest_x, chest_y, chest_width, chest_depth = placement.sections(np.array([90.0]))[:, 0]
-    axes = standard_z, (y - chest_y) / chest_depth, (x - chest_x) / chest_width
-    axes = tuple(axis.astype(np.float32) for axis in axes)
-    warps = [np.float32(shape_variation_mm) * SmoothField(rng, *BODY_BOX_ZYX, _WARP_LENGTH_MM)(axes) for _ in range(3)]
-    warps[0] += axes[0][:, None, None]
-    for warp, along, middle, size, shape in ((1, y, middle_y, depth, (1, -1, 1)), (2, x, middle_x, width, (1, 1, -1))):
-        warps[warp] += ((along.reshape(shape) - middle[:, None, None]) / size[:, None, None]).astype(np.float32)
-    margin_mm = 24 + max(np.abs(middle_x - chest_x).max(), np.abs(middle_y - chest_y).max())
-    tissue = np.full(organs.labels.shape, ID["air"], np.uint8)
-    spacing_mm = organs.spacing_zyx[0]
-    canvas = Canvas(tissue, warps[2], warps[1], warps[0], axes, spacing_mm**3 / 1000, float(margin_mm))
-    return canvas, Grid((z - placement.scan_z(0.0), y - chest_y, x - chest_x), spacing_mm)
