@@ -18,10 +18,14 @@ from dataclasses import asdict
 from itertools import product
 from pathlib import Path
 
+from benchmarks.label_cohorts import STUDY_SEED, split_patients
 from benchmarks.study import report
 from benchmarks.study.datasets import make_dataset, studies
 from benchmarks.study.rows import CHOICES, PET_ONLY, STUDY, Row
 from benchmarks.study.scale import LARGE, SMALL, Setting
+from nnunetv2_muduo.phantom.label_cohort import write_cohort_from_labels
+from nnunetv2_muduo.phantom.label_files import read_labels
+from nnunetv2_muduo.phantom.population import MAPPED_ADULTS
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -104,9 +108,10 @@ def make_cohort(args: argparse.Namespace, spacing_mm: float) -> Path:
     """PET/CT of the study's patients; the small teachers learned on others."""
     cohort = args.folder / "cohort"
     if args.label_maps:
-        from benchmarks.label_cohorts import write_study_cohort
-
-        write_study_cohort(args.label_maps, cohort, spacing_mm, args.processes)
+        _, files = split_patients(args.label_maps)
+        write_cohort_from_labels(
+            files, cohort, read_labels(files), STUDY_SEED, spacing_mm, args.processes, MAPPED_ADULTS
+        )
     if not studies(cohort):
         raise SystemExit(f"{cohort} holds no study. Name the label maps to make it from: --label-maps DIR")
     return cohort.resolve()

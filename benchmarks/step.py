@@ -141,7 +141,7 @@ def unlabeled_batch() -> dict:
     """A batch as the unlabeled loader gives it: both views, and the prompt map as the target."""
     patches = phantom_patches(2)
     views = [patches.ct_hu / 400, patches.pet_suv, patches.ct_hu, patches.pet_suv]
-    return {"data": torch.cat(views, dim=1), "target": patches.organ_map}
+    return {"data": torch.cat(views, dim=1), "target": patches.organ_map, "damaged": {}}
 
 
 def time_stage(trainer, device: torch.device) -> list[float]:
