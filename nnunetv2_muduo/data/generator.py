@@ -7,16 +7,14 @@ its checkpoint and beside the prompt maps made with it.
 from pathlib import Path
 from typing import Any
 
-import torch
 from nnunetv2.training.dataloading.nnunet_dataset import infer_dataset_class
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 
 from nnunetv2_muduo.config import MuDuoConfig
 from nnunetv2_muduo.data import storage
+from nnunetv2_muduo.data.checkpoints import STATE_KEY, DamagedCheckpoint, read_checkpoint
 from nnunetv2_muduo.data.unlabeled import plan_identity
 
-CHECKPOINT = "checkpoint_final.pth"
-STATE_KEY = "muduo"  # where our own entries stand in the init_args of a checkpoint
 NNUNET_EPOCHS, NNUNET_ITERATIONS = 1000, 250
 
 _REASONS = {
@@ -51,11 +49,16 @@ def generator_identity(
 
 
 def stored_state(checkpoint: Path) -> dict[str, Any]:
-    """Our own entries of a checkpoint, `generator` (identity) and `generator_id` among them; empty where there is none."""
+    """Our own entries of a checkpoint, `generator` (identity) and `generator_id` among them; empty where there is none.
+
+    One that can't be read is as good as none: it is never used, and kept when another takes its place.
+    """
     if not checkpoint.is_file():
         return {}
-    content = torch.load(checkpoint, map_location="cpu", weights_only=False, mmap=True)
-    return content["init_args"].get(STATE_KEY, {})
+    try:
+        return read_checkpoint(checkpoint)["init_args"].get(STATE_KEY, {})
+    except DamagedCheckpoint:
+        return {}
 
 
 def why_not(stored: dict[str, Any] | None, wanted: dict[str, Any]) -> str | None:

@@ -12,7 +12,10 @@ from batchgeneratorsv2.transforms.spatial.mirroring import MirrorTransform
 from batchgeneratorsv2.transforms.spatial.spatial import SpatialTransform
 from batchgeneratorsv2.transforms.utils.compose import ComposeTransforms
 from batchgeneratorsv2.transforms.utils.pseudo2d import Convert2DTo3DTransform, Convert3DTo2DTransform
+from nnunetv2.training.dataloading.data_loader import nnUNetDataLoader
 
+from nnunetv2_muduo.data.reading import DamagedCase, NotedDataset
+from nnunetv2_muduo.data.unusable import refuse_too_many
 from nnunetv2_muduo.data.views import N_CHANNELS
 
 _PROCESSES_VARIABLE = "nnUNet_n_proc_DA"
@@ -36,6 +39,38 @@ class StudentOnly(BasicTransform):
 def shared_spatial_transforms(training_transforms: ComposeTransforms) -> ComposeTransforms:
     """nnU-Net's training transforms for stacked views: spatial ones move both views, the others change the student's."""
     return ComposeTransforms([t if isinstance(t, _SPATIAL) else StudentOnly(t) for t in training_transforms.transforms])
+
+
+class UnlabeledLoader(nnUNetDataLoader):
+    """nnU-Net's loader, which goes on without cases that can't be read as long as they are few.
+
+    Its batches say in "damaged" which these are, with reasons. Each worker process has a copy of the loader and finds out for
+    itself: each meets a damaged case once.
+
+    Raises:
+        RuntimeError: more than 5 % of the cases can't be read; they are listed.
+    """
+
+    def __init__(self, data: NotedDataset, *args, **kwargs):
+        super().__init__(data, *args, **kwargs)
+        self.damaged: dict[str, str] = {}
+
+    def generate_train_batch(self) -> dict:
+        """Draw cases until there is a batch of whole ones."""
+        while True:
+            try:
+                return {**super().generate_train_batch(), "damaged": dict(self.damaged)}
+            except DamagedCase as error:
+                self._leave_out(error)
+
+    def _leave_out(self, error: DamagedCase) -> None:
+        self.damaged[error.case] = str(error)
+        self.indices = [case for case in self.indices if case != error.case]
+        try:
+            refuse_too_many(self.damaged, self._data.identifiers)
+        except RuntimeError as refusal:
+            self._data.notes.failed(str(refusal))
+            raise
 
 
 class IsolatedRandomness:

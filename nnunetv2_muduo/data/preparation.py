@@ -12,15 +12,19 @@ from typing import Any
 
 from nnunetv2.paths import nnUNet_raw
 
-from nnunetv2_muduo.data.generator import CHECKPOINT, generator_identity, stored_state, why_not
+from nnunetv2_muduo.data.checkpoints import FINAL
+from nnunetv2_muduo.data.generator import generator_identity, stored_state, why_not
+from nnunetv2_muduo.data.parallel import listed
 from nnunetv2_muduo.data.prompt_maps import outdated_maps, prompt_map_folder
+from nnunetv2_muduo.data.raw_images import find_unlabeled
 from nnunetv2_muduo.data.unlabeled import (
     UnlabeledDataset,
-    find_unlabeled,
     outdated_cases,
     plan_identity,
     unlabeled_folder,
+    unusable_cases,
 )
+from nnunetv2_muduo.data.unusable import refuse_too_many
 
 
 @dataclass(frozen=True)
@@ -31,13 +35,28 @@ class Preparation:
     generator_trainer: str
 
     @cached_property
-    def unlabeled_files(self) -> dict[str, list[str] | None]:
+    def raw_files(self) -> dict[str, list[str] | None]:
         """Raw files of every unlabeled case; None each where the raw data set is elsewhere but the cases are prepared."""
         raw = Path(nnUNet_raw.get() or "") / self.trainer.plans_manager.dataset_name
         prepared = UnlabeledDataset.get_identifiers(self.unlabeled_folder)
         if prepared and not raw.is_dir():
             return dict.fromkeys(prepared)
         return find_unlabeled(raw, self.trainer.dataset_json["file_ending"])
+
+    @property
+    def unusable(self) -> dict[str, str]:
+        """Unlabeled cases that are left out, with reasons."""
+        return unusable_cases(self.raw_files, self.unlabeled_folder, self._plan)
+
+    @property
+    def unlabeled_files(self) -> dict[str, list[str] | None]:
+        """`raw_files` of the cases that can be used."""
+        unusable = self.unusable
+        return {case: files for case, files in self.raw_files.items() if case not in unusable}
+
+    @property
+    def _plan(self) -> str:
+        return plan_identity(self.trainer.plans_manager, self.trainer.configuration_name)
 
     @cached_property
     def identity(self) -> dict[str, Any]:
@@ -61,7 +80,7 @@ class Preparation:
     @property
     def generator_checkpoint(self) -> Path:
         """The finished generator."""
-        return self.generator_folder / CHECKPOINT
+        return self.generator_folder / FINAL
 
     @property
     def prompt_map_folder(self) -> Path:
@@ -76,8 +95,7 @@ class Preparation:
 
     def outdated_cases(self) -> dict[str, str]:
         """Unlabeled cases to preprocess, with reasons."""
-        plan = plan_identity(self.trainer.plans_manager, self.trainer.configuration_name)
-        return outdated_cases(self.unlabeled_files, self.unlabeled_folder, plan)
+        return outdated_cases(self.raw_files, self.unlabeled_folder, self._plan)
 
     def why_no_generator(self) -> str | None:
         """Why the generator has to be trained, None where it is there."""
@@ -86,6 +104,15 @@ class Preparation:
     def outdated_maps(self) -> dict[str, str]:
         """Unlabeled cases that need a prompt map, with reasons; the generator must be there."""
         return outdated_maps(self.prompt_map_folder, self.unlabeled_folder, list(self.unlabeled_files), self.made_by)
+
+    def say_what_is_unusable(self) -> None:
+        """Name the cases that are left out in the log. Raises RuntimeError where they are more than 5 % of all."""
+        unusable = self.unusable
+        refuse_too_many(unusable, list(self.raw_files))
+        if unusable:
+            self.trainer.print_to_log_file(
+                f"Left out, {len(unusable)} unlabeled case(s) that can't be used:\n{listed(unusable)}"
+            )
 
     def missing(self) -> list[str]:
         """What still has to be made, in words; empty when training can start."""

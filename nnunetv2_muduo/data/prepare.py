@@ -10,13 +10,12 @@ from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
 from nnunetv2.run.run_training import get_trainer_from_args
 from nnunetv2.utilities.find_objects import recursive_find_trainer_class_by_name
 
-from nnunetv2_muduo.data.generator import CHECKPOINT, stored_state, why_not
+from nnunetv2_muduo.data.checkpoints import FINAL, resumable, set_aside_unfit
+from nnunetv2_muduo.data.generator import stored_state, why_not
 from nnunetv2_muduo.data.labels import check_labeled_cases
 from nnunetv2_muduo.data.preparation import Preparation
 from nnunetv2_muduo.data.prompt_maps import make_prompt_maps
 from nnunetv2_muduo.data.unlabeled import preprocess_unlabeled
-
-_RESUMABLE = "checkpoint_latest.pth"
 
 
 @dataclass(frozen=True)
@@ -41,15 +40,17 @@ def prepare(training: Training, n_processes: int, part_id: int = 0, num_parts: i
 
     Raises:
         FileNotFoundError, RuntimeError, ValueError: bad or missing input; every message names the file and what to do.
+            A few unlabeled cases that can't be used are left out and named; more than 5 % of them are an error.
     """
     student = recursive_find_trainer_class_by_name(training.trainer)
     if not hasattr(student, "prompt_generator"):
         raise ValueError(f"{training.trainer} needs no preparation: it is no trainer of nnunetv2_muduo's students.")
     generator = _generator_trainer(student, training)
     preparation = Preparation(generator, student.prompt_generator)
-    cases = dict(list(preparation.unlabeled_files.items())[part_id::num_parts])
+    cases = dict(list(preparation.raw_files.items())[part_id::num_parts])
     check_labeled_cases(generator)
     _preprocess(preparation, cases, n_processes)
+    preparation.say_what_is_unusable()
     with _only_one(preparation):
         _train_generator(preparation, generator, part_id)
     _make_maps(preparation, cases, training.device)
@@ -76,6 +77,11 @@ def _preprocess(preparation: Preparation, cases: dict[str, list[str] | None], n_
     outdated = {case: reason for case, reason in preparation.outdated_cases().items() if case in cases}
     generator = preparation.trainer
     _report(generator, "Unlabeled cases", len(cases), outdated)
+    if outdated and None in cases.values():
+        raise FileNotFoundError(
+            f"{len(outdated)} unlabeled case(s) have to be preprocessed again ({next(iter(outdated.values()))}), but the raw "
+            f"data set {generator.plans_manager.dataset_name} is not in nnUNet_raw. Put it there."
+        )
     if outdated:
         preprocess_unlabeled(
             {case: cases[case] for case in outdated},
@@ -98,9 +104,12 @@ def _train_generator(preparation: Preparation, generator, part_id: int) -> None:
             f"call it again, when part 0 is done, for its prompt maps."
         )
     generator.print_to_log_file(f"Prompt generator: {reason}. Training it on the fold's labeled cases.")
-    resumable = preparation.generator_folder / _RESUMABLE
-    if why_not(stored_state(resumable).get("generator"), preparation.identity) is None:
-        generator.load_checkpoint(str(resumable))
+    for reason in set_aside_unfit(preparation.generator_folder, preparation.generator_trainer).values():
+        generator.print_to_log_file(f"Prompt generator: {reason}; it is kept under another name.")
+    unfinished = [file for file in resumable(preparation.generator_folder) if file.name != FINAL]
+    fitting = [f for f in unfinished if why_not(stored_state(f).get("generator"), preparation.identity) is None]
+    if fitting:
+        generator.load_checkpoint(str(fitting[0]))
     else:  # what is there was made from other labels, plans or schedules, finished or not
         _set_aside(preparation)
     generator.run_training()
@@ -143,7 +152,7 @@ def _make_maps(preparation: Preparation, cases: dict[str, list[str] | None], dev
         return
     predictor = nnUNetPredictor(use_mirroring=False, device=device, allow_tqdm=False)
     folder = preparation.generator_folder
-    predictor.initialize_from_trained_model_folder(str(folder.parent), (preparation.trainer.fold,), CHECKPOINT)
+    predictor.initialize_from_trained_model_folder(str(folder.parent), (preparation.trainer.fold,), FINAL)
     make_prompt_maps(
         list(outdated), preparation.prompt_map_folder, preparation.unlabeled_folder, preparation.made_by, predictor
     )

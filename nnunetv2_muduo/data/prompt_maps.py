@@ -74,6 +74,7 @@ def make_prompt_maps(
 ) -> None:
     """Predict organ maps for cases; see `write_prompt_map`. A record `CASE.json` is written last."""
     folder.mkdir(parents=True, exist_ok=True)
+    storage.remove_leftovers(folder)
     storage.write_json(made_by, folder / _RECORD)
     for case in tqdm(cases, desc="Making prompt maps"):
         views = load_views(unlabeled_folder, case)
@@ -92,9 +93,9 @@ def _predict(predictor: nnUNetPredictor, student_view: np.ndarray) -> np.ndarray
 def write_prompt_map(organ_map: np.ndarray, folder: Path, case: str, organs: list[int], patch_size: list[int]) -> None:
     """Write `CASE.b2nd` [1, a, b, c] (organ labels) and `CASE.npz` (places of each organ, to draw patches around them)."""
     places = DefaultPreprocessor._sample_foreground_locations(organ_map, organs)
-    temporary = folder / f".{case}.npz"
-    np.savez(temporary, **{str(organ): np.asarray(at, dtype=np.int16).reshape(-1, 4) for organ, at in places.items()})
-    temporary.replace(folder / f"{case}.npz")
+    arrays = {str(organ): np.asarray(at, dtype=np.int16).reshape(-1, 4) for organ, at in places.items()}
+    with storage.replacing(folder / f"{case}.npz") as temporary, temporary.open("wb") as file:
+        np.savez(file, **arrays)
     storage.write_array(organ_map, folder / f"{case}.b2nd", patch_size)
 
 

@@ -1,8 +1,6 @@
 """Preprocessing of the cases in `imagesUn`: the plan's transpose, crop and resampling, but HU and SUV as they are."""
 
 import functools
-import os
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +8,12 @@ from batchgenerators.utilities.file_and_folder_operations import load_json
 from nnunetv2.preprocessing.preprocessors.default_preprocessor import DefaultPreprocessor
 from nnunetv2.training.dataloading.nnunet_dataset import nnUNetBaseDataset
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
-from nnunetv2.utilities.utils import create_lists_from_splitted_dataset_folder
 
 from nnunetv2_muduo.data import storage
 from nnunetv2_muduo.data.channels import StoredChannel, without_air_noise, write_channel
-from nnunetv2_muduo.data.parallel import run_all
+from nnunetv2_muduo.data.parallel import listed, run_all
+from nnunetv2_muduo.data.raw_images import read_case
+from nnunetv2_muduo.data.unusable import SUFFIX, UnusableCase, note_unusable, unusable_reason
 from nnunetv2_muduo.data.views import (
     CT_CHANNEL,
     N_CHANNELS,
@@ -23,9 +22,6 @@ from nnunetv2_muduo.data.views import (
     StackedViews,
     channel_normalization,
 )
-from nnunetv2_muduo.dataset_conversion.sources import NIFTI_ENDINGS, n_not_finite
-
-UNLABELED_FOLDER = "imagesUn"
 
 
 class UnlabeledPreprocessor(DefaultPreprocessor):
@@ -41,31 +37,6 @@ class UnlabeledPreprocessor(DefaultPreprocessor):
             for c, scheme in enumerate(configuration_manager.normalization_schemes)
         ]
         return data
-
-
-def find_unlabeled(raw_dataset: Path, file_ending: str) -> dict[str, list[str]]:
-    """Files of every case in `imagesUn`, as {case: [CT file, PET file]}.
-
-    Raises:
-        FileNotFoundError: there is no `imagesUn`, it is empty, or a case lacks a channel (all such cases are named).
-    """
-    folder = raw_dataset / UNLABELED_FOLDER
-    files = create_lists_from_splitted_dataset_folder(str(folder), file_ending) if folder.is_dir() else []
-    if not files:
-        raise FileNotFoundError(
-            f"No unlabeled cases in {folder}. Put CT and PET of each there as CASE_0000{file_ending} and "
-            f"CASE_0001{file_ending}, or train without unlabeled cases with -tr nnUNetTrainer."
-        )
-    suffix = len(f"_0000{file_ending}")
-    cases = {Path(case_files[0]).name[:-suffix]: sorted(case_files) for case_files in files}
-    expected = {case: [str(folder / f"{case}_{c:04d}{file_ending}") for c in range(N_CHANNELS)] for case in cases}
-    missing = [f for case, names in cases.items() for f in expected[case] if f not in names]
-    if missing:
-        raise FileNotFoundError(
-            f"{len(missing)} file(s) missing in {folder}: {', '.join(Path(f).name for f in missing[:5])}. Every case needs "
-            f"_0000 (CT) and _0001 (PET). Add the missing channel or remove the case."
-        )
-    return expected
 
 
 def plan_identity(plans_manager: PlansManager, configuration: str) -> str:
@@ -90,15 +61,25 @@ def unlabeled_folder(preprocessed_dataset: Path, data_identifier: str) -> Path:
 def outdated_cases(cases: dict[str, list[str] | None], folder: Path, identity: str) -> dict[str, str]:
     """Cases that have to be preprocessed (again), each with the reason why. Without raw files their change can't be seen."""
     reasons = {}
+    unusable = unusable_cases(cases, folder, identity)
     for case, files in cases.items():
+        if case in unusable:
+            continue
         record = storage.read_json(folder / f"{case}.json")
         if record is None or not all(file.is_file() for file in _channel_files(folder, case)):
             reasons[case] = "not there"
         elif record["plan"] != identity:
             reasons[case] = "made with other plans"
-        elif files is not None and record["source"] != _source(files):
+        elif files is not None and record["source"] != storage.file_stamps(files):
             reasons[case] = "its images have changed since"
     return reasons
+
+
+def unusable_cases(cases: dict[str, list[str] | None], folder: Path, identity: str) -> dict[str, str]:
+    """Cases that were tried with these plans and images and can't be used, each with the reason why."""
+    tried = [case for case, files in cases.items() if files and (folder / f"{case}{SUFFIX}").is_file()]
+    reasons = {case: unusable_reason(folder, case, _made_from(cases[case], identity)) for case in tried}
+    return {case: reason for case, reason in reasons.items() if reason is not None}
 
 
 def preprocess_unlabeled(
@@ -111,11 +92,14 @@ def preprocess_unlabeled(
 ) -> None:
     """Preprocess cases with `n` processes; see `preprocess_case`. Those that fail don't keep the others from being made.
 
+    Each is tried twice. One whose images can't be used gets a record that says so; see `data.unusable`.
+
     Raises:
-        RuntimeError: some cases failed; each is named with its reason.
+        RuntimeError: some cases failed for another reason than their images; they are named with their reasons.
     """
     _refuse_unsupported(plans_manager, configuration)
     folder.mkdir(parents=True, exist_ok=True)
+    storage.remove_leftovers(folder)
     job = functools.partial(
         preprocess_case,
         folder=folder,
@@ -123,7 +107,15 @@ def preprocess_unlabeled(
         configuration=configuration,
         dataset_json=dataset_json,
     )
-    run_all(job, list(cases.items()), n, "Preprocessing unlabeled cases")
+    failures = run_all(job, list(cases.items()), n, "Preprocessing unlabeled cases")
+    identity = plan_identity(plans_manager, configuration)
+    for case in [case for case, error in failures.items() if isinstance(error, UnusableCase)]:
+        note_unusable(folder, case, str(failures.pop(case)), _made_from(cases[case], identity))
+    if failures:
+        raise RuntimeError(
+            f"{len(failures)} of {len(cases)} unlabeled cases could not be preprocessed, the others are done.\n"
+            f"{listed(failures)}"
+        )
 
 
 def preprocess_case(case_and_files, folder: Path, plans: dict, configuration: str, dataset_json: dict) -> None:
@@ -133,15 +125,13 @@ def preprocess_case(case_and_files, folder: Path, plans: dict, configuration: st
     which moves SUV by at most 0.05 %. In either case `without_air_noise` changes the air that the student does not see.
 
     Raises:
-        ValueError: the channels lie on different grids, are damaged, hold NaN, or are constant; the file is named.
+        UnusableCase: the channels lie on different grids, are damaged, hold NaN, are constant, or the PET is no SUV; the
+            file is named.
     """
     case, files = case_and_files
     plans_manager = PlansManager(plans)
     configuration_manager = plans_manager.get_configuration(configuration)
-    _refuse_different_grids(files)
-    _refuse_damaged(files)
-    images, properties = plans_manager.image_reader_writer_class().read_images(files)
-    _refuse_constant(images, files)
+    images, properties = read_case(files, plans_manager.image_reader_writer_class())
     preprocessor = UnlabeledPreprocessor()
     data, _, properties = preprocessor.run_case_npy(
         images, None, properties, plans_manager, configuration_manager, dataset_json
@@ -151,7 +141,7 @@ def preprocess_case(case_and_files, folder: Path, plans: dict, configuration: st
     channels = zip(_to_keep(data, preprocessor.normalizations, resampled), _channel_files(folder, case), strict=True)
     record = {
         "plan": plan_identity(plans_manager, configuration),
-        "source": _source(files),
+        "source": storage.file_stamps(files),
         "normalizations": [normalization.to_dict() for normalization in preprocessor.normalizations],
         "resampled": resampled,
         "channels": [write_channel(c, file, configuration_manager.patch_size, slice_axis) for c, file in channels],
@@ -170,9 +160,10 @@ class UnlabeledDataset(nnUNetBaseDataset):
 
     def load_case(self, identifier):
         """(views [4, ...], prompt map [1, ...], None, {'class_locations': ...}), as nnU-Net's datasets do."""
-        with np.load(self.prompt_map_folder / f"{identifier}.npz") as locations:
+        places = self.prompt_map_folder / f"{identifier}.npz"
+        with storage.naming_damage(places), np.load(places) as locations:
             class_locations = {int(label): locations[label] for label in locations.files}
-        prompt_map = storage.open_array(self.prompt_map_folder / f"{identifier}.b2nd")
+        prompt_map = storage.StoredArray(self.prompt_map_folder / f"{identifier}.b2nd")
         views = load_views(Path(self.source_folder), identifier)
         return views, prompt_map, None, {"class_locations": class_locations}
 
@@ -187,8 +178,9 @@ class UnlabeledDataset(nnUNetBaseDataset):
 
 
 def load_views(folder: Path, case: str) -> StackedViews:
-    """Both views of a preprocessed case."""
-    record = load_json(str(folder / f"{case}.json"))
+    """Both views of a preprocessed case. Raises DamagedFile."""
+    with storage.naming_damage(folder / f"{case}.json"):
+        record = load_json(str(folder / f"{case}.json"))
     normalizations = [ChannelNormalization(**channel) for channel in record["normalizations"]]
     files = _channel_files(folder, case)
     channels = [StoredChannel(file, **channel) for file, channel in zip(files, record["channels"], strict=True)]
@@ -208,9 +200,9 @@ def _to_keep(data: np.ndarray, normalizations: list[ChannelNormalization], resam
     return np.rint(ct_hu), pet_suv.astype(np.float16 if pet_suv.max() <= np.finfo(np.float16).max else np.float32)
 
 
-def _source(files: list[str]) -> list[list]:
-    """Name, size and time of change of the files a case is made from."""
-    return [[Path(f).name, os.stat(f).st_size, os.stat(f).st_mtime_ns] for f in files]
+def _made_from(files: list[str], identity: str) -> list:
+    """What decides whether a case that could not be used is tried again."""
+    return [identity, storage.file_stamps(files)]
 
 
 def _refuse_unsupported(plans_manager: PlansManager, configuration: str) -> None:
@@ -226,32 +218,3 @@ def _refuse_unsupported(plans_manager: PlansManager, configuration: str) -> None
             "of your images are exactly 0 in CT and PET. Air in CT is about -1000 HU; correct the images, or set "
             "use_mask_for_norm to false in the plans and run nnUNetv2_preprocess again."
         )
-
-
-def _refuse_different_grids(files: list[str]) -> None:
-    # Here, since prediction imports this module and needs nothing of the evaluation.
-    from nnunetv2_muduo.evaluation.images import check_same_grid, read_header
-
-    ct, *others = (read_header(Path(file)) for file in files)
-    for other in others:
-        try:
-            check_same_grid(other, ct)
-        except ValueError as error:
-            raise ValueError(
-                f"{error}\n    Resample CT on the PET grid, as `muduo convert` does, or remove the case."
-            ) from error
-
-
-def _refuse_damaged(files: list[str]) -> None:
-    """ITK, with which nnU-Net reads, turns NaN and the missing end of a truncated NIfTI file into 0 without a word."""
-    files = [file for file in files if file.endswith(NIFTI_ENDINGS)]
-    with ThreadPoolExecutor() as pool:  # unpacking does not hold Python's lock
-        for file, n_bad in zip(files, pool.map(n_not_finite, map(Path, files)), strict=True):
-            if n_bad:
-                raise ValueError(f"{file} holds {n_bad} values that are not finite. Correct or remove the case.")
-
-
-def _refuse_constant(images: np.ndarray, files: list[str]) -> None:
-    for image, file in zip(images, files, strict=True):
-        if image.min() == image.max():
-            raise ValueError(f"{file} is constant ({image.min()} everywhere). Correct or remove the case.")

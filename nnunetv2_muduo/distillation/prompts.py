@@ -11,6 +11,7 @@ from nnunetv2_muduo.distillation.separable import along_axes, gaussian_matrix
 LOGIT_CLIP = 1e-4  # probabilities are kept this far from 0 and 1, so mask prompts lie in about -9.2 .. 9.2
 NOT_A_POINT = -1  # the teachers' label for padding, which is neither a positive nor a negative click
 _HEIGHT_STEPS = 1e5  # heights of a smoothed organ that differ by less than this part of the highest are equal
+_BEYOND_ANY_DISTANCE = 2**24  # squared, in half voxels, in a patch of up to 1000 voxels along an axis
 
 Box = tuple[slice, slice, slice]
 
@@ -46,7 +47,7 @@ def points_of_mask(
 
     After each point a ball around it is suppressed, half as wide as a cube of the organ's volume, so that the next point
     lies elsewhere in the organ. Without suppression the highest places are neighboring voxels. Of equally high places,
-    as there are many in the middle of a large organ, the first is taken.
+    as there are many in the middle of a large organ, the one nearest to the organ's centroid is taken.
 
     Args:
         organ_mask: binary mask [a, b, c] of at least one voxel.
@@ -60,15 +61,15 @@ def points_of_mask(
     """
     mask = organ_mask.float()
     height = gaussian_smooth(mask, sigma_voxels) * mask
-    height = (height * (_HEIGHT_STEPS / height.amax())).round()
+    rank = _higher_then_nearer(height, mask.bool())
     radius = 0.5 * mask.sum().pow(1 / 3).clamp(min=2) if suppress else mask.new_zeros(())
     points, labels = [], []
     for _ in range(n_points):
-        peak, index = height.flatten().max(0)
-        point = _unravel(index, height.shape)
+        peak, index = rank.flatten().max(0)
+        point = _unravel(index, rank.shape)
         points.append(torch.where(peak > 0, point, 0))
         labels.append(torch.where(peak > 0, 1, NOT_A_POINT))
-        height = height.masked_fill(_ball(point, radius, height.shape), 0)
+        rank = rank.masked_fill(_ball(point, radius, rank.shape), 0)
     return torch.stack(points), torch.stack(labels)
 
 
@@ -82,6 +83,22 @@ def mask_prompts(organ_probs: Tensor, size: int, value: str = "logit") -> Tensor
     """
     averaged = F.adaptive_avg_pool3d(organ_probs[:, None].float(), size)
     return torch.logit(averaged, eps=LOGIT_CLIP) if value == "logit" else averaged
+
+
+def _higher_then_nearer(height: Tensor, organ_mask: Tensor) -> Tensor:
+    """Whole numbers [a, b, c], above 0 in the organ alone, that are larger the higher, then the nearer to its centroid.
+
+    Whole numbers throughout, so that symmetrical organs have true ties and a shifted organ has the same order of places.
+    """
+    steps = (height * (_HEIGHT_STEPS / height.amax())).round().long()
+    n_voxels = organ_mask.sum()
+    distance = 0  # squared, in half voxels
+    for axis, size in enumerate(organ_mask.shape):
+        places = torch.arange(size, device=organ_mask.device)
+        profile = organ_mask.sum([other for other in range(3) if other != axis])
+        twice_center = (4 * (profile * places).sum() + n_voxels) // (2 * n_voxels)
+        distance = distance + (2 * places - twice_center).square().view([-1 if a == axis else 1 for a in range(3)])
+    return (steps * _BEYOND_ANY_DISTANCE - distance).clamp(min=0)
 
 
 def _unravel(index: Tensor, shape: Sequence[int]) -> Tensor:

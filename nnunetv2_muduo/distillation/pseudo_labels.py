@@ -53,12 +53,13 @@ def patch_probs(low_res_logits: Tensor, patch_size: tuple[int, ...]) -> Tensor:
 
 
 @torch.no_grad()
-def agreement_of_logits(answers: dict[str, Tensor], patch_size: tuple[int, ...]) -> Tensor:
-    """Agreement [n_pairs] of the two teachers at patch resolution; 1 where there is only one teacher."""
+def agreement_of_logits(answers: dict[str, Tensor], patch_size: tuple[int, ...], chunk: int | None = None) -> Tensor:
+    """Agreement [n_pairs] of the two teachers at patch resolution, `chunk` pairs at a time; 1 where there is only one."""
     logits = next(iter(answers.values()))
     if len(answers) == 1 or not len(logits):
         return logits.new_ones(len(logits))
-    chunks = zip(answers["ct"].split(PAIRS_PER_CHUNK), answers["pet"].split(PAIRS_PER_CHUNK), strict=True)
+    chunk = chunk or PAIRS_PER_CHUNK
+    chunks = zip(answers["ct"].split(chunk), answers["pet"].split(chunk), strict=True)
     parts = [soft_iou(patch_probs(ct, patch_size), patch_probs(pet, patch_size)) for ct, pet in chunks]
     return torch.cat(parts)
 
@@ -74,7 +75,13 @@ def pseudo_label(answers: dict[str, Tensor], alpha: Tensor, patch_size: tuple[in
 
 
 def consistency_with_teachers(
-    student_probs: Tensor, answers: dict[str, Tensor], pairs: Pairs, weights: Tensor, alpha: Tensor, kind: str
+    student_probs: Tensor,
+    answers: dict[str, Tensor],
+    pairs: Pairs,
+    weights: Tensor,
+    alpha: Tensor,
+    kind: str,
+    chunk: int | None = None,
 ) -> Tensor:
     """Weighted sum over pairs of the loss between student and pseudo label (eq. 7).
 
@@ -86,6 +93,7 @@ def consistency_with_teachers(
         weights: weight of each pair [n_pairs]; 0 keeps a pair out of the loss.
         alpha: share of CT in each pair's mixture [n_pairs].
         kind: `mse` or `dice`.
+        chunk: pairs at a time; None: `PAIRS_PER_CHUNK`.
 
     Returns:
         A scalar that always depends on the student, so that every process has a gradient to exchange.
@@ -93,8 +101,9 @@ def consistency_with_teachers(
     probs = student_probs.detach()
     loss, gradient = probs.new_zeros(()), torch.zeros_like(probs)
     samples, organs = pairs.indices(probs.device)
-    for start in range(0, len(pairs), PAIRS_PER_CHUNK):
-        part = slice(start, start + PAIRS_PER_CHUNK)
+    chunk = chunk or PAIRS_PER_CHUNK
+    for start in range(0, len(pairs), chunk):
+        part = slice(start, start + chunk)
         where = samples[part], 1 + organs[part]
         masks = pseudo_label({m: logits[part] for m, logits in answers.items()}, alpha[part], probs.shape[2:])
         losses, gradients = pair_losses(probs[where], masks, kind)

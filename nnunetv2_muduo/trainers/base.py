@@ -1,23 +1,23 @@
 """What the student's and the prompt generator's trainer share: config, the teachers' patch, sides, and the fitting split."""
 
-import os
 from pathlib import Path
 
-import torch
-from batchgenerators.utilities.file_and_folder_operations import isfile, join, load_pickle, save_json
-from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
+from batchgenerators.utilities.file_and_folder_operations import isfile, join, load_pickle
 from nnunetv2.utilities.crossval_split import generate_crossval_split
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 
 from nnunetv2_muduo.config import MuDuoConfig, differences, load_config
-from nnunetv2_muduo.data.generator import NNUNET_EPOCHS, STATE_KEY
-from nnunetv2_muduo.data.loader import random_states, set_random_states
+from nnunetv2_muduo.data.checkpoints import STATE_KEY
+from nnunetv2_muduo.data.generator import NNUNET_EPOCHS
+from nnunetv2_muduo.data.storage import read_json, write_json
+from nnunetv2_muduo.trainers.durable import DurableTrainer
 from nnunetv2_muduo.trainers.plans import fit_plans, left_right_axis, left_right_names
 
 CONFIG_FILE = "muduo_config.yaml"
+N_FOLDS = 5  # nnU-Net's
 
 
-class MuDuoTrainer(nnUNetTrainer):
+class MuDuoTrainer(DurableTrainer):
     """nnU-Net's trainer on the teachers' patch, configured by a MuDuoConfig. Not trained with itself: see its subclasses."""
 
     config_overrides: dict = {}
@@ -27,7 +27,6 @@ class MuDuoTrainer(nnUNetTrainer):
     """Epochs where the config gives no number."""
 
     _split: tuple[list[str], list[str]] | None = None
-    _random_states_to_resume: dict | None = None
 
     muduo_config: MuDuoConfig
     """The resolved config, from `initialize` on."""
@@ -123,25 +122,27 @@ class MuDuoTrainer(nnUNetTrainer):
         splits_file = join(self.preprocessed_dataset_folder_base, "splits_final.json")
         if self.fold != "all" and not isfile(splits_file):
             cases = sorted(self.dataset_class.get_identifiers(self.preprocessed_dataset_folder))
-            if len(cases) < 5:
-                save_json(self._small_split(cases), splits_file)
+            write_json(self._new_split(cases), Path(splits_file))  # in one step, which nnU-Net's own writing is not
         return super().do_split()
 
-    def _small_split(self, cases: list[str]) -> list[dict]:
+    def _new_split(self, cases: list[str]) -> list[dict]:
+        if len(cases) >= N_FOLDS:
+            return _plain(generate_crossval_split(cases, n_splits=N_FOLDS))
         if len(cases) == 1:
             self.print_to_log_file(f"One labeled case: {cases[0]} is used for training and validation alike.")
             return [{"train": cases, "val": cases}]
         self.print_to_log_file(
             f"{len(cases)} labeled cases: creating a {len(cases)}-fold split, one case each to validate."
         )
-        return generate_crossval_split(cases, n_splits=len(cases))
+        return _plain(generate_crossval_split(cases, n_splits=len(cases)))
 
     def _refuse_other_patch_beside(self):
         """plans.json is one for all folds of a model: a fold on another patch could not be predicted with any more."""
         plans_file = Path(self.output_folder_base) / "plans.json"
         others = [f for f in plans_file.parent.glob("fold_*/checkpoint_*.pth") if f.parent != Path(self.output_folder)]
-        if others and plans_file.is_file():
-            patch = PlansManager(str(plans_file)).get_configuration(self.configuration_name).patch_size
+        plans = read_json(plans_file)
+        if others and plans is not None:
+            patch = PlansManager(plans).get_configuration(self.configuration_name).patch_size
             if list(patch) != list(self.configuration_manager.patch_size):
                 raise ValueError(
                     f"{others[0].parent} was trained on patches of {patch}, this fold would be on "
@@ -155,59 +156,27 @@ class MuDuoTrainer(nnUNetTrainer):
         if self.local_rank == 0:
             self.muduo_config.save(join(self.output_folder, CONFIG_FILE))
             self.print_to_log_file(f"MuDuo config, also in {CONFIG_FILE}:\n{self.muduo_config}")
-        # Last, since starting the loaders has drawn from them. Only the first rank's are stored.
-        if self._random_states_to_resume is not None and not self.is_ddp:
-            self.set_random_states(self._random_states_to_resume)
-
-    def random_states(self) -> dict:
-        """Everything random in this process, so that a continued training draws what an undisturbed one would have."""
-        return {"global": random_states()}
-
-    def set_random_states(self, states: dict) -> None:
-        """Go on from what `random_states` gave."""
-        set_random_states(states["global"])
 
     def muduo_state(self) -> dict:
         """Our own entries of a checkpoint."""
-        return {
-            "config": self.muduo_config.to_dict(),
-            "image_size": self.configuration_manager.patch_size[0],
-            "random_states": self.random_states(),
-        }
+        own = {"config": self.muduo_config.to_dict(), "image_size": self.configuration_manager.patch_size[0]}
+        return {**super().muduo_state(), **own}
 
-    def save_checkpoint(self, filename: str) -> None:
-        """nnU-Net's checkpoint with our entries in it, written beside and renamed, so that it is whole or not there."""
-        self.my_init_kwargs[STATE_KEY] = self.muduo_state()
-        temporary = f"{filename}.part"
-        super().save_checkpoint(temporary)
-        if self.local_rank == 0 and not self.disable_checkpointing:
-            os.replace(temporary, filename)
-
-    def load_checkpoint(self, filename_or_checkpoint: str) -> None:
-        """nnU-Net's loading. Continuing (`--c`) with another config than before is refused.
+    def accept_checkpoint(self, state: dict, path: Path) -> None:
+        """Refuse to continue with another config than before.
 
         Raises:
             ValueError: the config differs from the checkpoint's; the differences are listed.
         """
-        stored = torch.load(filename_or_checkpoint, map_location="cpu", weights_only=False, mmap=True)["init_args"]
-        state = stored.get(STATE_KEY)
-        if state is None:
-            raise ValueError(
-                f"{filename_or_checkpoint} was not written by {type(self).__name__}. Start without --c / --val."
-            )
-        if not self.was_initialized:
-            self.my_init_kwargs[STATE_KEY] = state
-            self.initialize()
-        if self.logger.resume:
-            self._refuse_other_config(state["config"], Path(filename_or_checkpoint))
-            self._random_states_to_resume = state.get("random_states")
-        super().load_checkpoint(filename_or_checkpoint)
-
-    def _refuse_other_config(self, stored: dict, checkpoint: Path):
-        changed = differences(stored, self.muduo_config.to_dict())
+        changed = differences(state["config"], self.muduo_config.to_dict())
         if changed:
             raise ValueError(
-                f"{checkpoint} was trained with another config; continuing would mix two trainings. Restore the config "
-                f"({checkpoint.with_name(CONFIG_FILE)}) or start anew without --c. Different (then -> now):\n  "
+                f"{path} was trained with another config; continuing would mix two trainings. Restore the config "
+                f"({path.with_name(CONFIG_FILE)}) or start anew without --c. Different (then -> now):\n  "
                 + "\n  ".join(changed)
             )
+
+
+def _plain(splits: list[dict]) -> list[dict]:
+    """Splits with Python's own strings in place of numpy's, ready for JSON."""
+    return [{part: [str(case) for case in cases] for part, cases in split.items()} for split in splits]

@@ -62,7 +62,7 @@ def _ask(trainer, patches: list[FixedPatch], pairs: Pairs) -> tuple[Tensor, dict
         output = network(student_view)
         logits = output[0] if trainer.enable_deep_supervision else output
         student_probs = logits.float().softmax(1)
-        answers = trainer.panel.ask({"ct": ct_hu, "pet": pet_suv}, prompt_map, student_probs, pairs)
+        answers = trainer.frugally(trainer.panel.ask, {"ct": ct_hu, "pet": pet_suv}, prompt_map, student_probs, pairs)
     return student_probs.argmax(1).cpu(), answers
 
 

@@ -1,13 +1,15 @@
 """One training over several processes: every rank takes part in every exchange, whatever its own patches hold."""
 
+import os
 import subprocess
 import sys
 import time
 from functools import lru_cache
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch import distributed as dist
+from torch.nn.parallel import DistributedDataParallel
 
 _SECONDS_BETWEEN_LOOKS = 10
 
@@ -20,6 +22,35 @@ def world_size() -> int:
 def rank() -> int:
     """Number of this process among them."""
     return dist.get_rank() if world_size() > 1 else 0
+
+
+def own_device() -> torch.device:
+    """What this process computes on: the GPU that torchrun gives it on its machine, the CPU in a group that uses gloo."""
+    if dist.get_backend() == "gloo":
+        return torch.device("cpu")
+    return torch.device("cuda", int(os.environ.get("LOCAL_RANK", rank())))  # nnUNetv2_train -num_gpus sets none
+
+
+def wrap(network: nn.Module, device: torch.device) -> nn.Module:
+    """The network as nnU-Net wraps it for several processes."""
+    if device.type == "cpu":
+        return DistributedDataParallel(network)
+    return DistributedDataParallel(nn.SyncBatchNorm.convert_sync_batchnorm(network), device_ids=[device.index])
+
+
+def barrier() -> None:
+    """Wait for every other process."""
+    if world_size() > 1:
+        dist.barrier()
+
+
+def true_everywhere(value: bool, device: torch.device) -> bool:
+    """Whether a value is true in every process."""
+    if world_size() == 1:
+        return value
+    flag = torch.tensor(float(value), device=device)
+    dist.all_reduce(flag, dist.ReduceOp.MIN)
+    return bool(flag)
 
 
 def own_share(global_batch_size: int) -> int:

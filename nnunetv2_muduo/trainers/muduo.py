@@ -17,27 +17,31 @@ from contextlib import nullcontext
 import numpy as np
 import torch
 from batchgenerators.dataloading.nondet_multi_threaded_augmenter import NonDetMultiThreadedAugmenter
-from nnunetv2.training.dataloading.data_loader import nnUNetDataLoader
 from nnunetv2.utilities.collate_outputs import collate_outputs
 from nnunetv2.utilities.default_n_proc_DA import get_allowed_n_proc_DA
-from torch import Tensor, autocast
+from torch import Tensor
 
 from nnunetv2_muduo.data.loader import (
     IsolatedRandomness,
+    UnlabeledLoader,
     augmentation_processes,
     shared_spatial_transforms,
     start_loader,
 )
 from nnunetv2_muduo.data.preparation import Preparation
 from nnunetv2_muduo.data.prompt_maps import require_prompt_maps
+from nnunetv2_muduo.data.reading import NotedDataset
 from nnunetv2_muduo.data.storage import read_json
 from nnunetv2_muduo.data.unlabeled import UnlabeledDataset
+from nnunetv2_muduo.data.unusable import refuse_too_many
 from nnunetv2_muduo.data.views import split_views
 from nnunetv2_muduo.distillation.losses import ramp_up
 from nnunetv2_muduo.distillation.pairs import Pairs, pair_weights, select_pairs, valid_pairs
 from nnunetv2_muduo.distillation.pseudo_labels import agreement_of_logits, consistency_with_teachers
 from nnunetv2_muduo.trainers import distributed
 from nnunetv2_muduo.trainers.base import MuDuoTrainer
+from nnunetv2_muduo.trainers.durable import finite_steps
+from nnunetv2_muduo.trainers.frugal import FrugalCalls
 from nnunetv2_muduo.trainers.pictures import draw_pictures
 from nnunetv2_muduo.trainers.plans import left_right_axis
 
@@ -60,25 +64,14 @@ class nnUNetTrainerMuDuo(MuDuoTrainer):
     # ------------------------------------------------------------------ a step
 
     def train_step(self, batch: dict) -> dict:
-        """One step on a labeled batch and the next unlabeled one."""
+        """One step on a labeled batch (nnU-Net's own loss, see `durable`) and the next unlabeled one."""
         weight = self.consistency_weight()
         self.optimizer.zero_grad(set_to_none=True)
         with self._gradients_stay_local(weight > 0):
             supervised_loss = self.learn_from_labels(batch)
-        outcome = (
-            self.learn_from_teachers(next(self.dataloader_unlabeled), weight) if weight > 0 else self._no_outcome()
-        )
-        self.update_student()
-        return {"loss": supervised_loss, **outcome}
-
-    def learn_from_labels(self, batch: dict) -> np.ndarray:
-        """nnU-Net's own loss on the labeled batch, and its gradients."""
-        data, target = self._to_device(batch["data"]), batch["target"]
-        target = [self._to_device(t) for t in target] if isinstance(target, list) else self._to_device(target)
-        with self._autocast():
-            loss = self.loss(self.network(data), target)
-        self._backward(loss)
-        return loss.detach().cpu().numpy()
+        outcome = self.learn_from_teachers(self.next_unlabeled(), weight) if weight > 0 else self._no_outcome()
+        finite = self.update_student(supervised_loss, outcome["consistency_loss"])
+        return {"loss": supervised_loss, "finite": finite, **outcome}
 
     def learn_from_teachers(self, batch: dict, weight: float) -> dict:
         """The teachers' mixed pseudo labels as targets on the unlabeled batch, and the gradients of their loss."""
@@ -90,11 +83,11 @@ class nnUNetTrainerMuDuo(MuDuoTrainer):
         full_resolution_logits = output[0] if self.enable_deep_supervision else output
         student_probs = full_resolution_logits.float().softmax(1)
         with self._autocast():
-            answers = self.panel.ask({"ct": ct_hu, "pet": pet_suv}, prompt_map, student_probs.detach(), pairs)
+            images = {"ct": ct_hu, "pet": pet_suv}
+            answers = self.frugally(self.panel.ask, images, prompt_map, student_probs.detach(), pairs)
         agreement, kept, weights = self.judge(answers, pairs)
-        loss = consistency_with_teachers(
-            student_probs, answers, pairs, weights, self._draw_alpha(pairs), self.muduo_config.consistency
-        )
+        alpha, kind = self._draw_alpha(pairs), self.muduo_config.consistency
+        loss = self.frugally(consistency_with_teachers, student_probs, answers, pairs, weights, alpha, kind)
         self._backward(weight * loss + self._tie(output))
         return {
             "consistency_loss": loss.detach().cpu().numpy(),
@@ -111,36 +104,29 @@ class nnUNetTrainerMuDuo(MuDuoTrainer):
             scaled so that DDP's mean over GPUs is the mean over the global batch.
         """
         config = self.muduo_config
-        agreement = distributed.gather_rows(pairs.as_matrix(agreement_of_logits(answers, self.patch_size)))
+        own_agreement = self.frugally(agreement_of_logits, answers, self.patch_size)
+        agreement = distributed.gather_rows(pairs.as_matrix(own_agreement))
         how = config.kept_pairs if len(answers) == 2 else "all"  # one teacher has nobody to agree with
         kept = select_pairs(agreement, how, config.agreement_threshold)
         local = distributed.own_rows(pair_weights(kept), pairs.n_samples)
         return agreement, kept, pairs.from_matrix(local) * distributed.world_size()
 
-    def update_student(self) -> None:
-        """nnU-Net's optimizer step on the gradients gathered so far."""
-        if self.grad_scaler is None:
-            torch.nn.utils.clip_grad_norm_(self.network.parameters(), 12)
-            self.optimizer.step()
-            return
-        self.grad_scaler.unscale_(self.optimizer)
-        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 12)
-        self.grad_scaler.step(self.optimizer)
-        self.grad_scaler.update()
+    def next_unlabeled(self) -> dict:
+        """The next unlabeled batch. A case that its loader had to leave out is named in the log.
+
+        Raises:
+            RuntimeError: more than 5 % of the unlabeled cases can't be read; they are listed.
+        """
+        batch = next(self.dataloader_unlabeled)
+        for case in batch["damaged"].keys() - self.damaged_cases.keys():
+            self.damaged_cases[case] = batch["damaged"][case]
+            self.print_to_log_file(f"{self.damaged_cases[case]} It is left out from now on.")
+            refuse_too_many(self.damaged_cases, self.unlabeled_cases)
+        return batch
 
     def consistency_weight(self) -> float:
         """Weight of the consistency loss in this epoch (eq. 8)."""
         return self.muduo_config.consistency_weight * ramp_up(self.current_epoch, self.muduo_config.ramp_up_epochs)
-
-    def _to_device(self, tensor: Tensor) -> Tensor:
-        return tensor.to(self.device, non_blocking=True)
-
-    def _backward(self, loss: Tensor) -> None:
-        (loss if self.grad_scaler is None else self.grad_scaler.scale(loss)).backward()
-
-    def _autocast(self):
-        """Mixed precision on CUDA alone, as nnU-Net has it."""
-        return autocast("cuda") if self.device.type == "cuda" else nullcontext()
 
     def _gradients_stay_local(self, more_to_come: bool):
         """Under DDP the first half's gradients wait for the second's, and are reduced once."""
@@ -166,6 +152,8 @@ class nnUNetTrainerMuDuo(MuDuoTrainer):
         super().initialize()
         self.organ_labels = [int(label) for label in self.label_manager.foreground_labels]
         self.patch_size = tuple(self.configuration_manager.patch_size)
+        self.frugally = FrugalCalls(self.device, self.print_to_log_file)
+        self.damaged_cases: dict[str, str] = {}
         # Own generator, so that mixing changes no other random number of the training.
         self.preparation = Preparation(self, self.prompt_generator)
         self.dataloader_unlabeled = None  # -> get_dataloaders
@@ -179,6 +167,8 @@ class nnUNetTrainerMuDuo(MuDuoTrainer):
             self.initialize()
         distributed.prepare_on_first_rank(self)
         require_prompt_maps(self.preparation.prompt_map_folder, self.preparation.identity)
+        self.preparation.say_what_is_unusable()
+        self.unlabeled_cases = sorted(self.preparation.unlabeled_files)
         self._load_teachers()
         super().on_train_start()
 
@@ -214,16 +204,16 @@ class nnUNetTrainerMuDuo(MuDuoTrainer):
         with augmentation_processes(n_processes - n_unlabeled if n_processes > 1 else n_processes):
             return super().get_dataloaders()
 
-    def _unlabeled_loader(self) -> nnUNetDataLoader:
+    def _unlabeled_loader(self) -> UnlabeledLoader:
         rotation, dummy_2d, initial_patch_size, mirror_axes = (
             self.configure_rotation_dummyDA_mirroring_and_inital_patch_size()
         )
         transforms = self.get_training_transforms(self.patch_size, rotation, None, mirror_axes, dummy_2d)
         preparation = self.preparation
-        cases = sorted(preparation.unlabeled_files)
+        dataset = UnlabeledDataset(preparation.unlabeled_folder, preparation.prompt_map_folder, self.unlabeled_cases)
         labels = {name: label for name, label in self.dataset_json["labels"].items() if name != "ignore"}
-        return nnUNetDataLoader(
-            UnlabeledDataset(preparation.unlabeled_folder, preparation.prompt_map_folder, cases),
+        return UnlabeledLoader(
+            NotedDataset(dataset, self.reading_notes),
             distributed.own_share(self.muduo_config.unlabeled_batch_size or self.configuration_manager.batch_size),
             initial_patch_size,
             self.patch_size,
@@ -235,7 +225,7 @@ class nnUNetTrainerMuDuo(MuDuoTrainer):
     def on_train_epoch_end(self, train_outputs: list[dict]):
         """Log what the teachers did in this epoch beside nnU-Net's losses."""
         super().on_train_epoch_end(train_outputs)
-        outputs = collate_outputs(train_outputs)
+        outputs = collate_outputs(finite_steps(train_outputs))
         agreement = np.atleast_2d(outputs["agreement"])
         seen = ~np.isnan(agreement).all(0)
         per_organ = np.full(len(self.organ_labels), np.nan)

@@ -1,5 +1,7 @@
 """The frozen teachers of a training: encode each unlabeled patch once, then answer for every organ in it."""
 
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import torch
@@ -36,7 +38,12 @@ class TeacherPanel:
 
     @torch.no_grad()
     def ask(
-        self, images: dict[str, Tensor], prompt_map: Tensor, student_probs: Tensor, pairs: Pairs
+        self,
+        images: dict[str, Tensor],
+        prompt_map: Tensor,
+        student_probs: Tensor,
+        pairs: Pairs,
+        chunk: int | None = None,
     ) -> dict[str, Tensor]:
         """What each teacher says of every valid pair, prompted by the prompt map (PET) and the student's map (CT).
 
@@ -45,6 +52,7 @@ class TeacherPanel:
             prompt_map: organ labels [B, 1, a, b, c].
             student_probs: the student's probabilities [B, 1 + n_organs, a, b, c].
             pairs: the valid (sample, organ) pairs.
+            chunk: patches encoded, and organs of a patch decoded, at a time. None: all of them.
 
         Returns:
             By modality, low-resolution logits [n_pairs, 1, s, s, s], in the axes of nnU-Net's patch.
@@ -52,11 +60,12 @@ class TeacherPanel:
         answers = {}
         for modality, teacher in self.teachers.items():
             image = inputs.to_teacher_axes(_NORMALIZE[modality](images[modality]), self.axes)
-            embeddings = teacher.encode(image.contiguous())  # once per patch, for all its organs
+            parts = image.contiguous().split(chunk or len(image))
+            embeddings = torch.cat([teacher.encode(part) for part in parts])  # once per patch, for all its organs
             logits = []
             for sample, boxes in enumerate(pairs.boxes):
-                if boxes:
-                    prompts = self._prompts(modality, prompt_map[sample, 0], student_probs[sample], boxes)
+                for some in _chunks(boxes, chunk):
+                    prompts = self._prompts(modality, prompt_map[sample, 0], student_probs[sample], some)
                     logits.append(teacher.decode(embeddings[sample : sample + 1], **prompts))
             size = teacher.low_res_size
             joined = torch.cat(logits) if logits else image.new_zeros(0, 1, size, size, size)
@@ -84,6 +93,12 @@ class TeacherPanel:
         return {"points": (inputs.points_to_teacher_axes(points, self.axes), point_labels), "masks": no_mask}
 
 
+def _chunks(boxes: dict[int, Box], size: int | None) -> Iterator[dict[int, Box]]:
+    organs = iter(boxes.items())
+    while chunk := dict(islice(organs, size)):
+        yield chunk
+
+
 def teacher_source(config: MuDuoConfig, modality: str) -> str:
     """Registry name or path of a modality's teacher."""
     name = config.teacher(modality)
@@ -107,7 +122,8 @@ def _image_size(source: str) -> int:
     spec = TEACHERS.get(source)
     if spec is not None:
         return (SMALL_CONFIG if isinstance(spec, SmallTeacher) else Sam3DConfig()).image_size
-    if not Path(source).is_file():
+    path = Path(source).expanduser()
+    if not path.is_file():
         raise FileNotFoundError(f"Teacher {source!r} is neither a file nor one of {', '.join(TEACHERS)}.")
-    _, config = read_checkpoint(Path(source))
+    _, config = read_checkpoint(path)
     return (config or Sam3DConfig()).image_size

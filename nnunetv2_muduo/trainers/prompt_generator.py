@@ -2,10 +2,11 @@
 
 import uuid
 from functools import cached_property
+from pathlib import Path
 
 from torch import nn
 
-from nnunetv2_muduo.data.generator import STATE_KEY
+from nnunetv2_muduo.data.checkpoints import STATE_KEY
 from nnunetv2_muduo.data.preparation import training_identity
 from nnunetv2_muduo.data.views import PET_CHANNEL
 from nnunetv2_muduo.trainers.base import MuDuoTrainer
@@ -46,7 +47,7 @@ class nnUNetTrainerMuDuoPromptGenerator(MuDuoTrainer):
         super().load_checkpoint(filename_or_checkpoint)
         self.generator_id = self.my_init_kwargs[STATE_KEY]["generator_id"]
 
-    def _refuse_other_config(self, stored: dict, checkpoint):
+    def accept_checkpoint(self, state: dict, path: Path) -> None:
         """What the student does with the generator's answers does not concern the generator: see `data.generator`."""
 
 

@@ -1,4 +1,6 @@
+import errno
 import json
+import re
 import shutil
 
 import numpy as np
@@ -7,12 +9,14 @@ import SimpleITK as sitk
 from nnunetv2.preprocessing.preprocessors.default_preprocessor import DefaultPreprocessor
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 
+from nnunetv2_muduo.data.raw_images import find_unlabeled
 from nnunetv2_muduo.data.unlabeled import (
-    find_unlabeled,
+    UnlabeledDataset,
     load_views,
     outdated_cases,
     plan_identity,
     preprocess_unlabeled,
+    unusable_cases,
 )
 from nnunetv2_muduo.data.views import N_CHANNELS
 
@@ -117,27 +121,59 @@ def with_nan(image):
     return changed
 
 
-def test_a_truncated_file_is_named(raw, plans, tmp_path):
-    file = raw / "imagesUn" / "unlabeled_1_0001.nii.gz"
-    file.write_bytes(file.read_bytes()[:-500])
-    with pytest.raises(RuntimeError, match=r"unlabeled_1: .*unlabeled_1_0001.nii.gz.*truncated or damaged"):
-        preprocess(raw, tmp_path / "un", plans)
+def to_bq_per_ml(image):
+    return image * 5000
+
+
+def truncate(path):
+    path.write_bytes(path.read_bytes()[:-500])
+
+
+def change_image(change):
+    return lambda path: sitk.WriteImage(change(sitk.ReadImage(str(path))), str(path))
 
 
 @pytest.mark.parametrize(
     ("channel", "change", "message"),
     [
-        (0, shift, "different grids"),
-        (1, lambda image: image[1:, :, :], "different grids"),
-        (1, lambda image: sitk.Cast(image, sitk.sitkFloat32) * 0 + 3, "constant"),
-        (0, with_nan, "not finite"),
+        (0, change_image(shift), "different grids"),
+        (1, change_image(lambda image: image[1:, :, :]), "different grids"),
+        (1, change_image(lambda image: sitk.Cast(image, sitk.sitkFloat32) * 0 + 3), "constant"),
+        (0, change_image(with_nan), "not finite"),
+        (1, change_image(to_bq_per_ml), r"not in SUV.*Bq/ml"),
+        (1, truncate, r"unlabeled_1_0001.nii.gz.*truncated or damaged"),
     ],
-    ids=["shifted", "cropped", "constant", "nan"],
+    ids=["shifted", "cropped", "constant", "nan", "bqml", "truncated"],
 )
-def test_bad_images_are_named_and_the_others_are_made(raw, plans, tmp_path, channel, change, message):
-    file = str(raw / "imagesUn" / f"unlabeled_1_000{channel}.nii.gz")
-    sitk.WriteImage(change(sitk.ReadImage(file)), file)
-    with pytest.raises(RuntimeError, match=rf"1 of 4 failed(.|\n)*unlabeled_1: .*{message}"):
+def test_bad_images_are_recorded_and_the_others_are_made(raw, plans, tmp_path, channel, change, message):
+    file = raw / "imagesUn" / f"unlabeled_1_000{channel}.nii.gz"
+    whole = file.read_bytes()
+    change(file)
+    folder, identity = tmp_path / "un", plan_identity(plans, "3d_fullres")
+    cases = preprocess(raw, folder, plans)
+    unusable = unusable_cases(cases, folder, identity)
+    assert unusable.keys() == {"unlabeled_1"}
+    assert re.search(message, unusable["unlabeled_1"])
+    assert outdated_cases(cases, folder, identity) == {}
+    assert UnlabeledDataset.get_identifiers(folder) == ["unlabeled_0", "unlabeled_2", "unlabeled_3"]
+    file.write_bytes(whole)
+    assert outdated_cases(cases, folder, identity) == {"unlabeled_1": "not there"}
+    assert unusable_cases(cases, folder, identity) == {}
+
+
+@pytest.mark.parametrize("case", ["$(reboot)", "a b", "-o", "..", "a;b", "a\\b", "'a'", "a|b", "a`b`", "a\nb", "*"])
+def test_names_that_mean_something_to_a_shell_or_a_path_are_refused(raw, case):
+    for channel in range(2):
+        shutil.copy(raw / "imagesUn" / "unlabeled_0_0000.nii.gz", raw / "imagesUn" / f"{case}_000{channel}.nii.gz")
+    with pytest.raises(ValueError, match=re.escape(repr(case))):
+        find_unlabeled(raw, ".nii.gz")
+
+
+def test_a_failure_that_is_not_the_images_stops_the_preparation(raw, plans, tmp_path, monkeypatch):
+    def full_disk(*args):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("nnunetv2_muduo.data.storage.write_array", full_disk)
+    with pytest.raises(RuntimeError, match=r"4 of 4 unlabeled cases could not(.|\n)*unlabeled_0: .*No space left"):
         preprocess(raw, tmp_path / "un", plans)
-    remaining = outdated_cases(find_unlabeled(raw, ".nii.gz"), tmp_path / "un", plan_identity(plans, "3d_fullres"))
-    assert set(remaining) == {"unlabeled_1"}
+    assert list((tmp_path / "un").iterdir()) == []

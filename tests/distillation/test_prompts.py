@@ -79,11 +79,14 @@ def test_points_found_in_an_organs_box_are_those_of_the_whole_patch():
     assert points[1, 0].tolist() == [23, 21, 19]
 
 
-def test_of_equally_high_places_the_first_is_taken():
+def test_of_equally_high_places_the_one_nearest_to_the_centroid_is_taken():
     cube = torch.zeros(40, 40, 40)
     cube[3:37, 3:37, 3:37] = 1  # smoothed, it is 1 wherever the border is more than three standard deviations away
     points, _ = points_of_mask(cube, 1, 2.0)
-    assert points.tolist() == [[9, 9, 9]]
+    assert points.tolist() == [[19, 19, 19]]  # the centroid is 19.5: of eight nearest places the first
+    cube[3:37, 3:37, 20:37] = 0  # now the middle along the last axis is 11
+    points, _ = points_of_mask(cube, 1, 2.0)
+    assert points.tolist() == [[19, 19, 11]]
 
 
 def test_mask_prompts_average_areas_and_are_clipped_logits():

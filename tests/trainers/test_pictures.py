@@ -153,7 +153,12 @@ def test_when_pictures_are_due(values, expected, monkeypatch):
 def test_the_kept_share_counts_the_pairs_of_the_epoch(tiny_dataset):
     trainer = make_trainer()
     trainer.initialize()
-    step = {"loss": np.float32(1), "consistency_loss": np.float32(1), "agreement": np.array([0.5, np.nan])}
+    step = {
+        "loss": np.float32(1),
+        "finite": True,
+        "consistency_loss": np.float32(1),
+        "agreement": np.array([0.5, np.nan]),
+    }
     counts = [([2, 0], [1, 0]), ([1, 0], [1, 0])]
     outputs = [{**step, "n_valid": np.array(valid), "n_kept": np.array(kept)} for valid, kept in counts]
     trainer.on_train_epoch_end(outputs)
