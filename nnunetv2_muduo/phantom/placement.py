@@ -3,6 +3,7 @@
 The answer is linear between the organs that are found in the label map.
 """
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -143,16 +144,23 @@ def _height_knots(extents: Extents) -> tuple[np.ndarray, np.ndarray]:
             "none of lungs, kidneys, bladder, brain, liver, spleen and heart is in the label map, so nothing says what "
             "part of the body it shows; check the organs' names"
         )
-    knots = found[:1]
-    for z, mm in found[1:]:
-        if 0.4 < (mm - knots[-1][1]) / (z - knots[-1][0]) < 1.8:  # else one of the two lies where it should not
-            knots.append((z, mm))
+    knots = _most_in_order(found)
     z_standard, z_scan = np.array(knots).T
     size = 1.0 if len(knots) < 2 else np.clip(np.ptp(z_scan) / np.ptp(z_standard), 0.85, 1.15)
     far = np.array((-2000.0, 2000.0))
     return (
         np.r_[z_standard[0] + far[0], z_standard, z_standard[-1] + far[1]],
         np.r_[z_scan[0] + far[0] * size, z_scan, z_scan[-1] + far[1] * size],
+    )
+
+
+def _most_in_order(found: list[tuple[float, float]]) -> tuple[tuple[float, float], ...]:
+    """As many of the heights as possible whose distances are those of a body; others belong to misplaced organs."""
+    choices = (chosen for n in range(len(found), 0, -1) for chosen in itertools.combinations(found, n))
+    return next(
+        chosen
+        for chosen in choices
+        if all(0.4 < (b[1] - a[1]) / (b[0] - a[0]) < 1.8 for a, b in itertools.pairwise(chosen))
     )
 
 
