@@ -31,7 +31,7 @@ NAMES = [
     "nnUNetTrainerMuDuo_5epochs",
     *(
         f"nnUNetTrainerMuDuo_{row}"
-        for row in ("CTTeacherOnly", "PETTeacherOnly", "NoFilter", "FixedThreshold", "SinglePoint")
+        for row in ("CTTeacherOnly", "PETTeacherOnly", "NoFilter", "FixedThreshold", "SinglePoint", "Supervised")
     ),
 ]
 

@@ -14,7 +14,7 @@ class Row:
 
 
 PET_ONLY = Row("supervised_pet", "supervised, PET", "nnUNetTrainerMuDuoPromptGenerator")
-SUPERVISED = Row("supervised", "supervised, PET/CT", "nnUNetTrainer")
+SUPERVISED = Row("supervised", "supervised, PET/CT", "nnUNetTrainerMuDuo_Supervised")
 MUDUO = Row("muduo", "MuDuo: both teachers, best half, 3 points")
 TABLE_2 = (
     Row("ct_teacher", "CT teacher alone", "nnUNetTrainerMuDuo_CTTeacherOnly"),

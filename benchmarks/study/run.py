@@ -38,22 +38,12 @@ def main() -> None:
 
 def make_trainer(setting: Setting, row: Row, device: torch.device):
     """The row's trainer, named after the row, with its seed."""
-    from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
-
     import nnunetv2_muduo.trainers as ours
 
     _seed_all(setting.seed)
     plans = _read(setting.preprocessed / f"{PLANS}.json")
     dataset_json = _read(setting.preprocessed / "dataset.json")
     arguments = ({**plans, "continue_training": False}, CONFIGURATION, FOLD, dataset_json, device)
-    if row.trainer == "nnUNetTrainer":
-        trainer = nnUNetTrainer(*arguments)
-        trainer.num_epochs, trainer.num_iterations_per_epoch = (
-            setting.scale.n_epochs,
-            setting.scale.n_iterations_per_epoch,
-        )
-        trainer.num_val_iterations_per_epoch = max(1, trainer.num_iterations_per_epoch // 5)
-        return trainer
     base = getattr(ours, row.trainer)
     if not row.overrides:
         return base(*arguments)

@@ -9,6 +9,7 @@ from nnunetv2_muduo.trainers.ablations import (
     nnUNetTrainerMuDuo_PETTeacherOnly,
     nnUNetTrainerMuDuo_SinglePoint,
 )
+from nnunetv2_muduo.trainers.baselines import nnUNetTrainerMuDuo_Supervised
 from nnunetv2_muduo.trainers.muduo import nnUNetTrainerMuDuo, nnUNetTrainerMuDuo_paper
 from nnunetv2_muduo.trainers.prompt_generator import (
     nnUNetTrainerMuDuoPromptGenerator,
@@ -28,5 +29,6 @@ __all__ = [
     "nnUNetTrainerMuDuo_NoFilter",
     "nnUNetTrainerMuDuo_PETTeacherOnly",
     "nnUNetTrainerMuDuo_SinglePoint",
+    "nnUNetTrainerMuDuo_Supervised",
     "nnUNetTrainerMuDuo_paper",
 ]
