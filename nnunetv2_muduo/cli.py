@@ -20,6 +20,7 @@ COMMANDS = {  # name: (module, one line of help)
         "nnunetv2_muduo.data.command",
         "preprocess unlabelled cases, train the prompt generator, make prompt maps",
     ),
+    "teacher": ("nnunetv2_muduo.teachers.training.command", "adapt a teacher to your data, or train one from scratch"),
     "evaluate": ("nnunetv2_muduo.evaluation.command", "measure predictions against the truth, per organ and case"),
     "figure": ("nnunetv2_muduo.evaluation.figure_command", "draw CT and PET with the organs' contours for a paper"),
     "report": ("nnunetv2_muduo.evaluation.report_command", "show a training in one HTML file"),

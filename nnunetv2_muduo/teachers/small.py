@@ -9,10 +9,11 @@ from nnunetv2_muduo.teachers.sam3d.model import Sam3DTeacher
 
 SMALL_CONFIG = Sam3DConfig(
     image_size=32,
-    embed_dim=96,
-    depth=3,
+    patch_size=8,
+    embed_dim=128,
+    depth=4,
     n_heads=4,
-    global_attention_blocks=(2,),
+    global_attention_blocks=(0, 1, 2, 3),
     window_size=4,
     prompt_embed_dim=96,
     decoder_mlp_dim=256,
@@ -21,12 +22,21 @@ SMALL_CONFIG = Sam3DConfig(
 
 
 def build_small_teacher(seed: int) -> Sam3DTeacher:
-    """Untrained teacher for patches of 32^3 voxels, 1.4 million parameters, the same for the same seed.
+    """Untrained teacher for patches of 32^3 voxels, 1.5 million parameters, the same for the same seed.
 
     Its answers depend on image, points and mask, but mean nothing.
     """
     teacher = Sam3DTeacher(SMALL_CONFIG)
     initialize(teacher, torch.Generator().manual_seed(seed))
+    return teacher
+
+
+def untrained_teacher(config: Sam3DConfig, seed: int) -> Sam3DTeacher:
+    """Teacher to be trained from scratch: PyTorch's own initial values, and random positional codes as the public ones."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        teacher = Sam3DTeacher(config)
+        teacher.prompt_encoder.pe_layer.positional_encoding_gaussian_matrix.normal_()
     return teacher
 
 

@@ -15,7 +15,7 @@ from nnunetv2_muduo.trainers.panel import TeacherPanel
 def test_literal_decode_equals_ours(small_teacher, generator, kind):
     embedding = small_teacher.encode(torch.randn(1, 1, 32, 32, 32, generator=generator))
     points = (32 * torch.rand(1, 3, 3, generator=generator), torch.tensor([[1, 1, -1]])) if kind == "points" else None
-    mask = 3 * torch.randn(1, 1, 8, 8, 8, generator=generator)
+    mask = 3 * torch.randn(1, 1, 16, 16, 16, generator=generator)
     expected = literal_decode(small_teacher, embedding, points, mask)
     torch.testing.assert_close(small_teacher.decode(embedding, points, mask), expected, rtol=1e-4, atol=1e-5)
 

@@ -22,7 +22,7 @@ def points(generator):
 
 @pytest.fixture
 def masks(generator):
-    return 3 * torch.randn(5, 1, 8, 8, 8, generator=generator)
+    return 3 * torch.randn(5, 1, 16, 16, 16, generator=generator)
 
 
 def assert_close(value, expected):
@@ -30,10 +30,10 @@ def assert_close(value, expected):
 
 
 def test_shapes(small_teacher, embedding, points, masks):
-    assert (small_teacher.image_size, small_teacher.low_res_size) == (32, 8)
-    assert embedding.shape == (1, 96, 2, 2, 2)
-    assert small_teacher.decode(embedding, points, masks).shape == (5, 1, 8, 8, 8)
-    assert small_teacher.decode(embedding, points, masks, multimask_output=True).shape == (5, 3, 8, 8, 8)
+    assert (small_teacher.image_size, small_teacher.low_res_size) == (32, 16)
+    assert embedding.shape == (1, 96, 4, 4, 4)
+    assert small_teacher.decode(embedding, points, masks).shape == (5, 1, 16, 16, 16)
+    assert small_teacher.decode(embedding, points, masks, multimask_output=True).shape == (5, 3, 16, 16, 16)
 
 
 def test_patches_of_a_batch_are_encoded_independently(small_teacher, generator):
@@ -130,7 +130,7 @@ def test_nothing_waits_for_values_on_the_host():
         teacher = build_small_teacher(0)
         embedding = teacher.encode(torch.empty(1, 1, 32, 32, 32))
         points = torch.zeros(20, 3, 3), torch.ones(20, 3)
-        assert teacher.decode(embedding, points, torch.zeros(20, 1, 8, 8, 8)).shape == (20, 1, 8, 8, 8)
+        assert teacher.decode(embedding, points, torch.zeros(20, 1, 16, 16, 16)).shape == (20, 1, 16, 16, 16)
 
 
 def test_small_teachers_are_reproducible_and_differ_by_seed():
@@ -149,9 +149,9 @@ def test_wrong_image_shape_names_the_patch_size(small_teacher):
     ("change", "message"),
     [
         ({"points": None, "masks": None}, "needs points, masks or both"),
-        ({"embedding": torch.zeros(2, 96, 2, 2, 2)}, "decode patch by patch"),
-        ({"masks": torch.zeros(5, 1, 32, 32, 32)}, r"masks must be \[N, 1, 8, 8, 8\]"),
-        ({"masks": torch.zeros(3, 1, 8, 8, 8)}, "5 point prompts, but 3 masks"),
+        ({"embedding": torch.zeros(2, 96, 4, 4, 4)}, "decode patch by patch"),
+        ({"masks": torch.zeros(5, 1, 32, 32, 32)}, r"masks must be \[N, 1, 16, 16, 16\]"),
+        ({"masks": torch.zeros(3, 1, 16, 16, 16)}, "5 point prompts, but 3 masks"),
         ({"points": (torch.zeros(5, 3), torch.zeros(5))}, r"coordinates must be \[N, K, 3\]"),
         ({"points": (torch.zeros(5, 2, 3), torch.zeros(5, 3))}, r"labels must be \[5, 2\], got \[5, 3\]"),
     ],

@@ -14,7 +14,7 @@ Points = tuple[torch.Tensor, torch.Tensor]
 
 
 class Sam3DTeacher(nn.Module):
-    """SAM-Med3D's network with the public checkpoints' parameter names, frozen and in eval mode for good.
+    """SAM-Med3D's network with the public checkpoints' parameter names, frozen unless it is trained, in eval mode for good.
 
     All axes are the teacher's own, (x, y, z); images are already normalized (see `teachers.inputs`). Under autocast only the
     encoder's blocks, nearly all of the arithmetic, use half precision: in all of it, bfloat16 would move masks by up to 1 %.
@@ -51,10 +51,10 @@ class Sam3DTeacher(nn.Module):
         masks: torch.Tensor | None = None,
         multimask_output: bool = False,
     ) -> torch.Tensor:
-        """Low-resolution logits of N prompts for one patch.
+        """Low-resolution logits of N prompts for one patch, or for one patch each.
 
         Args:
-            embedding: [1, C, S/16, S/16, S/16], one patch of what `encode` gives.
+            embedding: [1, C, S/16, S/16, S/16], one patch of what `encode` gives, or [N, ...], one for each prompt.
             points: coordinates [N, K, 3] (array indices of the patch, in voxels) and labels [N, K]
                 (1 foreground, 0 background, -1 not a point).
             masks: logits [N, 1, S/4, S/4, S/4]; one mask [1, 1, ...] serves all N point prompts. None with points is
@@ -77,15 +77,16 @@ class Sam3DTeacher(nn.Module):
         multimask_output: bool = False,
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """As `decode`, with the predicted IoU [N, 1] of each mask (a head that the public weights never trained)."""
-        self._check_embedding(embedding)
         n_prompts = self._check_prompts(points, masks)
+        self._check_embedding(embedding, n_prompts)
         image_positions = self.prompt_encoder.dense_positions()
         parts = []
         with torch.autocast(embedding.device.type, enabled=False):
             for start in range(0, n_prompts, PROMPTS_PER_CHUNK):
                 chunk = slice(start, min(start + PROMPTS_PER_CHUNK, n_prompts))
                 sparse, dense = self._embed_prompts(points, masks, chunk, embedding)
-                parts.append(self.mask_decoder(embedding + dense, image_positions, sparse, multimask_output))
+                image = (embedding if len(embedding) == 1 else embedding[chunk]) + dense
+                parts.append(self.mask_decoder(image, image_positions, sparse, multimask_output))
         logits, iou = zip(*parts, strict=True)
         return torch.cat(logits), torch.cat(iou)
 
@@ -102,11 +103,12 @@ class Sam3DTeacher(nn.Module):
             sparse = self.prompt_encoder.embed_points(points[0][chunk], points[1][chunk])
         return sparse, dense
 
-    def _check_embedding(self, embedding: torch.Tensor) -> None:
-        expected = (1, self.config.prompt_embed_dim, *[self.config.grid_size] * 3)
-        if embedding.shape != expected:
+    def _check_embedding(self, embedding: torch.Tensor, n_prompts: int) -> None:
+        expected = (self.config.prompt_embed_dim, *[self.config.grid_size] * 3)
+        if embedding.shape[1:] != expected or len(embedding) not in (1, n_prompts):
             raise ValueError(
-                f"embedding of one patch must be {list(expected)}, got {list(embedding.shape)}; decode patch by patch"
+                f"embedding of one patch must be {[1, *expected]}, got {list(embedding.shape)}; decode patch by patch, or "
+                f"give each of the {n_prompts} prompts its own"
             )
 
     def _check_prompts(self, points: Points | None, masks: torch.Tensor | None) -> int:

@@ -96,7 +96,10 @@ class RelativeAttention(nn.Module):
         along_w, along_a, along_b = (term[..., :grid] for term in terms)
         pairs = along_a.unsqueeze(-2) + along_b.unsqueeze(-3)  # [B, heads, d, h, a, b, c]
         by_axis = bias.unflatten(3, (grid, grid, grid)).unflatten(2, (grid, grid, grid))
-        torch.add(along_w[..., None, None, :], pairs.unsqueeze(4), out=by_axis)
+        if pairs.requires_grad:  # writing into `out` has no gradient, but saves a copy
+            by_axis.copy_(along_w[..., None, None, :] + pairs.unsqueeze(4))
+        else:
+            torch.add(along_w[..., None, None, :], pairs.unsqueeze(4), out=by_axis)
 
     def _padding_bias(self, terms: PositionTerms, padding_query: torch.Tensor) -> torch.Tensor:
         """Log-sum-exp of the position terms over all padding keys, per query: [B, heads, d, h, w]."""

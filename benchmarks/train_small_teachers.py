@@ -1,0 +1,162 @@
+"""Train the package's own small teachers and write them, with their model card, into the package.
+
+    python -m benchmarks.train_small_teachers --minutes 40 -o OUT [--cohort FOLDER ...] [--modality ct]
+
+Without `--cohort` the teachers learn from phantoms alone, made here: other patients, and scanners of a wider range, than
+those of the demo. Each `--cohort` adds labeled PET/CT in AutoPET's or nnU-Net's layout. `--minutes` is the time for each
+teacher on this machine, and what a trial of a few steps says decides the number of iterations. One thread each: two
+modalities can be trained side by side. `--modality` leaves the other teacher as it is in the package.
+"""
+
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # small tensors are slower on several threads; before torch is imported
+
+import argparse
+import json
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+import nnunetv2_muduo.teachers as teachers
+from nnunetv2_muduo.phantom.cohort import write_cohort
+from nnunetv2_muduo.phantom.population import Population
+from nnunetv2_muduo.teachers.small import SMALL_CONFIG, untrained_teacher
+from nnunetv2_muduo.teachers.training.checkpoints import BEST, LAST
+from nnunetv2_muduo.teachers.training.data import hold_out, load_volumes
+from nnunetv2_muduo.teachers.training.report import FIGURES, dice_table
+from nnunetv2_muduo.teachers.training.settings import TrainingSettings
+from nnunetv2_muduo.teachers.training.training import TeacherTraining
+from nnunetv2_muduo.teachers.weights import load_teacher, save_teacher
+
+TARGET = Path(teachers.__file__).parent / "small"
+N_PHANTOMS, PHANTOM_SEED, PHANTOM_SPACING_MM = 120, 7000, 8.0
+MANY_SCANNERS = Population(
+    contrast_fraction=0.5,
+    ct_noise_hu=(4.0, 26.0),
+    ct_fwhm_mm=(2.0, 7.0),
+    pet_noise=(0.03, 0.22),
+    pet_fwhm_mm=(4.0, 9.0),
+    uptake_variation=1.3,
+    breathing_fraction=0.5,
+)
+SETTINGS = TrainingSettings(
+    modality="ct",
+    spacing_mm=(8.0, 12.0),
+    batch_size=4,
+    crops_at_once=4,
+    n_rounds=3,
+    keep_clicks=True,
+    first_points=3,
+    student_like_masks=True,
+    lr=1e-3,
+    decoder_lr=1e-3,
+    weight_decay=0.01,
+)
+VAL_FRACTION = 0.15
+N_TRIAL_STEPS, N_VALIDATIONS = 8, 10
+PART_FOR_STEPS = 0.92  # of the time; the rest goes to the validations
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--cohort", nargs="*", default=[], help="more labeled PET/CT to learn from")
+    parser.add_argument("--phantoms", type=int, default=N_PHANTOMS, help="studies to make (default: %(default)s)")
+    parser.add_argument("--minutes", type=float, default=40)
+    parser.add_argument("--modality", choices=("ct", "pet"), nargs="+", default=["ct", "pet"])
+    parser.add_argument("--c", action="store_true", help="continue what is in OUT")
+    parser.add_argument("-o", "--out", type=Path, required=True)
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    write_cohort(args.out / "phantoms", args.phantoms, PHANTOM_SEED, PHANTOM_SPACING_MM, 1, MANY_SCANNERS)
+    for modality in args.modality:
+        train(modality, [str(args.out / "phantoms"), *args.cohort], args)
+        install(modality, args.out / modality)
+    write_card()
+
+
+def train(modality: str, data: list[str], args: argparse.Namespace) -> None:
+    """Train one teacher in OUT/modality, for about the minutes that are given."""
+    folder = args.out / modality
+    settings = replace(SETTINGS, modality=modality)
+    volumes = load_volumes(data, modality, settings.spacing_mm, args.out / "cache", settings.seed)
+    cases = hold_out(volumes, VAL_FRACTION, settings.seed)
+    folder.mkdir(parents=True, exist_ok=True)
+    is_continued = args.c and (folder / LAST).is_file()
+    if is_continued:
+        settings = TrainingSettings(**json.loads((folder / FIGURES).read_text())["settings"])
+    else:
+        trial = TeacherTraining(untrained_teacher(SMALL_CONFIG, settings.seed), settings, *cases, folder)
+        n_iterations = int(60 * args.minutes * PART_FOR_STEPS / seconds_per_step(trial))
+        settings = replace(settings, n_iterations=n_iterations, validate_every=max(1, n_iterations // N_VALIDATIONS))
+    training = TeacherTraining(untrained_teacher(SMALL_CONFIG, settings.seed), settings, *cases, folder)
+    if is_continued:
+        training.resume()
+    print(
+        f"{modality}: {settings.n_iterations} iterations on {len(cases[0])} cases, {len(cases[1])} held out", flush=True
+    )
+    training.run()
+
+
+def seconds_per_step(trial: TeacherTraining) -> float:
+    """Time of a step, after one to warm up."""
+    trial.step()
+    start = time.perf_counter()
+    for _ in range(N_TRIAL_STEPS):
+        trial.step()
+    return (time.perf_counter() - start) / N_TRIAL_STEPS
+
+
+def install(modality: str, folder: Path) -> None:
+    """Put the best teacher and its figures into the package, in half precision."""
+    TARGET.mkdir(exist_ok=True)
+    save_teacher(load_teacher(folder / BEST).half(), TARGET / f"{modality}.safetensors")
+    figures = json.loads((folder / FIGURES).read_text())
+    kept = {"settings": figures["settings"], "best": figures["best"]}
+    (TARGET / f"{modality}.json").write_text(json.dumps(kept, indent=2) + "\n")
+
+
+def write_card() -> None:
+    """The model card, from the figures of the teachers that are in the package."""
+    parts = [CARD_HEAD]
+    for modality in ("ct", "pet"):
+        path = TARGET / f"{modality}.json"
+        if path.is_file():
+            parts.append(card_section(modality, json.loads(path.read_text())))
+    (TARGET / "MODEL_CARD.md").write_text("\n".join(parts), encoding="utf-8")
+
+
+def card_section(modality: str, figures: dict) -> str:
+    """Held-out Dice of one teacher as Markdown."""
+    best, settings = figures["best"], figures["settings"]
+    table = dice_table(best["dice"])
+    lines = ["| organ | " + " | ".join(table.columns) + " |", "|---|" + "---|" * len(table.columns)]
+    for organ, row in table.iterrows():
+        lines.append(f"| {organ} | " + " | ".join("" if v != v else f"{v:.2f}" for v in row) + " |")
+    head = f"## {modality.upper()}: Dice on held-out patients after {best['iteration']} of {settings['n_iterations']} iterations"
+    return "\n".join([head, "", *lines, ""])
+
+
+CARD_HEAD = """\
+# Small teachers
+
+Two promptable networks of SAM-Med3D's architecture, 32^3 voxels of 8 to 12 mm, for the demo, the tests and the study of this
+package. They have learned from synthetic PET/CT alone: phantoms, and where stated images synthesized from label maps of
+real patients. **They are not for real images**, and say nothing about any patient.
+
+* Architecture: `SMALL_CONFIG` in `nnunetv2_muduo/teachers/small.py`; weights in half precision.
+* Training: `python -m benchmarks.train_small_teachers`, SAM-Med3D's recipe (`muduo teacher train`) with up to three points at
+  once in the first round and with masks as a student in training gives them.
+* Cases held out: 15 % of the patients, in none of which the teachers were trained. Demo and study use other patients and
+  other settings of the scanners again.
+* License: Apache-2.0, as the code.
+
+Columns: what the teacher was given. Clicks correct its own answer before; three points at once, and masks, are all that it was
+given. The last column is the student-like mask itself, without any teacher.
+"""
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,55 @@
+"""What the predictions of all rounds cost, and what is made of labels that are not to be trusted."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+_SMOOTH = 1e-5
+
+
+def dice_bce(logits: Tensor, truth_mask: Tensor) -> Tensor:
+    """Soft Dice with squares in its denominator plus binary cross-entropy (teachers.md section 3.3), by object [N].
+
+    Args:
+        logits, truth_mask: [N, *spatial].
+    """
+    logits, y = logits.flatten(1), truth_mask.flatten(1).to(logits.dtype)
+    p = logits.sigmoid()
+    overlap, total = 2 * (p * y).sum(1), p.square().sum(1) + y.sum(1)
+    cross_entropy = F.binary_cross_entropy_with_logits(logits, y, reduction="none").mean(1)
+    return 1 - (overlap + _SMOOTH) / (total + _SMOOTH) + cross_entropy
+
+
+def sum_over_rounds(logits_of_rounds: list[Tensor], truth_mask: Tensor, is_noisy: Tensor) -> Tensor:
+    """Sum of the rounds' losses, mean over objects.
+
+    Cross prompting confident learning for the objects with labels of low quality (SegAnyPET; teachers.md section 3.1):
+    published are several predictions of one object under different prompts, their variance in each voxel as uncertainty
+    with its mean as threshold, and (2 L(prediction, y) + L(prediction, y_rectified)) / 3 summed over predictions. Our reading
+    are `rectify`, and that the rounds of a training are the different prompts.
+
+    Args:
+        logits_of_rounds: one [N, *spatial] per round.
+        truth_mask: [N, *spatial].
+        is_noisy: [N], which objects have a label of low quality.
+    """
+    losses = torch.stack([dice_bce(logits, truth_mask) for logits in logits_of_rounds])
+    if is_noisy.any():
+        rectified = rectify(torch.stack(logits_of_rounds).detach().sigmoid(), truth_mask)
+        of_rectified = torch.stack([dice_bce(logits, rectified) for logits in logits_of_rounds])
+        losses = torch.where(is_noisy, (2 * losses + of_rectified) / 3, losses)
+    return losses.sum(0).mean()
+
+
+def rectify(probs_of_rounds: Tensor, truth_mask: Tensor) -> Tensor:
+    """Labels [N, *spatial] that are turned over wherever predictions differ more than on average.
+
+    The published text says that labels are rectified by uncertainty; its code says how in an expression that is always empty.
+    This is the reading of teachers.md section 3.1: y XOR (U > mean of U over the object's crop).
+
+    Args:
+        probs_of_rounds: [R, N, *spatial]; truth_mask: [N, *spatial], boolean.
+    """
+    uncertainty = probs_of_rounds.var(0, unbiased=False).flatten(1)
+    uncertain = uncertainty > uncertainty.mean(1, keepdim=True)
+    return truth_mask ^ uncertain.view_as(truth_mask)

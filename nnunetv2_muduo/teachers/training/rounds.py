@@ -1,0 +1,89 @@
+"""The rounds of prompts that a teacher answers for each organ (teachers.md section 3.3)."""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from nnunetv2_muduo.distillation.separable import along_axes, interpolation_matrix
+from nnunetv2_muduo.teachers.sam3d.model import Sam3DTeacher
+from nnunetv2_muduo.teachers.training.clicks import Points, error_clicks, interior_points
+from nnunetv2_muduo.teachers.training.settings import TrainingSettings
+from nnunetv2_muduo.teachers.training.student_like import student_like_prompts
+
+CLICK_LOGIT = 0.5  # a click corrects what is above it, as published; everywhere else the threshold is 0
+
+
+def click_schedule(n_rounds: int, generator: torch.Generator) -> list[bool]:
+    """Whether each round has a click; the last and a random one between the third and the third last have not."""
+    has_click = [True] * (n_rounds - 1) + [n_rounds == 1]
+    if n_rounds > 4:
+        has_click[int(torch.randint(2, n_rounds - 2, (), generator=generator, device=generator.device))] = False
+    return has_click
+
+
+def training_rounds(
+    teacher: Sam3DTeacher,
+    embeddings: Tensor,
+    truth_mask: Tensor,
+    crop_index: Tensor,
+    settings: TrainingSettings,
+    generator: torch.Generator,
+) -> list[Tensor]:
+    """Logits [N, S, S, S] of every round of a training.
+
+    Args:
+        embeddings: one per crop; crop_index: [N], the crop of each organ.
+        truth_mask: boolean [N, S, S, S].
+    """
+    embeddings = embeddings[crop_index]
+    schedule = click_schedule(settings.n_rounds, generator)
+    n_first = int(torch.randint(1, settings.first_points + 1, (), generator=generator, device=generator.device))
+    first = interior_points(truth_mask, n_first, generator) if settings.first_points > 1 else None
+    rounds = list(chained_rounds(teacher, embeddings, truth_mask, schedule, generator, settings.keep_clicks, first))
+    if settings.student_like_masks:
+        masks = student_like_prompts(truth_mask, crop_index, teacher.low_res_size, generator)
+        rounds.append(logits_of_crop(teacher.decode(embeddings, None, masks), truth_mask.shape[-1]))
+    return rounds
+
+
+def chained_rounds(
+    teacher: Sam3DTeacher,
+    embeddings: Tensor,
+    truth_mask: Tensor,
+    schedule: list[bool],
+    generator: torch.Generator,
+    keep_clicks: bool,
+    first: Points | None = None,
+) -> Iterator[Tensor]:
+    """Logits [N, S, S, S] of rounds in which each mask prompt is the answer before it, zeros in the first.
+
+    Args:
+        embeddings: [N, C, n, n, n]; truth_mask: boolean [N, S, S, S].
+        schedule: whether each round has a click; the others have the mask alone.
+        keep_clicks: whether clicks are repeated in later rounds with a click.
+        first: points of the first round; None for a click.
+    """
+    low_res_logits = embeddings.new_zeros(len(truth_mask), 1, *[teacher.low_res_size] * 3)
+    prediction_mask, points = torch.zeros_like(truth_mask), None
+    for has_click in schedule:
+        if has_click:
+            fresh = first or error_clicks(prediction_mask, truth_mask, generator)
+            points = _joined(points, fresh) if keep_clicks else fresh
+            first = None
+        low_res_logits = teacher.decode(embeddings, points if has_click else None, low_res_logits)
+        logits = logits_of_crop(low_res_logits, truth_mask.shape[-1])
+        prediction_mask = logits.detach() > CLICK_LOGIT
+        yield logits
+
+
+def logits_of_crop(low_res_logits: Tensor, size: int) -> Tensor:
+    """Logits [N, 1, s, s, s] resized to [N, S, S, S] as by `inputs.upsample_logits`, but faster to train on a CPU."""
+    matrix = interpolation_matrix(low_res_logits.shape[-1], size, low_res_logits.device)
+    return along_axes(low_res_logits[:, 0], (matrix, matrix, matrix))
+
+
+def _joined(points: Points | None, fresh: Points) -> Points:
+    if points is None:
+        return fresh
+    return torch.cat([points[0], fresh[0]], 1), torch.cat([points[1], fresh[1]], 1)

@@ -1,0 +1,52 @@
+"""How a teacher is trained; the defaults are SAM-Med3D's recipe (teachers.md section 3.3) unless a line says otherwise."""
+
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """Everything that decides what a training does, but for network, data and device; ValueError for impossible values."""
+
+    modality: Literal["ct", "pet"]
+    """Which channel the teacher sees."""
+    spacing_mm: tuple[float, float] = (1.5, 1.5)
+    """Isotropic voxel size; every case gets its own from this range (published: 1.5 mm for all)."""
+    n_iterations: int = 10_000
+    """Updates of the weights."""
+    batch_size: int = 12
+    """Crops of one update."""
+    crops_at_once: int = 1
+    """Crops that are in memory at once, with all rounds of all their organs; of a batch, the gradients add up."""
+    max_organs: int = 8
+    """Organs of a crop that are asked for, drawn at random where there are more (published: 1)."""
+    n_rounds: int = 11
+    """Prompts given one after another for each organ."""
+    keep_clicks: bool = False
+    """Whether a round repeats the clicks of the rounds before it."""
+    first_points: int = 1
+    """Points that the first round may give at once, inside the organ; 1 is the published click anywhere in it."""
+    student_like_masks: bool = False
+    """Whether a further round asks with a mask as a student's map might be, and without points (not published)."""
+    lr: float = 8e-4
+    """Learning rate of the image encoder."""
+    decoder_lr: float = 8e-5
+    """Learning rate of prompt encoder and mask decoder; a value for fine-tuning."""
+    weight_decay: float = 0.1
+    lr_drops: tuple[float, ...] = (0.6, 0.9)
+    """Parts of the training after which the learning rates fall to a tenth."""
+    validate_every: int = 500
+    """Iterations between two looks at the held-out cases, each followed by a checkpoint."""
+    n_validation_crops: int = 48
+    seed: int = 0
+
+    def __post_init__(self):
+        object.__setattr__(self, "spacing_mm", tuple(map(float, self.spacing_mm)))
+        object.__setattr__(self, "lr_drops", tuple(self.lr_drops))
+        if self.modality not in ("ct", "pet"):
+            raise ValueError(f"modality must be 'ct' or 'pet', got {self.modality!r}")
+        if len(self.spacing_mm) != 2 or not 0 < self.spacing_mm[0] <= self.spacing_mm[1]:
+            raise ValueError(f"spacing must be one size in mm or a rising range, got {self.spacing_mm}")
+        for name, value in asdict(self).items():
+            if type(value) is int and value < (0 if name == "seed" else 1):
+                raise ValueError(f"{name} must be at least 1, got {value}")

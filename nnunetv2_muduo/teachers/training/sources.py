@@ -1,0 +1,111 @@
+"""The labeled scans of nnU-Net's raw datasets and of cohorts in AutoPET's layout."""
+
+import json
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from nnunetv2_muduo.dataset_conversion.cases import patient_key, split_autopet_name
+from nnunetv2_muduo.dataset_conversion.layouts import find_tree_cases
+
+CHANNEL_NAMES = {"ct": ("ct",), "pet": ("pet", "suv", "nopet")}
+
+
+@dataclass(frozen=True)
+class LabeledScan:
+    """One image of one case, with its labels."""
+
+    name: str
+    patient: str
+    """Cases of one patient are held out together; the case's own name where nothing is known."""
+    image: Path
+    label: Path
+    organs: dict[int, str]
+    """Names of the label values; empty where the source gives none, then all values are organs."""
+
+
+def find_scans(data: str, modality: str) -> list[LabeledScan]:
+    """All labeled scans of a dataset, sorted by name.
+
+    Args:
+        data: id or name of a dataset in $nnUNet_raw, its folder, or a folder in AutoPET's layout (patient/study/SUV.nii.gz ...).
+        modality: "ct" or "pet".
+
+    Raises:
+        FileNotFoundError: no such dataset, or no labeled scans in it.
+        ValueError: preprocessed data, whose intensities are no longer HU and SUV, or no channel of the modality.
+    """
+    folder = _folder(data)
+    if list(folder.glob("*lans*.json")) or (folder / "gt_segmentations").is_dir():
+        raise ValueError(
+            f"{folder} is a preprocessed dataset: its intensities are normalized, and a teacher needs HU or SUV. "
+            f"Give the raw dataset instead: --data {folder.name}"
+        )
+    scans = _nnunet_scans(folder, modality) if (folder / "imagesTr").is_dir() else _tree_scans(folder, modality)
+    if not scans:
+        raise FileNotFoundError(
+            f"No labeled {modality.upper()} in {folder}. Expected nnU-Net's imagesTr and labelsTr, or AutoPET's "
+            "<patient>/<study>/ with CTres.nii.gz or SUV.nii.gz, and SEG.nii.gz."
+        )
+    return sorted(scans, key=lambda scan: scan.name)
+
+
+def _folder(data: str) -> Path:
+    folder = Path(data).expanduser()
+    if folder.is_dir():
+        return folder.resolve()
+    raw = os.environ.get("nnUNet_raw")
+    matches = sorted(Path(raw).glob(f"Dataset{int(data):03d}_*" if data.isdigit() else data)) if raw else []
+    if len(matches) != 1:
+        where = f"in nnUNet_raw={raw}" if raw else "(nnUNet_raw is not set)"
+        raise FileNotFoundError(f"No dataset {data} {where} and no such folder: found {[m.name for m in matches]}")
+    return matches[0]
+
+
+def _nnunet_scans(folder: Path, modality: str) -> list[LabeledScan]:
+    from nnunetv2.utilities.utils import get_filenames_of_train_images_and_targets
+
+    if not (folder / "dataset.json").is_file():
+        raise FileNotFoundError(f"{folder / 'dataset.json'} is missing: it says which channel is {modality.upper()}.")
+    dataset_json = json.loads((folder / "dataset.json").read_text(encoding="utf-8"))
+    channel = _channel(dataset_json["channel_names"], modality, folder)
+    organs = _organs(dataset_json["labels"], folder / "dataset.json")
+    files = get_filenames_of_train_images_and_targets(str(folder), dataset_json)
+    return [
+        LabeledScan(str(name), _patient(str(name)), Path(case["images"][channel]), Path(case["label"]), organs)
+        for name, case in files.items()
+    ]
+
+
+def _channel(channel_names: dict[str, str], modality: str, folder: Path) -> int:
+    words = {int(number): re.split(r"[^a-z]+", name.lower()) for number, name in channel_names.items()}
+    matches = [number for number, found in words.items() if set(found) & set(CHANNEL_NAMES[modality])]
+    if len(matches) != 1:
+        raise ValueError(
+            f"{folder / 'dataset.json'}: channel_names {channel_names} must have one {modality.upper()} channel"
+        )
+    return matches[0]
+
+
+def _organs(labels: dict[str, int | list[int]], path: Path) -> dict[int, str]:
+    regions = [name for name, value in labels.items() if not isinstance(value, int)]
+    if regions:
+        raise ValueError(f"{path}: labels {regions} are regions; a teacher learns from label values only")
+    return {value: name for name, value in labels.items() if value != 0 and name != "ignore"}
+
+
+def _patient(name: str) -> str:
+    autopet = split_autopet_name(name)
+    return patient_key(autopet[0]) if autopet else name
+
+
+def _tree_scans(folder: Path, modality: str) -> list[LabeledScan]:
+    labels_file = folder / "labels.json"
+    organs = _organs(json.loads(labels_file.read_text()), labels_file) if labels_file.is_file() else {}
+    cases = ((case, case.ct if modality == "ct" else case.pet) for case in find_tree_cases(folder))
+    return [
+        LabeledScan(case.case_id, case.patient_key, image.path, case.label.path, organs)
+        for case, image in cases
+        if image and case.label and not case.problem
+    ]

@@ -1,0 +1,134 @@
+"""SAM-Med3D's training of a promptable teacher (teachers.md section 3.3), on all organs of a crop at once."""
+
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import torch
+from tqdm import tqdm
+
+from nnunetv2_muduo.teachers.sam3d.model import Sam3DTeacher
+from nnunetv2_muduo.teachers.training.checkpoints import load_last, save_best, save_last
+from nnunetv2_muduo.teachers.training.crops import Cropper, Crops
+from nnunetv2_muduo.teachers.training.losses import sum_over_rounds
+from nnunetv2_muduo.teachers.training.report import write_report
+from nnunetv2_muduo.teachers.training.rounds import training_rounds
+from nnunetv2_muduo.teachers.training.settings import TrainingSettings
+from nnunetv2_muduo.teachers.training.validation import held_out_crops, mean_of_prompts, validate
+from nnunetv2_muduo.teachers.training.volumes import Volume
+
+
+class TeacherTraining:
+    """One training, from its beginning or from where it stopped.
+
+    Args:
+        teacher: the network, trained in place. settings: how.
+        train, held_out: volumes to learn from, and to measure on.
+        folder: where checkpoints, figures and table go.
+        noisy_names: cases whose labels are of low quality.
+    """
+
+    def __init__(
+        self,
+        teacher: Sam3DTeacher,
+        settings: TrainingSettings,
+        train: list[Volume],
+        held_out: list[Volume],
+        folder: Path,
+        noisy_names: frozenset[str] = frozenset(),
+    ):
+        self.teacher, self.settings, self.volumes, self.folder = teacher.requires_grad_(True), settings, train, folder
+        self.device = next(teacher.parameters()).device
+        self.cropper = Cropper(settings.modality, teacher.image_size, settings.max_organs, noisy_names)
+        all_organs = replace(self.cropper, max_organs=256)
+        self.held_out = held_out_crops(held_out, all_organs, settings.n_validation_crops)
+        self.optimizer = _optimizer(teacher, settings)
+        milestones = [round(part * settings.n_iterations) for part in settings.lr_drops]
+        self.schedule = torch.optim.lr_scheduler.MultiStepLR(self.optimizer, milestones)
+        self.crop_generator = torch.Generator().manual_seed(settings.seed)
+        self.prompt_generator = torch.Generator(self.device).manual_seed(settings.seed)
+        self.iteration, self.history, self.losses = 0, [], []
+
+    def run(self) -> None:
+        """Train to the end, validating and saving on the way."""
+        settings = self.settings
+        with tqdm(total=settings.n_iterations, initial=self.iteration, unit="it", disable=None) as progress:
+            while self.iteration < settings.n_iterations:
+                self.losses.append(self.step())
+                progress.update()
+                progress.set_postfix(loss=f"{self.losses[-1]:.2f}", refresh=False)
+                if self.iteration % settings.validate_every == 0 or self.iteration == settings.n_iterations:
+                    self.look(progress.write)
+
+    def step(self) -> float:
+        """One update of the weights; returns the batch's loss."""
+        settings, total = self.settings, 0.0
+        n_parts = -(-settings.batch_size // settings.crops_at_once)
+        self.optimizer.zero_grad()
+        for _ in range(n_parts):
+            crops = self.cropper.random_crops(self.volumes, settings.crops_at_once, self.crop_generator)
+            if crops.organs:
+                loss = self.loss(crops.to(self.device)) / n_parts
+                loss.backward()
+                total += float(loss.detach())
+        self.optimizer.step()
+        self.schedule.step()
+        self.iteration += 1
+        return total
+
+    def loss(self, crops: Crops) -> torch.Tensor:
+        """Sum over rounds, mean over the organs of the crops."""
+        use_half = self.device.type == "cuda" and torch.cuda.is_bf16_supported()
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=use_half):  # its range needs no loss scaling
+            embeddings = self.teacher.encode(crops.image).float()
+        prompts = crops.truth_mask, crops.crop_index
+        rounds = training_rounds(self.teacher, embeddings, *prompts, self.settings, self.prompt_generator)
+        return sum_over_rounds(rounds, crops.truth_mask, crops.is_noisy)
+
+    def look(self, say) -> None:
+        """Measure on the held-out crops, say so, save."""
+        dice = validate(self.teacher, self.held_out, self.device)
+        loss, self.losses = sum(self.losses) / max(len(self.losses), 1), []
+        best_before = max((entry["mean_of_prompts"] for entry in self.history), default=-1.0)
+        entry = {"iteration": self.iteration, "loss": loss, "mean_of_prompts": mean_of_prompts(dice), "dice": dice}
+        self.history.append(entry)
+        say(f"{self.iteration}: loss {loss:.3f}, " + ", ".join(f"{kind} {of['mean']:.3f}" for kind, of in dice.items()))
+        if entry["mean_of_prompts"] > best_before:
+            save_best(self.teacher, self.folder)
+        save_last(self.teacher, self.state(), self.folder)
+        write_report(self.history, self.settings, self.folder)
+
+    def state(self) -> dict:
+        """What `resume` needs."""
+        return {
+            "settings": asdict(self.settings),
+            "cases": sorted(volume.name for volume in self.volumes),
+            "iteration": self.iteration,
+            "history": self.history,
+            "optimizer": self.optimizer.state_dict(),
+            "schedule": self.schedule.state_dict(),
+            "crop_generator": self.crop_generator.get_state(),
+            "prompt_generator": self.prompt_generator.get_state(),
+        }
+
+    def resume(self) -> None:
+        """Go on from the last checkpoint, exactly. Raises ValueError where it has other settings or cases."""
+        state = load_last(self.teacher, self.folder, self.device)
+        ours = self.state()
+        differing = [key for key, value in ours["settings"].items() if state["settings"].get(key) != value]
+        if differing or state["cases"] != ours["cases"]:
+            what = ", ".join(differing or ["cases"])
+            raise ValueError(f"the training in {self.folder} has another {what}; continue it as it was begun")
+        self.iteration, self.history = state["iteration"], state["history"]
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.schedule.load_state_dict(state["schedule"])
+        self.crop_generator.set_state(state["crop_generator"].cpu())
+        self.prompt_generator.set_state(state["prompt_generator"].cpu())
+
+
+def _optimizer(teacher: Sam3DTeacher, settings: TrainingSettings) -> torch.optim.AdamW:
+    others = [*teacher.prompt_encoder.parameters(), *teacher.mask_decoder.parameters()]
+    groups = [
+        {"params": list(teacher.image_encoder.parameters()), "lr": settings.lr},
+        {"params": others, "lr": settings.decoder_lr},
+    ]
+    return torch.optim.AdamW(groups, weight_decay=settings.weight_decay)
