@@ -141,6 +141,18 @@ def test_uptake_can_be_missing_or_uneven(render, labels):
     assert spread[1] > 1.5 * spread[0]
 
 
+def test_organs_are_not_of_one_piece_inside(render, labels):
+    images = render(0, uptake_variation=0.0, pet_noise=(0.0, 0.0), pet_fwhm_mm=(5.0, 5.0))
+    for name, percentile, low, high in (
+        ("kidneys", 97, 1.4, 5),  # urine in the renal pelvis
+        ("heart", 97, 1.3, 3),  # the left ventricle's wall
+        ("brain", 8, 0.2, 0.75),  # white matter
+        ("stomach", 97, 1.3, 5),  # wall around content
+    ):
+        suv = images["SUV"][images["SEG"] == labels[name]]
+        assert low < np.percentile(suv, percentile) / np.median(suv) < high, name
+
+
 def test_cysts_are_dark_in_both_and_belong_to_their_organ(render, labels):
     plain, cystic = (render(1, cyst_fraction=f, contrast_fraction=1.0, ct_noise_hu=(8.0, 8.0)) for f in (0.0, 1.0))
     np.testing.assert_array_equal(plain["SEG"], cystic["SEG"])
