@@ -1,6 +1,7 @@
 """Finding the label maps that belong to cases: in a folder, a zip archive, or a tree in the source's own layout."""
 
 import dataclasses
+import stat
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -52,11 +53,17 @@ def find_label_maps(place: Path) -> LabelMaps:
 
 def _zip_names(archive: Path) -> list[str]:
     try:
-        names = zipfile.ZipFile(archive).namelist()
+        with zipfile.ZipFile(archive) as opened:
+            members = opened.infolist()
     except zipfile.BadZipFile as error:
         raise ValueError(
             f"--labels {archive}: not a zip archive, or truncated ({error}). Download it again."
         ) from error
+    for member in members:
+        path = PurePosixPath(member.filename.replace("\\", "/"))
+        if path.is_absolute() or ".." in path.parts or stat.S_ISLNK(member.external_attr >> 16):
+            raise ValueError(f"--labels {archive}: {member.filename} is a link or leads out of the archive. Don't trust it.")
+    names = [member.filename for member in members]
     return sorted(n for n in names if n.endswith(NIFTI_ENDINGS) and not n.startswith("__MACOSX/"))
 
 

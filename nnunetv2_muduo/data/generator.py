@@ -7,12 +7,12 @@ its checkpoint and beside the prompt maps made with it.
 from pathlib import Path
 from typing import Any
 
-from nnunetv2.training.dataloading.nnunet_dataset import infer_dataset_class
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 
 from nnunetv2_muduo.config import MuDuoConfig
 from nnunetv2_muduo.data import storage
 from nnunetv2_muduo.data.checkpoints import STATE_KEY, DamagedCheckpoint, read_checkpoint
+from nnunetv2_muduo.data.reading import NotedDataset
 from nnunetv2_muduo.data.unlabeled import plan_identity
 
 NNUNET_EPOCHS, NNUNET_ITERATIONS = 1000, 250
@@ -26,21 +26,22 @@ _REASONS = {
 
 
 def generator_identity(
-    plans_manager: PlansManager, configuration: str, labeled_folder: str, train_cases: list[str], config: MuDuoConfig
+    plans_manager: PlansManager, configuration: str, labeled: NotedDataset, config: MuDuoConfig
 ) -> dict[str, Any]:
     """Identity of the generator that belongs to a training.
 
     Args:
         plans_manager: plans with the patch size and network already fitted to the teacher.
-        labeled_folder: folder of nnU-Net's preprocessed labeled cases.
-        train_cases: the fold's labeled training cases.
+        labeled: the fold's labeled training cases, preprocessed by nnU-Net.
+
+    Raises:
+        DamagedCase: a labeled case can't be read.
     """
     settings = plans_manager.get_configuration(configuration).configuration
-    dataset = infer_dataset_class(labeled_folder)(labeled_folder, list(train_cases))
     return {
         "plans": plan_identity(plans_manager, configuration),
         "patch": storage.digest([settings["patch_size"], settings["batch_size"], settings["architecture"]]),
-        "labels": {case: storage.digest(dataset.load_case(case)[1][:]) for case in sorted(train_cases)},
+        "labels": {case: storage.digest(labeled.load_case(case)[1][:]) for case in sorted(labeled.identifiers)},
         "schedule": [
             config.prompt_generator_num_epochs or config.num_epochs or NNUNET_EPOCHS,
             config.num_iterations_per_epoch or NNUNET_ITERATIONS,

@@ -3,6 +3,8 @@
 import numpy as np
 from batchgenerators.utilities.file_and_folder_operations import isfile, join
 
+from nnunetv2_muduo.data.reading import NotedDataset
+
 
 def check_labeled_cases(trainer) -> None:
     """Refuse label maps with values that dataset.json does not have: they would train as something else, or crash later.
@@ -12,9 +14,10 @@ def check_labeled_cases(trainer) -> None:
 
     Raises:
         ValueError: every such case with the values found.
+        DamagedCase: a case can't be read.
     """
     known = {-1, 0, *trainer.label_manager.all_labels, trainer.label_manager.ignore_label}
-    dataset = trainer.dataset_class(trainer.preprocessed_dataset_folder, None)
+    dataset = NotedDataset(trainer.dataset_class(trainer.preprocessed_dataset_folder, None), trainer.reading_notes)
     foreign = {}
     for case in dataset.identifiers:
         values = set(np.unique(dataset.load_case(case)[1][:]).tolist()) - known

@@ -17,6 +17,7 @@ from nnunetv2_muduo.data.generator import generator_identity, stored_state, why_
 from nnunetv2_muduo.data.parallel import listed
 from nnunetv2_muduo.data.prompt_maps import outdated_maps, prompt_map_folder
 from nnunetv2_muduo.data.raw_images import find_unlabeled
+from nnunetv2_muduo.data.reading import NotedDataset
 from nnunetv2_muduo.data.unlabeled import (
     UnlabeledDataset,
     outdated_cases,
@@ -129,13 +130,10 @@ class Preparation:
 def training_identity(trainer) -> dict[str, Any]:
     """Identity of the generator that belongs to an initialized trainer's plans, labels and config."""
     train_cases, _ = trainer.do_split()
-    return generator_identity(
-        trainer.plans_manager,
-        trainer.configuration_name,
-        trainer.preprocessed_dataset_folder,
-        train_cases,
-        trainer.muduo_config,
+    labeled = NotedDataset(
+        trainer.dataset_class(trainer.preprocessed_dataset_folder, train_cases), trainer.reading_notes
     )
+    return generator_identity(trainer.plans_manager, trainer.configuration_name, labeled, trainer.muduo_config)
 
 
 def _summary(reasons: dict[str, str]) -> str:

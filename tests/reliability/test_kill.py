@@ -1,0 +1,193 @@
+"""Killed at 30 random moments, half of them while a file is written, and continued: the result is an undisturbed run's."""
+
+import itertools
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import blosc2
+import numpy as np
+import pytest
+import torch
+import yaml
+from support import DATASET, QUICK_CONFIG
+
+import nnunetv2_muduo
+
+N_KILLS = 15  # of each work
+GENERATOR = "nnUNetTrainerMuDuoPromptGenerator__nnUNetPlans__3d_fullres"
+STUDENT = "nnUNetTrainerMuDuo__nnUNetPlans__3d_fullres"
+
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")]
+
+
+@pytest.fixture(scope="module")
+def victims():
+    """Standard input and output of the process that forks workers; see victims.py."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "nnUNet_def_n_proc": "1"}
+    command = [sys.executable, str(Path(__file__).with_name("victims.py"))]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen(command, env=environment, text=True, bufsize=1, **pipes) as process:
+        yield process
+        process.stdin.close()
+
+
+class Run:
+    """One folder in which work is done, as often as it takes."""
+
+    def __init__(self, victims, work: str, root: Path, **config):
+        self.victims, self.work, self.root = victims, work, root
+        (root / "muduo.yaml").write_text(yaml.safe_dump({**QUICK_CONFIG, "picture_every_epochs": 0, **config}))
+        plugin = Path(nnunetv2_muduo.__file__).parent / "nnunet_plugin"
+        folders = {"raw": "raw", "preprocessed": "pre", "results": "res"}
+        for folder in folders.values():
+            (root / folder).mkdir(exist_ok=True)
+        self.environment = {
+            **{f"nnUNet_{name}": str(root / folder) for name, folder in folders.items()},
+            "nnUNet_n_proc_DA": "0",
+            "nnUNet_extTrainer": str(plugin),
+            "nnUNet_muduo_config": str(root / "muduo.yaml"),
+        }
+
+    def start(self) -> int:
+        """Process ID of a worker."""
+        request = {"work": self.work, "environment": self.environment, "log": str(self.root / "log.txt")}
+        print(json.dumps(request), file=self.victims.stdin)
+        return int(self.victims.stdout.readline())
+
+    def end(self) -> int:
+        """Exit code of the worker, which may still work."""
+        return int(self.victims.stdout.readline())
+
+    def complete(self) -> float:
+        """Work undisturbed to the end. Returns the time that it took."""
+        start = time.monotonic()
+        self.start()
+        assert self.end() == 0, (self.root / "log.txt").read_text()[-3000:]
+        return time.monotonic() - start
+
+    def kill_after(self, seconds: float) -> bool:
+        """Whether the worker was still at work."""
+        timer = threading.Timer(seconds, os.kill, (self.start(), signal.SIGKILL))
+        timer.start()
+        code = self.end()
+        timer.cancel()
+        assert code in (0, -signal.SIGKILL), (self.root / "log.txt").read_text()[-3000:]
+        return code != 0
+
+    def kill_while_writing(self, nth: int) -> bool:
+        """Kill when the nth file is being written. Returns whether the worker got that far."""
+        worker, known, stop = self.start(), self.half_written(), threading.Event()
+
+        def watch():
+            seen = set(known)
+            while not stop.is_set():
+                seen |= self.half_written()
+                if len(seen) >= len(known) + nth:
+                    os.kill(worker, signal.SIGKILL)
+                    return
+
+        watcher = threading.Thread(target=watch)
+        watcher.start()
+        code = self.end()
+        stop.set()
+        watcher.join()
+        assert code in (0, -signal.SIGKILL), (self.root / "log.txt").read_text()[-3000:]
+        return code != 0
+
+    def half_written(self) -> set:
+        folders = ("pre", "res")
+        found = (path for folder in folders for path in (self.root / folder).rglob("*.part"))
+        return {(path, path.stat().st_ino) for path in found if path.exists()}
+
+
+def kill_and_continue(new_run: Callable[[], Run], seconds: float, seed: int) -> list[Run]:
+    """Kill workers `N_KILLS` times; where one has come to its end, the next begins another run. All runs are complete."""
+    moments = random.Random(seed)
+    runs, n_kills = [new_run()], 0
+    while n_kills < N_KILLS:
+        if n_kills % 2:
+            killed = runs[-1].kill_while_writing(moments.randint(1, 2))
+        else:
+            killed = runs[-1].kill_after(moments.uniform(0, seconds / 4))
+        n_kills += killed
+        if not killed:
+            runs.append(new_run())
+    runs[-1].complete()
+    return runs
+
+
+def checkpoint(path: Path) -> dict:
+    content = torch.load(path, weights_only=False)
+    losses = {key: content["logging"][key] for key in ("train_losses", "val_losses", "ema_fg_dice")}
+    momenta = [state["momentum_buffer"] for state in content["optimizer_state"]["state"].values()]
+    return {
+        **content["network_weights"],
+        **{f"momentum {i}": momentum for i, momentum in enumerate(momenta)},
+        "losses": torch.tensor([[float(x) for x in values] for values in losses.values()]),
+        "epoch": torch.tensor(content["current_epoch"]),
+        "random": content["init_args"]["muduo"]["random_states"]["global"][1],
+    }
+
+
+def assert_same_checkpoints(root: Path, other_root: Path, model: str):
+    folder, other = (r / "res" / DATASET / model / "fold_0" for r in (root, other_root))
+    names = {path.name for path in folder.glob("*checkpoint*")}
+    assert names == {"checkpoint_final.pth", "checkpoint_best.pth"}
+    for name in names:
+        found, expected = checkpoint(folder / name), checkpoint(other / name)
+        assert found.keys() == expected.keys()
+        assert [key for key, tensor in expected.items() if not torch.equal(found[key], tensor)] == []
+
+
+def prepared_content(root: Path) -> dict:
+    """Everything that `muduo prepare` makes, by file name; what differs by intent (the generator's ID) left out."""
+    folder = root / "pre" / DATASET / "nnUNetPlans_3d_fullres_unlabeled"
+    (maps,) = (folder / "prompt_maps").iterdir()
+    content = {}
+    for path in [*folder.glob("[!.]*.*"), *maps.glob("[!.]*.*")]:
+        if path.suffix == ".b2nd":
+            value = blosc2.open(str(path), mode="r")[:].tobytes()
+        elif path.suffix == ".npz":
+            with np.load(path) as places:
+                value = {name: places[name].tolist() for name in places.files}
+        else:
+            value = json.loads(path.read_text())
+            value = {**value, "id": None} if path.name == "generator.json" else value
+        content[f"{path.parent.name[:11]}/{path.name}"] = value
+    return content
+
+
+def test_preparation(victims, tiny_root, tmp_path):
+    numbers = itertools.count()
+
+    def new_run():
+        return Run(victims, "prepare", shutil.copytree(tiny_root, tmp_path / str(next(numbers))))
+
+    calm = new_run()
+    seconds = calm.complete()
+    assert len(prepared_content(calm.root)) >= 4 * 3 + 4 * 3 + 1
+    for run in kill_and_continue(new_run, seconds, seed=0):
+        assert prepared_content(run.root) == prepared_content(calm.root)
+        assert_same_checkpoints(run.root, calm.root, GENERATOR)
+
+
+def test_training(victims, prepared_root, tmp_path):
+    numbers = itertools.count()
+
+    def new_run():
+        root = shutil.copytree(prepared_root, tmp_path / str(next(numbers)))
+        return Run(victims, "train", root, num_epochs=4, prompt_generator_num_epochs=2)
+
+    calm = new_run()
+    seconds = calm.complete()
+    for run in kill_and_continue(new_run, seconds, seed=1):
+        assert_same_checkpoints(run.root, calm.root, STUDENT)

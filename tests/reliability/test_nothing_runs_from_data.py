@@ -1,0 +1,115 @@
+"""Files that come from elsewhere are read, never run: what the tests of teachers, config and conversion don't show yet."""
+
+import os
+import pickle
+import stat
+import zipfile
+
+import pytest
+import torch
+from support import DATASET, make_trainer, write_config
+
+from nnunetv2_muduo.config import load_config
+from nnunetv2_muduo.dataset_conversion.cases import Case
+from nnunetv2_muduo.dataset_conversion.label_maps import find_label_maps
+from nnunetv2_muduo.teachers.small import build_small_teacher
+from nnunetv2_muduo.teachers.weights import save_teacher
+
+
+class Payload:
+    """Pickles as a call that makes a folder."""
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.folder),)
+
+
+@pytest.mark.parametrize("in_zip", [True, False])
+def test_a_crafted_teacher_stops_the_training_and_does_nothing(tiny_dataset, tmp_path, monkeypatch, in_zip):
+    made, path = tmp_path / "made", tmp_path / "teacher.pth"
+    if in_zip:
+        torch.save({"model_state_dict": {"a": Payload(made)}}, path)
+    else:
+        path.write_bytes(pickle.dumps(Payload(made)))
+    write_config(monkeypatch, tmp_path, ct_teacher=str(path))
+    with pytest.raises(ValueError, match=r"teacher.pth"):
+        make_trainer().initialize()
+    assert not made.exists()
+
+
+def test_teachers_are_found_in_the_home_folder(tiny_dataset, tmp_path, monkeypatch, capsys):
+    from nnunetv2_muduo.trainers.panel import TeacherPanel
+
+    save_teacher(build_small_teacher(3), tmp_path / "teacher.pth")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    write_config(monkeypatch, tmp_path, ct_teacher="~/teacher.pth", pet_teacher="~/teacher.pth")
+    trainer = make_trainer()
+    trainer.initialize()
+    panel = TeacherPanel(trainer.muduo_config, [0, 1, 2], [1, 2], torch.device("cpu"))
+    assert panel.teachers.keys() == {"ct", "pet"}
+    assert "(sha256 " in capsys.readouterr().out
+
+
+def test_a_config_with_unknown_keys_or_code_is_refused(tmp_path, monkeypatch):
+    made, path = tmp_path / "made", tmp_path / "muduo.yaml"
+    monkeypatch.setenv("nnUNet_muduo_config", str(path))
+    path.write_text(f"!!python/object/apply:os.mkdir ['{made}']")
+    with pytest.raises(ValueError, match=r"muduo\.yaml is not valid YAML"):
+        load_config()
+    path.write_text("__class__: 1")
+    with pytest.raises(ValueError, match=r"unknown key '__class__'"):
+        load_config()
+    assert not made.exists()
+
+
+def link(name):
+    member = zipfile.ZipInfo(name)
+    member.external_attr = (stat.S_IFLNK | 0o777) << 16
+    return member
+
+
+@pytest.mark.parametrize(
+    "member",
+    ["../../case.nii.gz", "/etc/case.nii.gz", "maps/../../case.nii.gz", "..\\case.nii.gz", link("case.nii.gz")],
+)
+def test_archives_with_ways_out_or_links_are_refused(tmp_path, member):
+    with zipfile.ZipFile(tmp_path / "maps.zip", "w") as archive:
+        archive.writestr("good.nii.gz", b"")
+        archive.writestr(member, "/etc/passwd")
+    with pytest.raises(ValueError, match=r"maps\.zip: .*case\.nii\.gz.* link or leads out of the archive"):
+        find_label_maps(tmp_path / "maps.zip")
+
+
+def test_archives_without_them_are_read(tmp_path):
+    with zipfile.ZipFile(tmp_path / "maps.zip", "w") as archive:
+        archive.writestr("maps/a..b.nii.gz", b"")
+    assert len(find_label_maps(tmp_path / "maps.zip").by_key) == 1
+
+
+@pytest.mark.parametrize(
+    "name", ["../../etc/cron.d/x", "a/b", "a\\b", "$(reboot)", "`reboot`", "a;b", "-rf", "a\nb", "~"]
+)
+def test_converted_cases_have_harmless_names(name):
+    for case in (Case(name, name, None, None), Case("patient", name, None, None), Case("p", "", None, None, name=name)):
+        assert not set(case.case_id) - set("abcdefghijklmnopqrstuvwxyz0123456789_-")
+        assert not case.case_id.startswith("-")
+
+
+def test_properties_are_unpickled_from_the_preprocessed_folder_alone(tiny_dataset, monkeypatch):
+    from batchgenerators.utilities import file_and_folder_operations
+    from nnunetv2.training.dataloading import nnunet_dataset
+
+    from nnunetv2_muduo.trainers import base
+
+    read = []
+    real = file_and_folder_operations.load_pickle
+    for module in (base, nnunet_dataset):
+        monkeypatch.setattr(module, "load_pickle", lambda path, *args: read.append(path) or real(path, *args))
+    folder = tiny_dataset / "pre" / DATASET
+    trainer = make_trainer("nnUNetTrainerMuDuoPromptGenerator")
+    trainer.dataset_json = {**trainer.dataset_json, "labels": {"background": 0, "kidney_left": 1, "kidney_right": 2}}
+    trainer.on_train_start()
+    assert read
+    assert all(path.startswith(str(folder)) for path in read)

@@ -1,0 +1,75 @@
+"""A process that has imported everything, and forks one that works for each line on its standard input.
+
+A line is JSON: `work` ("prepare" or "train") and `environment`. For each it prints the worker's process ID and, when that
+has ended, how: minus the number of the signal, or the exit code. (Importing nnU-Net takes seconds; forking does not.)
+"""
+
+import json
+import os
+import random
+import sys
+import traceback
+from pathlib import Path
+
+import numpy as np
+import torch
+
+sys.path.insert(0, str(Path(__file__).parents[1]))  # for support.py
+
+from nnunetv2.run.run_training import maybe_load_checkpoint
+from support import make_trainer, prepare_tiny
+
+from nnunetv2_muduo.trainers import pictures
+from nnunetv2_muduo.trainers.durable import DurableTrainer
+
+
+def make_quick() -> None:
+    """A checkpoint every epoch; no pictures, which take longer than a tiny training."""
+    initialize = DurableTrainer.initialize
+
+    def quick(self):
+        initialize(self)
+        self.save_every = 1
+        self.plot_network_architecture = lambda: None
+        self.logger.plot_progress_png = lambda folder: None
+
+    DurableTrainer.initialize = quick
+    pictures.draw_curves = lambda trainer, epoch: None
+
+
+def train() -> None:
+    """As `nnUNetv2_train ... --c` does it."""
+    trainer = make_trainer(continue_training=True)
+    maybe_load_checkpoint(trainer, continue_training=True, validation_only=False)
+    trainer.run_training()
+
+
+def work(request: dict) -> None:
+    os.environ.update(request["environment"])
+    with open(request["log"], "a", encoding="utf-8") as log:
+        os.dup2(log.fileno(), 1)
+        os.dup2(log.fileno(), 2)
+    random.seed(0)
+    np.random.seed(0)  # noqa: NPY002
+    torch.manual_seed(0)
+    {"prepare": prepare_tiny, "train": train}[request["work"]]()
+
+
+def main() -> None:
+    torch.set_num_threads(1)
+    make_quick()
+    for line in sys.stdin:
+        worker = os.fork()
+        if worker == 0:
+            try:
+                work(json.loads(line))
+            except BaseException:
+                traceback.print_exc()
+                os._exit(1)
+            os._exit(0)
+        print(worker, flush=True)
+        print(os.waitstatus_to_exitcode(os.waitpid(worker, 0)[1]), flush=True)
+
+
+if __name__ == "__main__":
+    main()
