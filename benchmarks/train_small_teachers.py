@@ -4,8 +4,8 @@
 
 Without `--cohort` the teachers learn from phantoms alone, made here: other patients, and scanners of a wider range, than
 those of the demo. Each `--cohort` adds labeled PET/CT in AutoPET's or nnU-Net's layout. `--minutes` is the time for each
-teacher on this machine, and what a trial of a few steps says decides the number of iterations. One thread each: two
-modalities can be trained side by side. `--modality` leaves the other teacher as it is in the package.
+teacher, whatever the machine makes of it, on one thread: with `--modality` two can be trained side by side, once the
+phantoms are there (`--minutes 0`), and the other teacher stays as it is in the package.
 """
 
 import os
@@ -24,7 +24,7 @@ import nnunetv2_muduo.teachers as teachers
 from nnunetv2_muduo.phantom.cohort import write_cohort
 from nnunetv2_muduo.phantom.population import Population
 from nnunetv2_muduo.teachers.small import SMALL_CONFIG, untrained_teacher
-from nnunetv2_muduo.teachers.training.checkpoints import BEST, LAST
+from nnunetv2_muduo.teachers.training.checkpoints import BEST
 from nnunetv2_muduo.teachers.training.data import hold_out, load_volumes
 from nnunetv2_muduo.teachers.training.report import FIGURES, dice_table
 from nnunetv2_muduo.teachers.training.settings import TrainingSettings
@@ -47,6 +47,7 @@ SETTINGS = TrainingSettings(
     spacing_mm=(8.0, 12.0),
     batch_size=4,
     crops_at_once=4,
+    max_organs=4,
     n_rounds=3,
     keep_clicks=True,
     first_points=3,
@@ -54,10 +55,10 @@ SETTINGS = TrainingSettings(
     lr=1e-3,
     decoder_lr=1e-3,
     weight_decay=0.01,
+    lr_drops=(0.7, 0.92),
+    validate_every=400,
 )
 VAL_FRACTION = 0.15
-N_TRIAL_STEPS, N_VALIDATIONS = 8, 10
-PART_FOR_STEPS = 0.92  # of the time; the rest goes to the validations
 
 
 def main() -> None:
@@ -66,47 +67,36 @@ def main() -> None:
     parser.add_argument("--phantoms", type=int, default=N_PHANTOMS, help="studies to make (default: %(default)s)")
     parser.add_argument("--minutes", type=float, default=40)
     parser.add_argument("--modality", choices=("ct", "pet"), nargs="+", default=["ct", "pet"])
-    parser.add_argument("--c", action="store_true", help="continue what is in OUT")
     parser.add_argument("-o", "--out", type=Path, required=True)
     args = parser.parse_args()
     torch.set_num_threads(1)
     write_cohort(args.out / "phantoms", args.phantoms, PHANTOM_SEED, PHANTOM_SPACING_MM, 1, MANY_SCANNERS)
-    for modality in args.modality:
+    for modality in args.modality if args.minutes else ():
         train(modality, [str(args.out / "phantoms"), *args.cohort], args)
         install(modality, args.out / modality)
-    write_card()
+        write_card()
+
+
+class TimedTraining(TeacherTraining):
+    """A training whose schedule follows the clock, since other work on the machine changes its speed."""
+
+    def __init__(self, minutes: float, *args):
+        super().__init__(*args)
+        self.seconds, self.started = 60 * minutes, time.monotonic()
+
+    def part_done(self) -> float:
+        return (time.monotonic() - self.started) / self.seconds
 
 
 def train(modality: str, data: list[str], args: argparse.Namespace) -> None:
-    """Train one teacher in OUT/modality, for about the minutes that are given."""
-    folder = args.out / modality
-    settings = replace(SETTINGS, modality=modality)
+    """Train one teacher in OUT/modality for the minutes that are given."""
+    folder, settings = args.out / modality, replace(SETTINGS, modality=modality)
     volumes = load_volumes(data, modality, settings.spacing_mm, args.out / "cache", settings.seed)
-    cases = hold_out(volumes, VAL_FRACTION, settings.seed)
+    train_volumes, held_out = hold_out(volumes, VAL_FRACTION, settings.seed)
     folder.mkdir(parents=True, exist_ok=True)
-    is_continued = args.c and (folder / LAST).is_file()
-    if is_continued:
-        settings = TrainingSettings(**json.loads((folder / FIGURES).read_text())["settings"])
-    else:
-        trial = TeacherTraining(untrained_teacher(SMALL_CONFIG, settings.seed), settings, *cases, folder)
-        n_iterations = int(60 * args.minutes * PART_FOR_STEPS / seconds_per_step(trial))
-        settings = replace(settings, n_iterations=n_iterations, validate_every=max(1, n_iterations // N_VALIDATIONS))
-    training = TeacherTraining(untrained_teacher(SMALL_CONFIG, settings.seed), settings, *cases, folder)
-    if is_continued:
-        training.resume()
-    print(
-        f"{modality}: {settings.n_iterations} iterations on {len(cases[0])} cases, {len(cases[1])} held out", flush=True
-    )
-    training.run()
-
-
-def seconds_per_step(trial: TeacherTraining) -> float:
-    """Time of a step, after one to warm up."""
-    trial.step()
-    start = time.perf_counter()
-    for _ in range(N_TRIAL_STEPS):
-        trial.step()
-    return (time.perf_counter() - start) / N_TRIAL_STEPS
+    print(f"{modality}: {len(train_volumes)} cases to learn from, {len(held_out)} held out", flush=True)
+    teacher = untrained_teacher(SMALL_CONFIG, settings.seed)
+    TimedTraining(args.minutes, teacher, settings, train_volumes, held_out, folder).run()
 
 
 def install(modality: str, folder: Path) -> None:
@@ -130,12 +120,12 @@ def write_card() -> None:
 
 def card_section(modality: str, figures: dict) -> str:
     """Held-out Dice of one teacher as Markdown."""
-    best, settings = figures["best"], figures["settings"]
+    best = figures["best"]
     table = dice_table(best["dice"])
     lines = ["| organ | " + " | ".join(table.columns) + " |", "|---|" + "---|" * len(table.columns)]
     for organ, row in table.iterrows():
         lines.append(f"| {organ} | " + " | ".join("" if v != v else f"{v:.2f}" for v in row) + " |")
-    head = f"## {modality.upper()}: Dice on held-out patients after {best['iteration']} of {settings['n_iterations']} iterations"
+    head = f"## {modality.upper()}: Dice on held-out patients after {best['iteration']} iterations"
     return "\n".join([head, "", *lines, ""])
 
 

@@ -16,9 +16,13 @@ SMALL_CONFIG = Sam3DConfig(
     global_attention_blocks=(0, 1, 2, 3),
     window_size=4,
     prompt_embed_dim=96,
+    mask_channels=64,  # as many as a token has low-resolution voxels: with the public 16, masks are learned far slower
+    decoder_n_heads=4,
     decoder_mlp_dim=256,
     iou_hidden_dim=64,
 )
+
+POSITION_SCALE = 0.5  # turns over half the image; more would tell neighboring tokens of a small grid too far apart
 
 
 def build_small_teacher(seed: int) -> Sam3DTeacher:
@@ -32,11 +36,17 @@ def build_small_teacher(seed: int) -> Sam3DTeacher:
 
 
 def untrained_teacher(config: Sam3DConfig, seed: int) -> Sam3DTeacher:
-    """Teacher to be trained from scratch: PyTorch's own initial values, and random positional codes as the public ones."""
+    """Teacher to be trained from scratch: PyTorch's own initial values, and random positional codes.
+
+    The network exchanges the first two axes between the codes of points and of image tokens (teachers.md section 4.6). So
+    that it needs to learn no more than a permutation, every random direction is there with these axes exchanged as well.
+    """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         teacher = Sam3DTeacher(config)
-        teacher.prompt_encoder.pe_layer.positional_encoding_gaussian_matrix.normal_()
+        directions = POSITION_SCALE * torch.randn(3, config.prompt_embed_dim // 6)
+    codes = teacher.prompt_encoder.pe_layer.positional_encoding_gaussian_matrix
+    codes.copy_(torch.cat([directions, directions[[1, 0, 2]]], dim=1))
     return teacher
 
 

@@ -42,8 +42,6 @@ class TeacherTraining:
         all_organs = replace(self.cropper, max_organs=256)
         self.held_out = held_out_crops(held_out, all_organs, settings.n_validation_crops)
         self.optimizer = _optimizer(teacher, settings)
-        milestones = [round(part * settings.n_iterations) for part in settings.lr_drops]
-        self.schedule = torch.optim.lr_scheduler.MultiStepLR(self.optimizer, milestones)
         self.crop_generator = torch.Generator().manual_seed(settings.seed)
         self.prompt_generator = torch.Generator(self.device).manual_seed(settings.seed)
         self.iteration, self.history, self.losses = 0, [], []
@@ -52,17 +50,22 @@ class TeacherTraining:
         """Train to the end, validating and saving on the way."""
         settings = self.settings
         with tqdm(total=settings.n_iterations, initial=self.iteration, unit="it", disable=None) as progress:
-            while self.iteration < settings.n_iterations:
+            while self.part_done() < 1:
                 self.losses.append(self.step())
                 progress.update()
                 progress.set_postfix(loss=f"{self.losses[-1]:.2f}", refresh=False)
-                if self.iteration % settings.validate_every == 0 or self.iteration == settings.n_iterations:
+                if self.iteration % settings.validate_every == 0 or self.part_done() >= 1:
                     self.look(progress.write)
+
+    def part_done(self) -> float:
+        """How much of the training is behind, from 0 to 1."""
+        return self.iteration / self.settings.n_iterations
 
     def step(self) -> float:
         """One update of the weights; returns the batch's loss."""
         settings, total = self.settings, 0.0
         n_parts = -(-settings.batch_size // settings.crops_at_once)
+        self._set_learning_rates()
         self.optimizer.zero_grad()
         for _ in range(n_parts):
             crops = self.cropper.random_crops(self.volumes, settings.crops_at_once, self.crop_generator)
@@ -71,7 +74,6 @@ class TeacherTraining:
                 loss.backward()
                 total += float(loss.detach())
         self.optimizer.step()
-        self.schedule.step()
         self.iteration += 1
         return total
 
@@ -83,6 +85,12 @@ class TeacherTraining:
         prompts = crops.truth_mask, crops.crop_index
         rounds = training_rounds(self.teacher, embeddings, *prompts, self.settings, self.prompt_generator)
         return sum_over_rounds(rounds, crops.truth_mask, crops.is_noisy)
+
+    def _set_learning_rates(self) -> None:
+        n_drops = sum(self.part_done() >= part for part in self.settings.lr_drops)
+        rates = self.settings.lr, self.settings.decoder_lr
+        for group, rate in zip(self.optimizer.param_groups, rates, strict=True):
+            group["lr"] = rate * 0.1**n_drops
 
     def look(self, say) -> None:
         """Measure on the held-out crops, say so, save."""
@@ -105,7 +113,6 @@ class TeacherTraining:
             "iteration": self.iteration,
             "history": self.history,
             "optimizer": self.optimizer.state_dict(),
-            "schedule": self.schedule.state_dict(),
             "crop_generator": self.crop_generator.get_state(),
             "prompt_generator": self.prompt_generator.get_state(),
         }
@@ -120,15 +127,11 @@ class TeacherTraining:
             raise ValueError(f"the training in {self.folder} has another {what}; continue it as it was begun")
         self.iteration, self.history = state["iteration"], state["history"]
         self.optimizer.load_state_dict(state["optimizer"])
-        self.schedule.load_state_dict(state["schedule"])
         self.crop_generator.set_state(state["crop_generator"].cpu())
         self.prompt_generator.set_state(state["prompt_generator"].cpu())
 
 
 def _optimizer(teacher: Sam3DTeacher, settings: TrainingSettings) -> torch.optim.AdamW:
     others = [*teacher.prompt_encoder.parameters(), *teacher.mask_decoder.parameters()]
-    groups = [
-        {"params": list(teacher.image_encoder.parameters()), "lr": settings.lr},
-        {"params": others, "lr": settings.decoder_lr},
-    ]
+    groups = [{"params": list(teacher.image_encoder.parameters())}, {"params": others}]
     return torch.optim.AdamW(groups, weight_decay=settings.weight_decay)
