@@ -15,6 +15,7 @@ from nnunetv2_muduo.teachers.training.sources import LabeledScan
 MIN_ORGAN_MM3 = 3375  # 1000 voxels of 1.5 mm, as published
 MIN_ORGAN_VOXELS = 8
 _STORED_AS = {"ct": np.int16, "pet": np.float16}  # whole HU, and SUV to one part in a thousand
+_LARGEST = {"ct": 32767, "pet": 65504}
 
 
 @dataclass(frozen=True)
@@ -102,13 +103,13 @@ def _isotropic_grid(image: sitk.Image, spacing_mm: float) -> sitk.Image:
 
 def _write(scan: LabeledScan, modality: str, spacing_mm: float, path: Path) -> dict[int, list[int]]:
     image, labels = read_isotropic(scan, spacing_mm)
-    dtype = _STORED_AS[modality]
-    if dtype is np.int16:
-        image = np.rint(image.clip(-32768, 32767))
-    if not np.isfinite(image.astype(dtype)).all():
-        raise ValueError(f"{scan.image} has values that are no {'HU' if modality == 'ct' else 'SUV'}: {image.max()}")
+    if not np.abs(image).max() <= _LARGEST[modality]:
+        unit = "HU" if modality == "ct" else "SUV"
+        raise ValueError(f"{scan.image} has values from {image.min()} to {image.max()}, which are no {unit}")
+    if modality == "ct":
+        image = np.rint(image)
     path.mkdir(parents=True, exist_ok=True)
-    np.save(path / "image.npy", np.ascontiguousarray(image, dtype))
+    np.save(path / "image.npy", np.ascontiguousarray(image, _STORED_AS[modality]))
     np.save(path / "labels.npy", np.ascontiguousarray(labels))
     return _centers(labels, min_organ_voxels(spacing_mm))
 

@@ -44,6 +44,7 @@ def weights(training):
     return {name: tensor.clone() for name, tensor in training.teacher.state_dict().items()}
 
 
+@pytest.mark.slow
 def test_it_learns_its_own_crop(tiny_teacher, volumes, tmp_path):
     rates = {"lr": 1e-3, "decoder_lr": 1e-3, "weight_decay": 0.0, "lr_drops": (0.7,)}
     settings = replace(QUICK, n_iterations=200, keep_clicks=True, student_like_masks=False, **rates)

@@ -107,7 +107,7 @@ def test_other_grids_and_values_are_refused(raw_dataset, tmp_path):
         read_isotropic(type(first)("c", "p", first.image, tmp_path / "small.nii.gz", {}), 4.0)
     image = sitk.Cast(sitk.ReadImage(str(first.image)), sitk.sitkFloat32) * 1e5
     sitk.WriteImage(image, str(tmp_path / "bq.nii.gz"))
-    with pytest.raises(ValueError, match=r"bq\.nii\.gz has values that are no SUV"):
+    with pytest.raises(ValueError, match=r"bq\.nii\.gz has values from .* which are no SUV"):
         cached_volume(type(first)("c", "p", tmp_path / "bq.nii.gz", first.label, {}), "pet", 4.0, tmp_path)
     assert other.name != first.name
 
@@ -152,8 +152,8 @@ def test_random_crops_show_their_organs_however_flipped(volumes, generator):
     assert len(crops.organs) == len(crops.truth_mask) == len(crops.crop_index) == len(crops.is_noisy)
     assert set(crops.organs) == {"liver", "spleen"}
     for organ, mask, index in zip(crops.organs, crops.truth_mask, crops.crop_index, strict=True):
-        inside = crops.image[index, 0][mask].mean()
-        assert inside > 1.1 if organ == "spleen" else -1.5 < inside < 0.5
+        image, any_organ = crops.image[index, 0], crops.truth_mask[crops.crop_index == index].any(0)
+        assert image[mask].min() > image[~any_organ].mean() + 1, organ
     by_crop = [set(crops.is_noisy[crops.crop_index == i].tolist()) for i in range(40)]
     assert all(len(kinds) == 1 for kinds in by_crop)
     assert {True, False} == set.union(*by_crop)
