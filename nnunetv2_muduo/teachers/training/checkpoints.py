@@ -30,10 +30,7 @@ def save_last(teacher: Sam3DTeacher, training: dict, folder: Path) -> None:
 
 
 def load_last(teacher: Sam3DTeacher, folder: Path, device: torch.device) -> dict:
-    """Put the last weights into `teacher` and return what `save_last` was given. Raises FileNotFoundError."""
-    path = folder / LAST
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} is not there: no training to continue. Leave --c out to begin one.")
-    content = torch.load(path, map_location=device, weights_only=True)
+    """Put the last weights into `teacher` and return what `save_last` was given."""
+    content = torch.load(folder / LAST, map_location=device, weights_only=True)
     teacher.load_state_dict(content[WEIGHTS_KEY])
     return content[TRAINING_KEY]

@@ -37,9 +37,7 @@ def _add_recipe(group) -> None:
     group.add_argument("--first-points", type=int, default=1, help="up to this many points at once in the first round")
     group.add_argument("--student-like-masks", action="store_true", help="also ask with masks as a student gives them")
     group.add_argument("--lr", type=float, default=8e-4, help="of the image encoder (default: %(default)s)")
-    group.add_argument(
-        "--decoder-lr", type=float, default=8e-5, help="of the rest; 8e-4 from scratch (default: %(default)s)"
-    )
+    group.add_argument("--decoder-lr", type=float, help="of the rest (default: 8e-5, from scratch that of the encoder)")
     group.add_argument("--validate-every", type=int, default=500, help="iterations (default: %(default)s)")
     group.add_argument("--seed", type=int, default=0)
 
@@ -83,26 +81,32 @@ def _settings(args: argparse.Namespace):
         first_points=args.first_points,
         student_like_masks=args.student_like_masks,
         lr=args.lr,
-        decoder_lr=args.decoder_lr,
+        decoder_lr=args.decoder_lr or (args.lr if args.scratch else TrainingSettings.decoder_lr),
         validate_every=args.validate_every,
         seed=args.seed,
     )
 
 
 def _claim(out: Path, continue_training: bool) -> None:
-    """Make the folder; raises RuntimeError where a training is in it already and is not to be continued."""
+    """Make the folder; an error where it holds a training that is not to be continued, or none that could be."""
     from nnunetv2_muduo.teachers.training.checkpoints import LAST
 
-    if (out / LAST).is_file() and not continue_training:
+    holds_training = (out / LAST).is_file()
+    if holds_training and not continue_training:
         raise RuntimeError(f"{out} holds a training already. Continue it with --c, or name another folder.")
+    if continue_training and not holds_training:
+        raise FileNotFoundError(f"{out / LAST} is not there: no training to continue. Leave --c out to begin one.")
     out.mkdir(parents=True, exist_ok=True)
 
 
 def _teacher(args: argparse.Namespace):
     from nnunetv2_muduo.teachers.sam3d.config import Sam3DConfig
     from nnunetv2_muduo.teachers.small import SMALL_CONFIG, untrained_teacher
+    from nnunetv2_muduo.teachers.training.checkpoints import LAST
     from nnunetv2_muduo.teachers.weights import load_teacher
 
+    if args.c:
+        return load_teacher(args.out / LAST)
     if args.scratch:
         return untrained_teacher(SMALL_CONFIG if args.scratch == "small" else Sam3DConfig(), args.seed)
     return load_teacher(args.init or {"ct": "sam_med3d", "pet": "seganypet"}[args.modality])

@@ -37,7 +37,7 @@ def find_scans(data: str, modality: str) -> list[LabeledScan]:
         ValueError: preprocessed data, whose intensities are no longer HU and SUV, or no channel of the modality.
     """
     folder = _folder(data)
-    if list(folder.glob("*lans*.json")) or (folder / "gt_segmentations").is_dir():
+    if list(folder.glob("*Plans*.json")) or (folder / "gt_segmentations").is_dir():
         raise ValueError(
             f"{folder} is a preprocessed dataset: its intensities are normalized, and a teacher needs HU or SUV. "
             f"Give the raw dataset instead: --data {folder.name}"
