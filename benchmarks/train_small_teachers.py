@@ -5,7 +5,8 @@
 Without `--cohort` the teachers learn from phantoms alone, made here: other patients, and scanners of a wider range, than
 those of the demo. Each `--cohort` adds labeled PET/CT in AutoPET's or nnU-Net's layout. `--minutes` is the time for each
 teacher, whatever the machine makes of it, on one thread: with `--modality` two can be trained side by side, once the
-phantoms are there (`--minutes 0`), and the other teacher stays as it is in the package.
+phantoms are there (`--minutes 0`), and the other teacher stays as it is in the package. `--init` goes on with teachers
+that are there already.
 """
 
 import os
@@ -67,6 +68,9 @@ def main() -> None:
     parser.add_argument("--phantoms", type=int, default=N_PHANTOMS, help="studies to make (default: %(default)s)")
     parser.add_argument("--minutes", type=float, default=40)
     parser.add_argument("--modality", choices=("ct", "pet"), nargs="+", default=["ct", "pet"])
+    parser.add_argument(
+        "--init", type=Path, metavar="FOLDER", help="begin with its {ct,pet}.safetensors, not at random"
+    )
     parser.add_argument("-o", "--out", type=Path, required=True)
     args = parser.parse_args()
     torch.set_num_threads(1)
@@ -95,7 +99,8 @@ def train(modality: str, data: list[str], args: argparse.Namespace) -> None:
     train_volumes, held_out = hold_out(volumes, VAL_FRACTION, settings.seed)
     folder.mkdir(parents=True, exist_ok=True)
     print(f"{modality}: {len(train_volumes)} cases to learn from, {len(held_out)} held out", flush=True)
-    teacher = untrained_teacher(SMALL_CONFIG, settings.seed)
+    start = args.init and args.init / f"{modality}.safetensors"
+    teacher = load_teacher(start) if start else untrained_teacher(SMALL_CONFIG, settings.seed)
     TimedTraining(args.minutes, teacher, settings, train_volumes, held_out, folder).run()
 
 
@@ -132,19 +137,20 @@ def card_section(modality: str, figures: dict) -> str:
 CARD_HEAD = """\
 # Small teachers
 
-Two promptable networks of SAM-Med3D's architecture, 32^3 voxels of 8 to 12 mm, for the demo, the tests and the study of this
-package. They have learned from synthetic PET/CT alone: phantoms, and where stated images synthesized from label maps of
-real patients. **They are not for real images**, and say nothing about any patient.
+Two promptable networks of SAM-Med3D's architecture for patches of 32^3 voxels of 8 to 12 mm, for this package's demo, tests and
+study. **They have seen synthetic images alone and are not for real ones.**
 
 * Architecture: `SMALL_CONFIG` in `nnunetv2_muduo/teachers/small.py`; weights in half precision.
-* Training: `python -m benchmarks.train_small_teachers`, SAM-Med3D's recipe (`muduo teacher train`) with up to three points at
-  once in the first round and with masks as a student in training gives them.
-* Cases held out: 15 % of the patients, in none of which the teachers were trained. Demo and study use other patients and
-  other settings of the scanners again.
-* License: Apache-2.0, as the code.
+* Data: 120 phantoms (`muduo phantom`), and 80 PET/CT synthesized from organ maps of 70 AutoPET patients
+  (`muduo phantom --from-labels`; the patients are chosen in `benchmarks/label_cohorts.py`). Demo and study use other patients, and
+  scanners with other contrast, noise and resolution.
+* Training: `python -m benchmarks.train_small_teachers`: SAM-Med3D's recipe as `muduo teacher train` follows it, with up to three
+  points at once in the first round, and with masks as a student in training would give them.
+* License: Apache-2.0, as the code. The organ maps are MIC-DKFZ's, Apache-2.0.
 
-Columns: what the teacher was given. Clicks correct its own answer before; three points at once, and masks, are all that it was
-given. The last column is the student-like mask itself, without any teacher.
+The figures are from the 15 % of the patients that were held out; organs cut off by the crop's border count as well. Columns are what
+the teacher was given: clicks correct its own answer before, points at once and masks are all that it had. The last column is
+the student-like mask itself, without a teacher: what lies between it and the column before is the teacher's doing.
 """
 
 
