@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import blosc2
@@ -32,7 +33,14 @@ pytestmark = [pytest.mark.slow, pytest.mark.skipif(not hasattr(os, "fork"), reas
 @pytest.fixture(scope="module")
 def victims():
     """Standard input and output of the process that forks workers; see victims.py."""
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "nnUNet_def_n_proc": "1"}
+    plugin = Path(nnunetv2_muduo.__file__).parent / "nnunet_plugin"
+    settings = {
+        "OMP_NUM_THREADS": "1",
+        "nnUNet_def_n_proc": "1",
+        "nnUNet_n_proc_DA": "0",
+        "nnUNet_extTrainer": str(plugin),
+    }
+    environment = {**os.environ, **settings}
     command = [sys.executable, str(Path(__file__).with_name("victims.py"))]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     with subprocess.Popen(command, env=environment, text=True, bufsize=1, **pipes) as process:
@@ -46,14 +54,11 @@ class Run:
     def __init__(self, victims, work: str, root: Path, **config):
         self.victims, self.work, self.root = victims, work, root
         (root / "muduo.yaml").write_text(yaml.safe_dump({**QUICK_CONFIG, "picture_every_epochs": 0, **config}))
-        plugin = Path(nnunetv2_muduo.__file__).parent / "nnunet_plugin"
         folders = {"raw": "raw", "preprocessed": "pre", "results": "res"}
         for folder in folders.values():
             (root / folder).mkdir(exist_ok=True)
         self.environment = {
             **{f"nnUNet_{name}": str(root / folder) for name, folder in folders.items()},
-            "nnUNet_n_proc_DA": "0",
-            "nnUNet_extTrainer": str(plugin),
             "nnUNet_muduo_config": str(root / "muduo.yaml"),
         }
 
@@ -104,9 +109,11 @@ class Run:
         return code != 0
 
     def half_written(self) -> set:
-        folders = ("pre", "res")
-        found = (path for folder in folders for path in (self.root / folder).rglob("*.part"))
-        return {(path, path.stat().st_ino) for path in found if path.exists()}
+        found = set()
+        for folder in ("pre", "res"):
+            with suppress(FileNotFoundError):  # it has just got its name
+                found |= {(path, path.stat().st_ino) for path in (self.root / folder).rglob("*.part")}
+        return found
 
 
 def kill_and_continue(new_run: Callable[[], Run], seconds: float, seed: int) -> list[Run]:

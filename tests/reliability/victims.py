@@ -9,6 +9,7 @@ import os
 import random
 import sys
 import traceback
+from contextlib import redirect_stdout
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ import torch
 sys.path.insert(0, str(Path(__file__).parents[1]))  # for support.py
 
 from nnunetv2.run.run_training import maybe_load_checkpoint
+from nnunetv2.utilities.find_objects import recursive_find_trainer_class_by_name
 from support import make_trainer, prepare_tiny
 
 from nnunetv2_muduo.trainers import pictures
@@ -58,6 +60,8 @@ def work(request: dict) -> None:
 def main() -> None:
     torch.set_num_threads(1)
     make_quick()
+    with redirect_stdout(sys.stderr):
+        recursive_find_trainer_class_by_name("nnUNetTrainerMuDuo")  # imports every trainer of nnU-Net
     for line in sys.stdin:
         worker = os.fork()
         if worker == 0:

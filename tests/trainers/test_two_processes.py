@@ -68,7 +68,17 @@ def run_rank(rank: int, root, port: int) -> None:
         gradients = one_step(trainer, *own)
         if rank == 0:
             torch.save(gradients, root / f"gradients_{step}.pth")
+    lose_a_step(trainer, own[0], rank, root)
     dist.destroy_process_group()
+
+
+def lose_a_step(trainer, labeled: dict, rank: int, root) -> None:
+    """A step in which the second rank's loss is not finite."""
+    before = [p.clone() for p in trainer.network.parameters()]
+    trainer.optimizer.zero_grad()
+    trainer.update_student(trainer.learn_from_labels({**labeled, "data": labeled["data"] / (1 - rank)}))
+    kept = all(torch.equal(p, b) for p, b in zip(trainer.network.parameters(), before, strict=True))
+    torch.save({"kept": kept, "skipped": trainer.n_skipped_in_a_row}, root / f"lost_{rank}.pth")
 
 
 @pytest.mark.slow
@@ -93,3 +103,5 @@ def test_gradients_equal_those_of_one_process(prepared_root, tmp_path, monkeypat
         total = torch.cat([g.ravel() for g in gradients.values()]).norm()
         assert float(difference / total) < 1e-6, f"step {step}: {difference / total:.1e}"
         assert np.isfinite(float(total))
+    for rank in range(2):  # also the rank whose own loss was finite
+        assert torch.load(tmp_path / f"lost_{rank}.pth") == {"kept": True, "skipped": 1}
