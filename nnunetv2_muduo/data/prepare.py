@@ -54,6 +54,7 @@ def prepare(training: Training, n_processes: int, part_id: int = 0, num_parts: i
     with _only_one(preparation):
         _train_generator(preparation, generator, part_id)
     _make_maps(preparation, cases, training.device)
+    preparation.say_what_is_unusable()
 
 
 def _generator_trainer(student: type, training: Training):

@@ -28,7 +28,7 @@ def own_device() -> torch.device:
     """What this process computes on: the GPU that torchrun gives it on its machine, the CPU in a group that uses gloo."""
     if dist.get_backend() == "gloo":
         return torch.device("cpu")
-    return torch.device("cuda", int(os.environ.get("LOCAL_RANK", rank())))  # nnUNetv2_train -num_gpus sets none
+    return torch.device("cuda", int(os.environ["LOCAL_RANK"]) if dist.is_torchelastic_launched() else rank())
 
 
 def wrap(network: nn.Module, device: torch.device) -> nn.Module:

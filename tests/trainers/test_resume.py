@@ -1,5 +1,6 @@
 """A training that was stopped and continued ends as one that was not."""
 
+import copy
 import random
 
 import numpy as np
@@ -55,3 +56,20 @@ def test_four_epochs_equal_two_and_two_more_bit_for_bit(prepared_dataset, tmp_pa
     for continued, undisturbed in zip(continued_losses, losses, strict=True):
         np.testing.assert_array_equal(continued, undisturbed)
     assert all(torch.equal(continued_weights[name], weights[name]) for name in weights)
+
+
+def test_with_worker_processes_the_curves_go_on_without_a_step(prepared_dataset, tmp_path, monkeypatch):
+    write_config(
+        monkeypatch, tmp_path, num_epochs=4, prompt_generator_num_epochs=2, ramp_up_epochs=4, picture_every_epochs=0
+    )
+    monkeypatch.setenv("nnUNet_n_proc_DA", "2")
+    stopped = train(stop_after=2)
+    logged = copy.deepcopy(stopped.logger.local_logger.my_fantastic_logging)
+    for loader in (stopped.dataloader_train, stopped.dataloader_val, stopped.dataloader_unlabeled):
+        loader._finish(timeout=1)
+    continued = train(continue_training=True).logger.local_logger.my_fantastic_logging
+    assert {key: values[:2] for key, values in continued.items()} == logged
+    assert {len(values) for values in continued.values()} == {4}
+    np.testing.assert_allclose(continued["lrs"], [0.01 * (1 - epoch / 4) ** 0.9 for epoch in range(4)])
+    ramp = [0.1 * np.exp(-5 * (1 - epoch / 4) ** 2) for epoch in range(4)]
+    np.testing.assert_allclose(continued["ramp_up_weights"], ramp)
