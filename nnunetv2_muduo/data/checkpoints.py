@@ -18,6 +18,7 @@ STATE_KEY = "muduo"  # where our own entries stand in the init_args of a checkpo
 FINAL, LATEST, PREVIOUS, BEST = (f"checkpoint_{which}.pth" for which in ("final", "latest", "previous", "best"))
 RESUMABLE = (FINAL, LATEST, PREVIOUS, BEST)
 """What a training goes on from, the first that is there. `previous` is ours: the latest before the latest."""
+_ENTRIES = {"init_args", "trainer_name", "network_weights"}  # that are looked at, of all that nnU-Net writes
 
 
 class DamagedCheckpoint(ValueError):
@@ -41,7 +42,9 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     """
     try:
         content = torch.load(path, map_location="cpu", weights_only=False, mmap=True)
-        content["init_args"], content["trainer_name"], content["network_weights"]
+        missing = _ENTRIES - content.keys()
+        if missing:
+            raise ValueError(f"it has no {', '.join(sorted(missing))}")
         return content
     except Exception as error:  # zip archive, pickle and torch have one each
         raise DamagedCheckpoint(f"{path} can't be read as a checkpoint ({_first_line(error)}).") from error

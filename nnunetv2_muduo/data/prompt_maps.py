@@ -62,7 +62,7 @@ def outdated_maps(folder: Path, unlabeled_folder: Path, cases: list[str], made_b
     reasons = {}
     for case in cases:
         made_from = storage.read_json(folder / f"{case}.json")
-        if made_from is None:
+        if made_from is None or not all((folder / f"{case}{ending}").is_file() for ending in (".b2nd", ".npz")):
             reasons[case] = "not there"
         elif made_from != _case_identity(unlabeled_folder, case):
             reasons[case] = "the case was preprocessed again"

@@ -7,6 +7,8 @@ from multiprocessing import util
 
 import numpy as np
 
+from nnunetv2_muduo.data.storage import DamagedFile
+
 _MOST_WORKERS, _TEXT_BYTES = 256, 2048
 _READING, _FAILED, _DONE = 1, 2, 3
 
@@ -37,7 +39,7 @@ class ReadingNotes:
         except MemoryError:
             raise
         except Exception as error:  # of blosc2, pickle, numpy: each has its own
-            damaged = DamagedCase(case, str(error) or type(error).__name__)
+            damaged = DamagedCase(case, str(error) if isinstance(error, DamagedFile) else _advice(error))
             self.failed(str(damaged))
             raise damaged from error
 
@@ -111,3 +113,7 @@ class _NotedArray:
     def __getitem__(self, region) -> np.ndarray:
         with self._notes.reading(self._case):
             return self._array[region]
+
+
+def _advice(error: Exception) -> str:
+    return f"{str(error).strip() or type(error).__name__}. Remove its preprocessed files and run nnUNetv2_preprocess again."

@@ -60,6 +60,14 @@ def test_changed_images_are_preprocessed_and_prompted_again(prepared_dataset):
     assert changed == {*cases, str(map_folder(prepared_dataset) / "unlabeled_2.b2nd")}
 
 
+def test_a_prompt_map_that_was_removed_is_made_again(prepared_dataset):
+    for name in ("unlabeled_1.b2nd", "unlabeled_3.npz"):
+        (map_folder(prepared_dataset) / name).unlink()
+    assert missing() == ["2 prompt map(s) to make: not there (2)"]
+    prepare_tiny()
+    assert missing() == []
+
+
 def change_labels(root):
     split = root / "pre" / DATASET / "splits_final.json"
     content = json.loads(split.read_text())
