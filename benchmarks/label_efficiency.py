@@ -119,10 +119,10 @@ def make_cohort(args: argparse.Namespace, spacing_mm: float) -> Path:
 
 def describe(args: argparse.Namespace, scale, cohort: Path) -> str:
     """How the figures came about."""
-    n_unlabeled = len(studies(cohort)) - scale.n_test - scale.n_val
     return (
-        f"{len(studies(cohort))} patients, real anatomy, synthesized PET/CT at {scale.spacing_mm:g} mm; {scale.n_test} test "
-        f"cases, the same for all; {n_unlabeled} others for training, all but the labeled ones without labels. Student: "
+        f"{scale.n_train + scale.n_val + scale.n_test} of {len(studies(cohort))} patients, real anatomy, synthesized PET/CT at "
+        f"{scale.spacing_mm:g} mm; {scale.n_test} test cases, the same for all; {scale.n_train} for training, all but the "
+        f"labeled ones without labels. Student: "
         f"nnU-Net's network with {scale.n_features} features in its first stage, patches of {scale.image_size} voxels, "
         f"{scale.n_epochs * scale.n_iterations_per_epoch} iterations of 2 (+ 2) patches; teachers: {scale.teacher}.\n\n"
         f"Command: `python -m benchmarks.label_efficiency FOLDER --label-maps DIR{' --choices' * args.choices}"

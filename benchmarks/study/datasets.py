@@ -60,6 +60,7 @@ def draw_members(folders: list[Path], setting: Setting) -> dict[str, dict[str, P
     n_val, n_test = setting.scale.n_val, setting.scale.n_test
     order = np.random.default_rng(SPLIT_SEED).permutation(len(named))
     test, val, pool = np.split(order, [n_test, n_test + n_val])
+    pool = pool[: setting.scale.n_train]
     pool = np.random.default_rng([SPLIT_SEED, setting.seed]).permutation(pool)  # the first 5 are among the first 10
     drawn = {"test": test, "val": val, "train": pool[: setting.n_labeled], "unlabeled": pool[setting.n_labeled :]}
     return {kind: dict(named[index] for index in sorted(indices)) for kind, indices in drawn.items()}

@@ -18,6 +18,8 @@ class Scale:
     spacing_mm: float = 8.0
     n_test: int = 24
     n_val: int = 2
+    n_train: int = 60
+    """Labeled and unlabeled cases together."""
     teacher: str = "small"
     image_size: int = 32
     n_features: int = 8
