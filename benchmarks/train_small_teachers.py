@@ -107,9 +107,12 @@ def train(modality: str, data: list[str], args: argparse.Namespace) -> None:
 def install(modality: str, folder: Path) -> None:
     """Put the best teacher and its figures into the package, in half precision."""
     TARGET.mkdir(exist_ok=True)
-    save_teacher(load_teacher(folder / BEST).half(), TARGET / f"{modality}.safetensors")
+    weights = TARGET / f"{modality}.safetensors"
+    save_teacher(load_teacher(folder / BEST).half(), weights)
+    weights.chmod(0o644)  # safetensors leaves files to their owner alone
     figures = json.loads((folder / FIGURES).read_text())
-    kept = {"settings": figures["settings"], "best": figures["best"]}
+    settings = {key: value for key, value in figures["settings"].items() if key != "n_iterations"}  # the clock decided
+    kept = {"settings": settings, "best": figures["best"]}
     (TARGET / f"{modality}.json").write_text(json.dumps(kept, indent=2) + "\n")
 
 

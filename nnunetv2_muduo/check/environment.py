@@ -77,7 +77,7 @@ def _check_teacher(modality: str, source: str) -> Finding:
 
     subject, spec = f"{modality.upper()} teacher", TEACHERS.get(source)
     if isinstance(spec, SmallTeacher):
-        return finding(subject, source, warning="it is untrained, for trying out only")
+        return finding(subject, source, warning="it knows synthetic images alone, for trying out only")
     if spec is None:
         is_there = Path(source).expanduser().is_file()
         return finding(subject, source, problem="" if is_there else "no such file")

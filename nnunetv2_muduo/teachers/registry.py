@@ -1,7 +1,10 @@
 """The teachers that can be asked for by name. Needs no torch."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
+
+SMALL_TEACHERS = Path(__file__).parent / "small"
 
 
 @dataclass(frozen=True)
@@ -21,9 +24,9 @@ class PublicTeacher:
 
 @dataclass(frozen=True)
 class SmallTeacher:
-    """A small untrained network of this package's own, the same for the same seed; for tests and dry runs."""
+    """A small network of this package's own, trained on synthetic images (`small/MODEL_CARD.md`); for demo and tests."""
 
-    seed: int
+    path: Path
     modality: Literal["ct", "pet"]
     license: str = "Apache-2.0"
 
@@ -45,6 +48,6 @@ TEACHERS: dict[str, PublicTeacher | SmallTeacher] = {
         modality="pet",
         license="none stated; ask the authors before any use beyond research",
     ),
-    "small_ct": SmallTeacher(seed=0, modality="ct"),
-    "small_pet": SmallTeacher(seed=1, modality="pet"),
+    "small_ct": SmallTeacher(path=SMALL_TEACHERS / "ct.safetensors", modality="ct"),
+    "small_pet": SmallTeacher(path=SMALL_TEACHERS / "pet.safetensors", modality="pet"),
 }

@@ -6,10 +6,9 @@ import torch
 
 from nnunetv2_muduo.teachers.checkpoint import State, read_checkpoint, sha256, write_checkpoint
 from nnunetv2_muduo.teachers.hub import fetch
-from nnunetv2_muduo.teachers.registry import TEACHERS, SmallTeacher
+from nnunetv2_muduo.teachers.registry import TEACHERS, PublicTeacher, SmallTeacher
 from nnunetv2_muduo.teachers.sam3d.config import Sam3DConfig
 from nnunetv2_muduo.teachers.sam3d.model import Sam3DTeacher
-from nnunetv2_muduo.teachers.small import build_small_teacher
 
 N_NAMES_SHOWN = 5
 OTHER_MODELS = (  # (part of a parameter name, whose it is)
@@ -34,10 +33,8 @@ def load_teacher(source: str | Path, device: str | torch.device = "cpu") -> Sam3
         ValueError: the file is damaged, unsafe, of another network, or not the one on record.
     """
     spec = TEACHERS.get(str(source))
-    if isinstance(spec, SmallTeacher):
-        return build_small_teacher(spec.seed).to(device)
-    path = _existing(source) if spec is None else fetch(str(source), spec)
-    _report_digest(path, spec.sha256 if spec else None)
+    path = _path(source, spec)
+    _report_digest(path, spec.sha256 if isinstance(spec, PublicTeacher) else None)
     state, config = read_checkpoint(path)
     return _assemble(path, state, config).to(device)
 
@@ -46,6 +43,12 @@ def save_teacher(teacher: Sam3DTeacher, path: str | Path) -> None:
     """Write weights and architecture to a .pth or .safetensors file that `load_teacher` reads."""
     state = {name: tensor.cpu().contiguous() for name, tensor in teacher.state_dict().items()}
     write_checkpoint(Path(path), state, teacher.config)
+
+
+def _path(source: str | Path, spec: PublicTeacher | SmallTeacher | None) -> Path:
+    if isinstance(spec, SmallTeacher):
+        return spec.path
+    return _existing(source) if spec is None else fetch(str(source), spec)
 
 
 def _existing(source: str | Path) -> Path:
