@@ -62,7 +62,9 @@ def _zip_names(archive: Path) -> list[str]:
     for member in members:
         path = PurePosixPath(member.filename.replace("\\", "/"))
         if path.is_absolute() or ".." in path.parts or stat.S_ISLNK(member.external_attr >> 16):
-            raise ValueError(f"--labels {archive}: {member.filename} is a link or leads out of the archive. Don't trust it.")
+            raise ValueError(
+                f"--labels {archive}: {member.filename} is a link or leads out of the archive. Don't trust it."
+            )
     names = [member.filename for member in members]
     return sorted(n for n in names if n.endswith(NIFTI_ENDINGS) and not n.startswith("__MACOSX/"))
 
