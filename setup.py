@@ -50,7 +50,17 @@ setup(
     ],
     extras_require={
         "dicom": ["pydicom>=3"],
-        "dev": ["pytest", "pytest-xdist", "hypothesis", "ruff", "medpy", "pydicom>=3", "pySUV", "highdicom", "selenium"],
+        "dev": [
+            "pytest",
+            "pytest-xdist",
+            "hypothesis",
+            "ruff",
+            "medpy",
+            "pydicom>=3",
+            "pySUV",
+            "highdicom",
+            "selenium",
+        ],
     },
     entry_points={"console_scripts": ["muduo = nnunetv2_muduo.cli:main"]},
 )

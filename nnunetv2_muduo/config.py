@@ -22,6 +22,7 @@ _CHOICES = {
     "ct_mask_prompt_value": ("logit", "probability"),
     "kept_pairs": ("best_half", "all", "threshold"),
     "consistency": ("mse", "dice"),
+    "optimizer": ("sgd", "adamw"),
 }
 _POSITIVE = (
     "n_points",
@@ -94,6 +95,10 @@ class MuDuoConfig:
 
     num_iterations_per_epoch: int | None = None
     """Training iterations per epoch; a fifth as many validate. None: nnU-Net's 250 and 50."""
+
+    optimizer: str = "sgd"
+    """`sgd`, nnU-Net's, for student and prompt generator, or `adamw` with a learning rate of 0.003 for trainings of one or two
+    thousand iterations, in which nnU-Net's has hardly begun to learn."""
 
     prompt_generator_num_epochs: int | None = None
     """Epochs of the prompt generator. None: `num_epochs`, or nnU-Net's 1000 where that is None too."""

@@ -28,7 +28,9 @@ def main() -> None:
         prepare(setting, device)
         trainer.initialize()
         trainer.load_checkpoint(str(Path(trainer.output_folder) / "checkpoint_final.pth"))
+        train_shared_network(setting, device)
     else:
+        start_from_shared_network(trainer, setting)
         if row != SUPERVISED:
             quality = observe(trainer, setting, cohort)
         trainer.run_training()
@@ -59,6 +61,27 @@ def prepare(setting: Setting, device: torch.device) -> None:
     _seed_all(setting.seed)
     training = Training(setting.dataset, CONFIGURATION, str(FOLD), PLANS, "nnUNetTrainerMuDuo", device)
     prepare_training(training, n_processes=1)
+
+
+def train_shared_network(setting: Setting, device: torch.device) -> None:
+    """What all rows with both channels have in common: supervised training, once for each setting."""
+    file, n_epochs = setting.shared_network, setting.scale.n_shared_epochs
+    if file.is_file() or n_epochs == 0:
+        return
+    shared = Row("shared", "", SUPERVISED.trainer, {"num_epochs": n_epochs})
+    trainer = make_trainer(setting, shared, device)
+    trainer.run_training()
+    file.parent.mkdir(exist_ok=True)
+    torch.save(trainer.network.state_dict(), file.with_suffix(".part"))
+    file.with_suffix(".part").rename(file)
+
+
+def start_from_shared_network(trainer, setting: Setting) -> None:
+    """As `nnUNetv2_train -pretrained_weights` does, and the last layers as well."""
+    if setting.scale.n_shared_epochs:
+        trainer.initialize()
+        weights = torch.load(setting.shared_network, map_location=trainer.device, weights_only=True)
+        trainer.network.load_state_dict(weights)
 
 
 def predict(trainer, setting: Setting, folder: Path) -> Path:

@@ -15,7 +15,7 @@ VARIABLES = ("nnUNet_raw", "nnUNet_preprocessed", "nnUNet_results")
 class Scale:
     """How large the study is; students, teachers and schedule are the same for every row."""
 
-    spacing_mm: float = 8.0
+    spacing_mm: float = 10.0
     n_test: int = 24
     n_val: int = 2
     n_train: int = 60
@@ -24,10 +24,14 @@ class Scale:
     image_size: int = 32
     n_features: int = 8
     """Features of the student's first stage; each stage doubles them, up to 8 times as many."""
-    n_epochs: int = 20
-    n_iterations_per_epoch: int = 30
-    ramp_up_epochs: int = 4
-    """A fifth of the training, as with nnU-Net's 1000 epochs and the default 200."""
+    optimizer: str = "adamw"
+    n_iterations_per_epoch: int = 40
+    n_shared_epochs: int = 30
+    """Supervised epochs on both channels, trained once for each setting: every row with both channels goes on from there."""
+    n_epochs: int = 10
+    """Epochs of each row after these."""
+    ramp_up_epochs: int = 2
+    """A fifth of the row's epochs, as with nnU-Net's 1000 and the default 200."""
 
     def config(self) -> dict:
         """The MuDuo config that all rows share."""
@@ -35,8 +39,10 @@ class Scale:
             "ct_teacher": "small" if self.teacher == "small" else "sam_med3d",
             "pet_teacher": "small" if self.teacher == "small" else "seganypet",
             "num_epochs": self.n_epochs,
+            "prompt_generator_num_epochs": self.n_shared_epochs + self.n_epochs,
             "num_iterations_per_epoch": self.n_iterations_per_epoch,
             "ramp_up_epochs": self.ramp_up_epochs,
+            "optimizer": self.optimizer,
             "picture_every_epochs": 0,
         }
 
@@ -47,8 +53,10 @@ LARGE = Scale(
     teacher="public",
     image_size=128,
     n_features=32,
-    n_epochs=120,
+    optimizer="sgd",
     n_iterations_per_epoch=250,
+    n_shared_epochs=0,
+    n_epochs=120,
     ramp_up_epochs=24,
 )
 
@@ -77,6 +85,11 @@ class Setting:
     @property
     def preprocessed(self) -> Path:
         return self.folder / "nnUNet_preprocessed" / self.dataset
+
+    @property
+    def shared_network(self) -> Path:
+        """Weights of the supervised network from which rows go on."""
+        return self.folder / "shared_networks" / f"{self.dataset}.pth"
 
     def result_file(self, row: str, kind: str = "measures") -> Path:
         """A finished row's table: `measures` per case and organ, or `pseudo_labels` over training."""

@@ -21,7 +21,7 @@ _REASONS = {
     "plans": "it was trained with other plans",
     "patch": "it was trained on another patch size or network",
     "labels": "it was trained on other labeled cases or labels",
-    "schedule": "it was trained for another number of epochs or iterations",
+    "schedule": "it was trained for another number of epochs or iterations, or with another optimizer",
 }
 
 
@@ -45,6 +45,7 @@ def generator_identity(
         "schedule": [
             config.prompt_generator_num_epochs or config.num_epochs or NNUNET_EPOCHS,
             config.num_iterations_per_epoch or NNUNET_ITERATIONS,
+            config.optimizer,
         ],
     }
 

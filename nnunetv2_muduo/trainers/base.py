@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
+import torch
 from batchgenerators.utilities.file_and_folder_operations import isfile, join, load_pickle
+from nnunetv2.training.lr_scheduler.polylr import PolyLRScheduler
 from nnunetv2.utilities.crossval_split import generate_crossval_split
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 
@@ -15,6 +17,7 @@ from nnunetv2_muduo.trainers.plans import fit_plans, left_right_axis, left_right
 
 CONFIG_FILE = "muduo_config.yaml"
 N_FOLDS = 5  # nnU-Net's
+ADAMW_LEARNING_RATE = 3e-3
 
 
 class MuDuoTrainer(DurableTrainer):
@@ -63,6 +66,14 @@ class MuDuoTrainer(DurableTrainer):
         if config.num_iterations_per_epoch is not None:
             self.num_iterations_per_epoch = config.num_iterations_per_epoch
             self.num_val_iterations_per_epoch = max(1, config.num_iterations_per_epoch // 5)
+
+    def configure_optimizers(self):
+        """nnU-Net's SGD, or AdamW with the same falling learning rate."""
+        if self.muduo_config.optimizer == "sgd":
+            return super().configure_optimizers()
+        self.initial_lr = ADAMW_LEARNING_RATE
+        optimizer = torch.optim.AdamW(self.network.parameters(), self.initial_lr, weight_decay=self.weight_decay)
+        return optimizer, PolyLRScheduler(optimizer, self.initial_lr, self.num_epochs)
 
     def _use_teacher_patch(self):
         image_size = self._teacher_image_size()

@@ -3,6 +3,7 @@ import shutil
 
 import numpy as np
 import pytest
+import torch
 from support import DATASET, make_trainer, write_config
 
 
@@ -25,6 +26,20 @@ def test_the_patch_becomes_the_teachers_and_the_log_says_so(tiny_dataset):
     trainer.initialize()
     assert trainer.configuration_manager.patch_size == [32, 32, 32]
     assert "Patch size [40, 40, 40] of the plans becomes [32, 32, 32]" in open(trainer.log_file).read()
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "rate"), [("sgd", torch.optim.SGD, 0.01), ("adamw", torch.optim.AdamW, 0.003)]
+)
+def test_the_optimizer_is_nnunets_or_adamw_and_its_rate_falls_alike(
+    tiny_dataset, tmp_path, monkeypatch, name, kind, rate
+):
+    write_config(monkeypatch, tmp_path, optimizer=name, num_epochs=10)
+    trainer = make_trainer()
+    trainer.initialize()
+    assert type(trainer.optimizer) is kind
+    trainer.lr_scheduler.step(5)
+    assert trainer.optimizer.param_groups[0]["lr"] == pytest.approx(rate * 0.5**0.9)
 
 
 def test_2d_is_refused(tiny_dataset):

@@ -136,7 +136,7 @@ def test_prompt_maps_from_other_labels_are_refused(prepared_dataset, monkeypatch
         ("NoFilter", {"kept_pairs": "all"}),
         ("FixedThreshold", {"kept_pairs": "threshold"}),
         ("SinglePoint", {"n_points": 1}),
-        ("paper", {"ramp_up_epochs": 120}),
+        ("paper", {"ramp_up_epochs": 120, "optimizer": "sgd"}),
     ],
 )
 def test_ablations_change_their_field_and_train(prepared_dataset, name, changes):
