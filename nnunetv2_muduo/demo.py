@@ -22,13 +22,13 @@ CONFIG = """\
 # the labels, and AdamW learns in hundreds of iterations what nnU-Net's SGD learns in thousands.
 ct_teacher: small
 pet_teacher: small
-num_epochs: 16
-num_iterations_per_epoch: 50
-ramp_up_epochs: 8
+num_epochs: 6
+num_iterations_per_epoch: 110
+ramp_up_epochs: 3
 consistency: dice
 consistency_weight: 1.0
 optimizer: adamw
-picture_every_epochs: 8
+picture_every_epochs: 6
 """
 
 
