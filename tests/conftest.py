@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))  # for support.py
+sys.path.append(str(Path(__file__).parents[1]))  # for benchmarks; last, so that an installed package is the one tested
 
 from support import (
     DATASET,

@@ -10,7 +10,7 @@ import torch
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = ROOT / "tests" / "golden"
-sys.path += [str(ROOT), str(GOLDEN)]  # for benchmarks.literal_sam3d and seeded_weights
+sys.path.append(str(GOLDEN))  # for seeded_weights
 
 
 @pytest.fixture(autouse=True)
