@@ -70,9 +70,8 @@ class Runner:
 
     def first(self, setting: Setting) -> bool:
         """The setting's data set and prompt generator, which all of its rows need."""
-        if self._is_late(setting, PET_ONLY):
-            return False
-        make_dataset(setting, self.cohort)
+        if not self._is_late(setting, PET_ONLY):
+            make_dataset(setting, self.cohort)
         return self(setting, PET_ONLY)
 
     def __call__(self, setting: Setting, row: Row) -> bool:

@@ -33,11 +33,12 @@ def observe(trainer, setting: Setting, cohort: Path) -> list[dict]:
 
 @torch.no_grad()
 def measure(trainer, truth_files: dict[str, Path]) -> list[dict]:
-    """Dice of both teachers' masks, their mixture and the student, for the pairs of some fixed patches.
+    """Dice of both teachers' masks, their mixture and the student, for the pairs of some fixed patches; NaN where neither has it.
 
     Pairs are kept or not as in a step of the training: among those of one organ in one batch.
     """
     from nnunetv2_muduo.distillation.pairs import select_pairs
+    from nnunetv2_muduo.evaluation.metrics import dice
     from nnunetv2_muduo.trainers.consultation import consult
 
     consultation = consult(trainer, N_PATCHES)
@@ -59,7 +60,7 @@ def measure(trainer, truth_files: dict[str, Path]) -> list[dict]:
             "organ": trainer.organ_labels[organ],
             "kept": bool(kept[sample, organ]),
             "agreement": float(consultation.agreement[sample, organ]),
-            **{f"dice_{name}": _dice(mask, true_mask) for name, mask in masks.items()},
+            **{f"dice_{name}": dice(mask, true_mask) for name, mask in masks.items()},
         })  # fmt: skip
     return rows
 
@@ -68,7 +69,3 @@ def _patch_truth(trainer, file: Path, region: list[list[int]]) -> np.ndarray:
     """The truth of a patch. The study's images are on the plan's grid and not cropped: checked by their size."""
     labels = sitk.GetArrayFromImage(sitk.ReadImage(str(file))).transpose(trainer.plans_manager.transpose_forward)
     return crop_and_pad_nd(labels[None].astype(np.int16), region, 0)[0]
-
-
-def _dice(mask: np.ndarray, truth: np.ndarray) -> float:
-    return float(2 * (mask & truth).sum() / max(1, mask.sum() + truth.sum()))

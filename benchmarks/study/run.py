@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import os
 import random
 from pathlib import Path
 
@@ -21,7 +20,6 @@ def main() -> None:
     scale = Scale(**args["scale"])
     setting = Setting(Path(args["folder"]), scale, args["n_labeled"], args["seed"])
     row, device, cohort = ROWS[args["row"]], torch.device(args["device"]), Path(args["cohort"])
-    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", os.cpu_count())))
     trainer = make_trainer(setting, row, device)
     quality = []
     if row == PET_ONLY:

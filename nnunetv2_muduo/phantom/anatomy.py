@@ -55,10 +55,13 @@ def blank_canvas(patient: Patient, study: Study, grid: Grid) -> Canvas:
     return Canvas(tissue, warps[2], warps[1], warps[0], axes, voxel_ml)
 
 
-def tissue_map(patient: Patient, study: Study, grid: Grid) -> np.ndarray:
-    """Tissue ids (z, y, x) uint8 of one study: the true anatomy, without any blur."""
-    canvas = blank_canvas(patient, study, grid)
-    own, moving = (np.random.default_rng((p.shape_seed, 1)) for p in (patient, study))
+def paint_frame(
+    canvas: Canvas, patient: Patient, study: Study, own: np.random.Generator, moving: np.random.Generator
+) -> None:
+    """Body, cavities, bones, muscles and colon: what every body has around its organs.
+
+    own, moving: draw what stays with the patient, and what changes from study to study.
+    """
     frame.paint_body(canvas, patient, study)
     abdomen.paint_cavities(canvas, patient, study, moving)
     skeleton.paint_chest_wall(canvas)
@@ -68,6 +71,13 @@ def tissue_map(patient: Patient, study: Study, grid: Grid) -> np.ndarray:
     skeleton.paint_spine(canvas)
     skeleton.paint_head(canvas, own)
     abdomen.paint_colon(canvas, moving)
+
+
+def tissue_map(patient: Patient, study: Study, grid: Grid) -> np.ndarray:
+    """Tissue ids (z, y, x) uint8 of one study: the true anatomy, without any blur."""
+    canvas = blank_canvas(patient, study, grid)
+    own, moving = (np.random.default_rng((p.shape_seed, 1)) for p in (patient, study))
+    paint_frame(canvas, patient, study, own, moving)
     thorax.paint_lungs(canvas, study, own)
     abdomen.paint_upper_belly(canvas, patient, study, own)
     abdomen.paint_pelvic_organs(canvas, patient, study, own)

@@ -6,8 +6,8 @@ which the map's organs lie where the standard body has its own.
 
 import numpy as np
 
-from nnunetv2_muduo.phantom import abdomen, frame, skeleton, thorax
-from nnunetv2_muduo.phantom.anatomy import Grid, paint_lesions
+from nnunetv2_muduo.phantom import thorax
+from nnunetv2_muduo.phantom.anatomy import Grid, paint_frame, paint_lesions
 from nnunetv2_muduo.phantom.canvas import Canvas
 from nnunetv2_muduo.phantom.fields import SmoothField
 from nnunetv2_muduo.phantom.frame import BODY_BOX_ZYX
@@ -63,15 +63,7 @@ def _margin_mm(chest: Middle, here: Middle) -> float:
 
 def paint_rest_of_body(canvas: Canvas, patient: Patient, study: Study, rng: np.random.Generator) -> None:
     """All of the standard body that a label map of organs does not show."""
-    frame.paint_body(canvas, patient, study)
-    abdomen.paint_cavities(canvas, patient, study, rng)
-    skeleton.paint_chest_wall(canvas)
-    skeleton.paint_limbs(canvas, study)
-    skeleton.paint_pelvis(canvas)
-    abdomen.paint_muscles(canvas)
-    skeleton.paint_spine(canvas)
-    skeleton.paint_head(canvas, rng)
-    abdomen.paint_colon(canvas, rng)
+    paint_frame(canvas, patient, study, rng, rng)
     thorax.paint_airways(canvas)
     thorax.paint_vessels(canvas, rng)
     if patient.has_lesions:

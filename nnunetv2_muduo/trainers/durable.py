@@ -35,10 +35,8 @@ class DurableTrainer(nnUNetTrainer):
         """nnU-Net's, but in a training of several processes each takes the GPU that its own machine gives it."""
         self.reading_notes = ReadingNotes()
         self.n_skipped_in_epoch = self.n_skipped_in_a_row = 0
-        joined, self.is_ddp = (
-            self.is_ddp,
-            False,
-        )  # nnU-Net takes the rank for the GPU's number, right on one machine alone
+        # nnU-Net takes the rank for the GPU's number, which is right on one machine alone: joining is done here.
+        joined, self.is_ddp = self.is_ddp, False
         if joined:
             self.device = distributed.own_device()
             self.grad_scaler = self.grad_scaler if self.device.type == "cuda" else None

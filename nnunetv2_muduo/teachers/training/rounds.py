@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from nnunetv2_muduo.distillation.separable import along_axes, interpolation_matrix
+from nnunetv2_muduo.distillation.pseudo_labels import patch_logits
 from nnunetv2_muduo.teachers.sam3d.model import Sam3DTeacher
 from nnunetv2_muduo.teachers.training.clicks import Points, error_clicks, interior_points
 from nnunetv2_muduo.teachers.training.settings import TrainingSettings
@@ -78,9 +78,8 @@ def chained_rounds(
 
 
 def logits_of_crop(low_res_logits: Tensor, size: int) -> Tensor:
-    """Logits [N, 1, s, s, s] resized to [N, S, S, S] as by `inputs.upsample_logits`, but faster to train on a CPU."""
-    matrix = interpolation_matrix(low_res_logits.shape[-1], size, low_res_logits.device)
-    return along_axes(low_res_logits[:, 0], (matrix, matrix, matrix))
+    """Logits [N, 1, s, s, s] resized to a crop of `size` voxels along each axis [N, S, S, S]."""
+    return patch_logits(low_res_logits, (size,) * 3)
 
 
 def _joined(points: Points | None, fresh: Points) -> Points:
