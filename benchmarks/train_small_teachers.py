@@ -144,14 +144,15 @@ Two promptable networks of SAM-Med3D's architecture for patches of 32^3 voxels o
 study. **They have seen synthetic images alone and are not for real ones.**
 
 * Architecture: `SMALL_CONFIG` in `nnunetv2_muduo/teachers/small.py`; weights in half precision.
-* Data: 120 phantoms (`muduo phantom`), and 80 PET/CT synthesized from organ maps of 70 AutoPET patients
+* Data: 120 phantoms (`muduo phantom`), and 80 PET/CT synthesized from organ maps of 69 AutoPET patients
   (`muduo phantom --from-labels`; the patients are chosen in `benchmarks/label_cohorts.py`). Demo and study use other patients,
   and scanners with other contrast, noise and resolution.
 * Training: `python -m benchmarks.train_small_teachers`: SAM-Med3D's recipe as `muduo teacher train` follows it, with up to three
   points at once in the first round, and with masks as a student in training would give them.
 * License: Apache-2.0, as the code. The organ maps are MIC-DKFZ's, Apache-2.0.
 
-The figures are from the 15 % of the patients that were held out; organs cut off by the crop's border count as well. Columns are
+The figures are from the 15 % of the patients that were held out, on which the best moment of the training was chosen too: they are
+a little too good. Organs cut off by the crop's border count as well. Columns are
 what the teacher was given: clicks correct its own answer before, points at once and masks are all that it had. The last column
 is the student-like mask itself, without a teacher: what lies between it and the column before is the teacher's doing.
 """
