@@ -151,8 +151,8 @@ study. **They have seen synthetic images alone and are not for real ones.**
   points at once in the first round, and with masks as a student in training would give them.
 * License: Apache-2.0, as the code. The organ maps are MIC-DKFZ's, Apache-2.0.
 
-The figures are from the 15 % of the patients that were held out, on which the best moment of the training was chosen too: they are
-a little too good. Organs cut off by the crop's border count as well. Columns are
+The figures are from the 15 % of the patients that were held out, on which the best moment of the training was chosen too: they
+are a little too good. Organs cut off by the crop's border count as well. Columns are
 what the teacher was given: clicks correct its own answer before, points at once and masks are all that it had. The last column
 is the student-like mask itself, without a teacher: what lies between it and the column before is the teacher's doing.
 """
