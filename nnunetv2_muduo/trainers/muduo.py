@@ -154,9 +154,9 @@ class nnUNetTrainerMuDuo(MuDuoTrainer):
         self.patch_size = tuple(self.configuration_manager.patch_size)
         self.frugally = FrugalCalls(self.device, self.print_to_log_file)
         self.damaged_cases: dict[str, str] = {}
-        # Own generator, so that mixing changes no other random number of the training.
         self.preparation = Preparation(self, self.prompt_generator)
         self.dataloader_unlabeled = None  # -> get_dataloaders
+        # Own generator, so that mixing changes no other random number of the training.
         self.mixing_generator = torch.Generator().manual_seed(torch.initial_seed() + self.local_rank)
         for key in LOGGED:
             self.logger.local_logger.my_fantastic_logging.setdefault(key, [])
