@@ -24,7 +24,8 @@ import torch
 import nnunetv2_muduo.teachers as teachers
 from nnunetv2_muduo.phantom.cohort import write_cohort
 from nnunetv2_muduo.phantom.population import Population
-from nnunetv2_muduo.teachers.small import SMALL_CONFIG, untrained_teacher
+from nnunetv2_muduo.teachers.sam3d.config import Sam3DConfig
+from nnunetv2_muduo.teachers.small import untrained_teacher
 from nnunetv2_muduo.teachers.training.checkpoints import BEST
 from nnunetv2_muduo.teachers.training.data import hold_out, load_volumes
 from nnunetv2_muduo.teachers.training.report import FIGURES, dice_table
@@ -43,21 +44,34 @@ MANY_SCANNERS = Population(
     uptake_variation=1.3,
     breathing_fraction=0.5,
 )
+CONFIG = Sam3DConfig(
+    image_size=24,
+    patch_size=4,  # masks as fine as the image: coarser ones lose organs that are a few voxels wide
+    embed_dim=128,
+    depth=4,
+    n_heads=4,
+    global_attention_blocks=(0, 1, 2, 3),
+    window_size=6,
+    prompt_embed_dim=96,
+    mask_channels=32,
+    decoder_n_heads=4,
+    decoder_mlp_dim=256,
+    iou_hidden_dim=64,
+)
 SETTINGS = TrainingSettings(
     modality="ct",
     spacing_mm=(8.0, 12.0),
     batch_size=4,
     crops_at_once=4,
     max_organs=4,
-    n_rounds=3,
-    keep_clicks=True,
+    n_rounds=1,
     first_points=3,
-    student_like_masks=True,
+    student_like_prompts=True,
     lr=1e-3,
     decoder_lr=1e-3,
     weight_decay=0.01,
     lr_drops=(0.7, 0.92),
-    validate_every=400,
+    validate_every=1000,
 )
 VAL_FRACTION = 0.15
 
@@ -100,7 +114,7 @@ def train(modality: str, data: list[str], args: argparse.Namespace) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     print(f"{modality}: {len(train_volumes)} cases to learn from, {len(held_out)} held out", flush=True)
     start = args.init and args.init / f"{modality}.safetensors"
-    teacher = load_teacher(start) if start else untrained_teacher(SMALL_CONFIG, settings.seed)
+    teacher = load_teacher(start) if start else untrained_teacher(CONFIG, settings.seed)
     TimedTraining(args.minutes, teacher, settings, train_volumes, held_out, folder).run()
 
 

@@ -5,11 +5,12 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from nnunetv2_muduo.distillation.prompts import mask_prompts
 from nnunetv2_muduo.distillation.pseudo_labels import patch_logits
 from nnunetv2_muduo.teachers.sam3d.model import Sam3DTeacher
 from nnunetv2_muduo.teachers.training.clicks import Points, error_clicks, interior_points
 from nnunetv2_muduo.teachers.training.settings import TrainingSettings
-from nnunetv2_muduo.teachers.training.student_like import student_like_prompts
+from nnunetv2_muduo.teachers.training.student_like import student_like_probs
 
 CLICK_LOGIT = 0.5  # a click corrects what is above it, as published; everywhere else the threshold is 0
 
@@ -38,13 +39,28 @@ def training_rounds(
     """
     embeddings = embeddings[crop_index]
     schedule = click_schedule(settings.n_rounds, generator)
-    n_first = int(torch.randint(1, settings.first_points + 1, (), generator=generator, device=generator.device))
-    first = interior_points(truth_mask, n_first, generator) if settings.first_points > 1 else None
+    like_student = student_like_probs(truth_mask, crop_index, generator) if settings.student_like_prompts else None
+    first = _first_points(truth_mask, like_student, settings.first_points, generator)
     rounds = list(chained_rounds(teacher, embeddings, truth_mask, schedule, generator, settings.keep_clicks, first))
-    if settings.student_like_masks:
-        masks = student_like_prompts(truth_mask, crop_index, teacher.low_res_size, generator)
-        rounds.append(logits_of_crop(teacher.decode(embeddings, None, masks), truth_mask.shape[-1]))
+    if like_student is not None:
+        low_res_logits = teacher.decode(embeddings, None, mask_prompts(like_student, teacher.low_res_size))
+        rounds.append(logits_of_crop(low_res_logits, truth_mask.shape[-1]))
     return rounds
+
+
+def _first_points(
+    truth_mask: Tensor, like_student: Tensor | None, max_points: int, generator: torch.Generator
+) -> Points | None:
+    """Up to `max_points` in each organ; of half of the organs in their student-like map, so that some lie off the organ."""
+    if max_points == 1:
+        return None
+    n_points = int(torch.randint(1, max_points + 1, (), generator=generator, device=generator.device))
+    if like_student is None:
+        return interior_points(truth_mask, n_points, generator)
+    map_mask = like_student > 0.5
+    by_map = torch.rand(len(truth_mask), generator=generator, device=truth_mask.device) < 0.5
+    by_map = (by_map & map_mask.flatten(1).any(1))[:, None, None, None]
+    return interior_points(torch.where(by_map, map_mask, truth_mask), n_points, generator)
 
 
 def chained_rounds(

@@ -26,8 +26,9 @@ class TrainingSettings:
     """Whether a round repeats the clicks of the rounds before it."""
     first_points: int = 1
     """Points that the first round may give at once, inside the organ; 1 is the published click anywhere in it."""
-    student_like_masks: bool = False
-    """Whether a further round asks with a mask as a student's map might be, and without points (not published)."""
+    student_like_prompts: bool = False
+    """Whether a further round asks with a mask as a student's map might be, without points, and the first points lie in
+    such a map half of the time (not published)."""
     lr: float = 8e-4
     """Learning rate of the image encoder."""
     decoder_lr: float = 8e-5

@@ -1,4 +1,4 @@
-"""Mask prompts as a student in training would give them: the truth, spoiled.
+"""Maps of organs as a student in training would have them: the truth, spoiled.
 
 A young student's map of an organ is blurred, shifted, too large or too small, patchy, spills into the organ beside it, and
 is less sure than it should be, everywhere. Not part of the published recipe, where mask prompts are a teacher's own answers.
@@ -8,18 +8,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from nnunetv2_muduo.distillation.prompts import mask_prompts
 from nnunetv2_muduo.distillation.separable import along_axes, gaussian_matrix
 
 MAX_SHIFT, MAX_SCALE = 0.07, 0.2  # of half the crop's edge, of the organ's distance from the crop's center
 MAX_SIGMA = 1 / 24  # blur, of the crop's edge
 NOISE_CELLS = (4, 10)  # how many cells of noise the crop's edge has
 SPILL_FRACTION = 0.25
-
-
-def student_like_prompts(truth_mask: Tensor, crop_index: Tensor, low_res: int, generator: torch.Generator) -> Tensor:
-    """Mask prompts [N, 1, s, s, s]: low-resolution logits of `student_like_probs`, as MuDuo makes them of a student's map."""
-    return mask_prompts(student_like_probs(truth_mask, crop_index, generator), low_res)
 
 
 def student_like_probs(truth_mask: Tensor, crop_index: Tensor, generator: torch.Generator) -> Tensor:

@@ -22,7 +22,7 @@ QUICK = TrainingSettings(
     crops_at_once=2,
     n_rounds=3,
     first_points=3,
-    student_like_masks=True,
+    student_like_prompts=True,
     lr=2e-3,
     decoder_lr=2e-3,
     lr_drops=(0.5,),
@@ -47,7 +47,7 @@ def weights(training):
 @pytest.mark.slow
 def test_it_learns_its_own_crop(tiny_teacher, volumes, tmp_path):
     rates = {"lr": 1e-3, "decoder_lr": 1e-3, "weight_decay": 0.0, "lr_drops": (0.7,)}
-    settings = replace(QUICK, n_iterations=200, keep_clicks=True, student_like_masks=False, **rates)
+    settings = replace(QUICK, n_iterations=200, keep_clicks=True, student_like_prompts=False, **rates)
     training = make_training(tiny_teacher, volumes, tmp_path, settings)
     generator = torch.Generator().manual_seed(0)
     cropper = Cropper("ct", 16, 8)
@@ -125,7 +125,7 @@ def test_gradients_of_parts_add_up_to_those_of_the_batch(tiny_teacher, volumes, 
     gradients = []
     for crops_at_once in (4, 2):
         settings = replace(QUICK, batch_size=4, crops_at_once=crops_at_once, n_rounds=2, first_points=1)
-        training = make_training(fresh(tiny_teacher), volumes, tmp_path, replace(settings, student_like_masks=False))
+        training = make_training(fresh(tiny_teacher), volumes, tmp_path, replace(settings, student_like_prompts=False))
         training.cropper = InTurn()
         training.step()
         gradients.append(training.teacher.image_encoder.pos_embed.grad.clone())

@@ -98,9 +98,28 @@ def test_several_points_in_the_first_round_alone(truth, generator):
 
 
 def test_a_round_with_a_student_like_mask_comes_on_top(teacher, truth, generator):
-    rounds = ask(teacher, truth, generator, n_rounds=3, student_like_masks=True)
+    rounds = ask(teacher, truth, generator, n_rounds=3, student_like_prompts=True)
     assert len(rounds) == 4
     _, points, masks = teacher.asked[-1]
     assert points is None
     assert masks.abs().max() < 9.22
     assert masks.flatten(1).std(1).gt(0.1).all()
+
+
+def test_some_first_points_of_student_like_maps_lie_off_the_organ(generator):
+    truth = torch.zeros(3, 8, 8, 8, dtype=torch.bool)
+    truth[:2, :4], truth[2, 4:] = True, True  # the last two share a crop, and may be taken for one
+
+    def outside(**settings) -> float:
+        """Part of the points of several rounds that lie outside their organs."""
+        found = []
+        for _ in range(20):
+            teacher = RecordingTeacher()
+            ask(teacher, truth, generator, n_rounds=1, first_points=3, **settings)
+            places, labels = teacher.asked[0][1]
+            index = torch.arange(len(truth))[:, None].expand(labels.shape)
+            found.append(~truth[(index, *places.long().unbind(-1))][labels == 1])
+        return torch.cat(found).float().mean().item()
+
+    assert outside() == 0
+    assert 0 < outside(student_like_prompts=True) < 0.2
