@@ -21,8 +21,8 @@ class Scale:
     n_train: int = 60
     """Labeled and unlabeled cases together."""
     teacher: str = "small"
-    image_size: int = 32
-    n_features: int = 8
+    image_size: int = 24
+    n_features: int = 16
     """Features of the student's first stage; each stage doubles them, up to 8 times as many."""
     optimizer: str = "adamw"
     n_iterations_per_epoch: int = 40
