@@ -24,8 +24,7 @@ import torch
 import nnunetv2_muduo.teachers as teachers
 from nnunetv2_muduo.phantom.cohort import write_cohort
 from nnunetv2_muduo.phantom.population import Population
-from nnunetv2_muduo.teachers.sam3d.config import Sam3DConfig
-from nnunetv2_muduo.teachers.small import untrained_teacher
+from nnunetv2_muduo.teachers.small import SMALL_CONFIG, untrained_teacher
 from nnunetv2_muduo.teachers.training.checkpoints import BEST
 from nnunetv2_muduo.teachers.training.data import hold_out, load_volumes
 from nnunetv2_muduo.teachers.training.report import FIGURES, dice_table
@@ -43,20 +42,6 @@ MANY_SCANNERS = Population(
     pet_fwhm_mm=(4.0, 9.0),
     uptake_variation=1.3,
     breathing_fraction=0.5,
-)
-CONFIG = Sam3DConfig(
-    image_size=24,
-    patch_size=4,  # masks as fine as the image: coarser ones lose organs that are a few voxels wide
-    embed_dim=128,
-    depth=4,
-    n_heads=4,
-    global_attention_blocks=(0, 1, 2, 3),
-    window_size=6,
-    prompt_embed_dim=96,
-    mask_channels=32,
-    decoder_n_heads=4,
-    decoder_mlp_dim=256,
-    iou_hidden_dim=64,
 )
 SETTINGS = TrainingSettings(
     modality="ct",
@@ -114,7 +99,7 @@ def train(modality: str, data: list[str], args: argparse.Namespace) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     print(f"{modality}: {len(train_volumes)} cases to learn from, {len(held_out)} held out", flush=True)
     start = args.init and args.init / f"{modality}.safetensors"
-    teacher = load_teacher(start) if start else untrained_teacher(CONFIG, settings.seed)
+    teacher = load_teacher(start) if start else untrained_teacher(SMALL_CONFIG, settings.seed)
     TimedTraining(args.minutes, teacher, settings, train_volumes, held_out, folder).run()
 
 
@@ -154,7 +139,7 @@ def card_section(modality: str, figures: dict) -> str:
 CARD_HEAD = """\
 # Small teachers
 
-Two promptable networks of SAM-Med3D's architecture for patches of 32^3 voxels of 8 to 12 mm, for this package's demo, tests and
+Two promptable networks of SAM-Med3D's architecture for patches of 24^3 voxels of 8 to 12 mm, for this package's demo, tests and
 study. **They have seen synthetic images alone and are not for real ones.**
 
 * Architecture: `SMALL_CONFIG` in `nnunetv2_muduo/teachers/small.py`; weights in half precision.

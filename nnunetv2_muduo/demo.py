@@ -15,10 +15,10 @@ from pathlib import Path
 
 DATASET_ID, DATASET = 705, "Dataset705_Phantom"
 TRAINER, BASELINE = "nnUNetTrainerMuDuo", "nnUNetTrainerMuDuo_Supervised"
-N_CASES, SPACING_MM = 24, 12  # patches of 32 voxels then show half a body
+N_CASES, SPACING_MM = 24, 12  # patches of 24 voxels then show the width of a trunk
 FEATURES = [8, 16, 32, 64]  # of the student's stages
 CONFIG = """\
-# A training for two cores: the package's own small teachers (32^3 voxels) and few iterations. The pseudo labels weigh as much as
+# A training for two cores: the package's own small teachers (24^3 voxels) and few iterations. The pseudo labels weigh as much as
 # the labels, and AdamW learns in hundreds of iterations what nnU-Net's SGD learns in thousands.
 ct_teacher: small
 pet_teacher: small

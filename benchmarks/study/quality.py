@@ -11,7 +11,7 @@ from acvl_utils.cropping_and_padding.bounding_boxes import crop_and_pad_nd
 from benchmarks.study.datasets import unlabeled_truth
 from benchmarks.study.scale import Setting
 
-N_PATCHES = 12
+N_PATCHES = 24
 N_MOMENTS = 6
 
 

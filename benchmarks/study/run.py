@@ -11,6 +11,7 @@ import torch
 from benchmarks.study.quality import observe
 from benchmarks.study.rows import PET_ONLY, ROWS, SUPERVISED, Row
 from benchmarks.study.scale import CONFIGURATION, FOLD, PLANS, Scale, Setting
+from benchmarks.study.tiles import BatchedPredictor
 
 TILE_STEP = 0.75  # of the sliding window, for every row: half the tiles of nnU-Net's own 0.5
 
@@ -53,12 +54,13 @@ def make_trainer(setting: Setting, row: Row, device: torch.device):
 
 def prepare(setting: Setting, device: torch.device) -> None:
     """The prompt generator, its prompt maps and the preprocessed unlabeled cases, which all rows of a setting share."""
-    from nnunetv2_muduo.data.prepare import Training
-    from nnunetv2_muduo.data.prepare import prepare as prepare_training
+    from nnunetv2_muduo.data import prepare as preparation
 
     _seed_all(setting.seed)
-    training = Training(setting.dataset, CONFIGURATION, str(FOLD), PLANS, "nnUNetTrainerMuDuo", device)
-    prepare_training(training, n_processes=1)
+    if device.type == "cpu":
+        preparation.nnUNetPredictor = BatchedPredictor
+    training = preparation.Training(setting.dataset, CONFIGURATION, str(FOLD), PLANS, "nnUNetTrainerMuDuo", device)
+    preparation.prepare(training, n_processes=1)
 
 
 def train_shared_network(setting: Setting, device: torch.device) -> None:
@@ -88,9 +90,8 @@ def predict(trainer, setting: Setting, folder: Path) -> Path:
 
     folder.mkdir(parents=True, exist_ok=True)
     on_gpu = trainer.device.type == "cuda"
-    predictor = nnUNetPredictor(
-        TILE_STEP, use_mirroring=False, perform_everything_on_device=on_gpu, device=trainer.device
-    )
+    kind = nnUNetPredictor if on_gpu else BatchedPredictor
+    predictor = kind(TILE_STEP, use_mirroring=False, perform_everything_on_device=on_gpu, device=trainer.device)
     trainer.set_deep_supervision_enabled(False)
     trainer.network.eval()
     predictor.manual_initialization(

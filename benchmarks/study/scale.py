@@ -26,7 +26,7 @@ class Scale:
     """Features of the student's first stage; each stage doubles them, up to 8 times as many."""
     optimizer: str = "adamw"
     n_iterations_per_epoch: int = 40
-    n_shared_epochs: int = 30
+    n_shared_epochs: int = 40
     """Supervised epochs on both channels, trained once for each setting: every row with both channels goes on from there."""
     n_epochs: int = 10
     """Epochs of each row after these."""

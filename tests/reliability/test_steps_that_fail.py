@@ -176,7 +176,7 @@ def unlabeled_loader(root, n_cases):
     trainer.initialize()
     cases = [f"unlabeled_{i}" for i in range(n_cases)]
     dataset = NotedDataset(UnlabeledDataset(folder, maps, cases), ReadingNotes())
-    return UnlabeledLoader(dataset, 4, (32,) * 3, (32,) * 3, trainer.label_manager), folder, maps
+    return UnlabeledLoader(dataset, 4, (24,) * 3, (24,) * 3, trainer.label_manager), folder, maps
 
 
 def damaged_files(folder, maps, case):

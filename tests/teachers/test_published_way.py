@@ -13,19 +13,19 @@ from nnunetv2_muduo.trainers.panel import TeacherPanel
 
 @pytest.mark.parametrize("kind", ["points", "mask"])
 def test_literal_decode_equals_ours(small_teacher, generator, kind):
-    embedding = small_teacher.encode(torch.randn(1, 1, 32, 32, 32, generator=generator))
-    points = (32 * torch.rand(1, 3, 3, generator=generator), torch.tensor([[1, 1, -1]])) if kind == "points" else None
-    mask = 3 * torch.randn(1, 1, 16, 16, 16, generator=generator)
+    embedding = small_teacher.encode(torch.randn(1, 1, 24, 24, 24, generator=generator))
+    points = (24 * torch.rand(1, 3, 3, generator=generator), torch.tensor([[1, 1, -1]])) if kind == "points" else None
+    mask = 3 * torch.randn(1, 1, 24, 24, 24, generator=generator)
     expected = literal_decode(small_teacher, embedding, points, mask)
     torch.testing.assert_close(small_teacher.decode(embedding, points, mask), expected, rtol=1e-4, atol=1e-5)
 
 
 def test_published_stage_equals_ours(generator):
-    shape = (2, 1, 32, 32, 32)
+    shape = (2, 1, 24, 24, 24)
     organ_map = torch.zeros(shape, dtype=torch.int16)
     organ_map[:, :, 4:14, 6:20, 3:12], organ_map[:, :, 18:30, 10:24, 15:29] = 1, 2
     ct_hu, pet_suv = 300 * torch.randn(shape, generator=generator), torch.rand(shape, generator=generator)
-    probs = torch.rand(2, 3, 32, 32, 32, generator=generator).softmax(1)
+    probs = torch.rand(2, 3, 24, 24, 24, generator=generator).softmax(1)
     config = MuDuoConfig(ct_teacher="small", pet_teacher="small")
     panel = TeacherPanel(config, [0, 1, 2], [1, 2], torch.device("cpu"))
     agreement, masks = TeacherStage(panel, Patches(ct_hu, pet_suv, organ_map), probs)()

@@ -24,8 +24,8 @@ def own_dataset(tiny_dataset, tmp_path, monkeypatch):
 def test_the_patch_becomes_the_teachers_and_the_log_says_so(tiny_dataset):
     trainer = make_trainer()
     trainer.initialize()
-    assert trainer.configuration_manager.patch_size == [32, 32, 32]
-    assert "Patch size [40, 40, 40] of the plans becomes [32, 32, 32]" in open(trainer.log_file).read()
+    assert trainer.configuration_manager.patch_size == [24, 24, 24]
+    assert "Patch size [40, 40, 40] of the plans becomes [24, 24, 24]" in open(trainer.log_file).read()
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_folds_on_another_patch_are_refused(own_dataset, tmp_path, monkeypatch):
     plans = {**trainer.plans_manager.plans}
     plans["configurations"]["3d_fullres"]["patch_size"] = [64, 64, 64]
     (tmp_path / trainer.output_folder_base / "plans.json").write_text(json.dumps(plans))
-    plans["configurations"]["3d_fullres"]["patch_size"] = [32, 32, 32]
+    plans["configurations"]["3d_fullres"]["patch_size"] = [24, 24, 24]
     with pytest.raises(ValueError, match=r"fold_1 was trained on patches of \[64, 64, 64\]"):
         trainer._refuse_other_patch_beside()
 
@@ -148,6 +148,6 @@ def test_validation_needs_no_teacher(tiny_dataset, tmp_path, monkeypatch):
     write_config(monkeypatch, tmp_path, ct_teacher="/gone.pth", pet_teacher="/gone.pth")
     other = make_trainer()
     other.load_checkpoint(str(tmp_path / "checkpoint.pth"))
-    assert other.configuration_manager.patch_size == [32, 32, 32]
+    assert other.configuration_manager.patch_size == [24, 24, 24]
     for name, value in trainer.network.state_dict().items():
         assert np.array_equal(value.numpy(), other.network.state_dict()[name].numpy())

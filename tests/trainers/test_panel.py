@@ -12,7 +12,7 @@ from nnunetv2_muduo.teachers.sam3d.model import PROMPTS_PER_CHUNK, Sam3DTeacher
 from nnunetv2_muduo.teachers.small import SMALL_CONFIG
 from nnunetv2_muduo.trainers.panel import TeacherPanel
 
-SIZE = 32
+SIZE = SMALL_CONFIG.image_size
 
 
 def make_panel(n_organs: int) -> TeacherPanel:

@@ -70,7 +70,7 @@ def test_a_consultation_says_what_the_teachers_say(prepared_dataset):
     assert torch.equal(consultation.student_labels, probs.argmax(1))
     for pair in range(len(consultation.pairs)):
         sample, organ = int(consultation.pairs.samples[pair]), int(consultation.pairs.organs[pair])
-        ct, pet = (patch_probs(answers[m][pair : pair + 1], (32, 32, 32))[0] for m in ("ct", "pet"))
+        ct, pet = (patch_probs(answers[m][pair : pair + 1], (24, 24, 24))[0] for m in ("ct", "pet"))
         expected = (ct * pet).sum() / (ct + pet - ct * pet).sum()
         assert consultation.agreement[sample, organ] == pytest.approx(float(expected), rel=1e-4)
         assert torch.equal(consultation.masks["ct"][pair], ct > 0.5)
@@ -91,10 +91,10 @@ def test_rows_of_the_picture_hold_what_was_said(prepared_dataset):
     assert row.case == consultation.patches[0].case
     assert row.agreement.keys() == {1 + int(o) for o in consultation.pairs.organs[consultation.pairs.of_sample(0)]}
     assert row.kept == {1 + organ for organ in range(2) if consultation.kept[0, organ]}
-    assert row.ct_hu.shape == row.pet_suv.shape == (32, 32)
+    assert row.ct_hu.shape == row.pet_suv.shape == (24, 24)
     assert row.ct_hu.min() < -100  # HU, not normalized
     assert row.masks.keys() == {"prompts", "student", "ct", "pet", "mixed"}
-    assert {mask.shape for masks in row.masks.values() for mask in masks.values()} == {(32, 32)}
+    assert {mask.shape for masks in row.masks.values() for mask in masks.values()} == {(24, 24)}
 
 
 def test_one_teacher_is_drawn_alone(prepared_dataset):
