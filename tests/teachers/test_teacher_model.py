@@ -31,7 +31,7 @@ def assert_close(value, expected):
 
 def test_shapes(small_teacher, embedding, points, masks):
     assert (small_teacher.image_size, small_teacher.low_res_size) == (24, 24)
-    assert embedding.shape == (1, 96, 4, 4, 4)
+    assert embedding.shape == (1, 96, 6, 6, 6)
     assert small_teacher.decode(embedding, points, masks).shape == (5, 1, 24, 24, 24)
     assert small_teacher.decode(embedding, points, masks, multimask_output=True).shape == (5, 3, 24, 24, 24)
 

@@ -54,7 +54,7 @@ def test_saved_teachers_load(tmp_path, name):
     loaded = load_teacher(tmp_path / name)
     assert loaded.config == teacher.config
     assert_same_weights(loaded, teacher.state_dict())
-    image = torch.ones(1, 1, 32, 32, 32)
+    image = torch.ones(1, 1, 24, 24, 24)
     assert torch.equal(loaded.encode(image), teacher.encode(image))
 
 
