@@ -22,6 +22,7 @@ from pathlib import Path
 import torch
 
 import nnunetv2_muduo.teachers as teachers
+from benchmarks.young_students import YoungStudent, train_students
 from nnunetv2_muduo.phantom.cohort import write_cohort
 from nnunetv2_muduo.phantom.population import Population
 from nnunetv2_muduo.teachers.small import SMALL_CONFIG, untrained_teacher
@@ -70,6 +71,10 @@ def main() -> None:
     parser.add_argument(
         "--init", type=Path, metavar="FOLDER", help="begin with its {ct,pet}.safetensors, not at random"
     )
+    parser.add_argument(
+        "--students", type=int, nargs="*", default=[], metavar="N", help="young students of N iterations give prompts"
+    )
+    parser.add_argument("--lr", type=float, default=SETTINGS.lr, help="default: %(default)s")
     parser.add_argument("-o", "--out", type=Path, required=True)
     args = parser.parse_args()
     torch.set_num_threads(1)
@@ -81,26 +86,39 @@ def main() -> None:
 
 
 class TimedTraining(TeacherTraining):
-    """A training whose schedule follows the clock, since other work on the machine changes its speed."""
+    """A training whose schedule follows the clock, since other work on the machine changes its speed.
 
-    def __init__(self, minutes: float, *args):
+    Where there are young students, every batch is prompted by one of them, with cases that it has not seen.
+    """
+
+    def __init__(self, minutes: float, students: list[YoungStudent], *args):
         super().__init__(*args)
-        self.seconds, self.started = 60 * minutes, time.monotonic()
+        self.seconds, self.started, self.students = 60 * minutes, time.monotonic(), students
+        if students:
+            self.cropper = replace(self.cropper, flip_axes=())
 
     def part_done(self) -> float:
         return (time.monotonic() - self.started) / self.seconds
 
+    def step(self) -> float:
+        if self.students:
+            choice = int(torch.randint(len(self.students), (), generator=self.crop_generator))
+            self.volumes = self.students[choice].volumes
+            self.maps_of_a_student = self.students[choice].maps
+        return super().step()
+
 
 def train(modality: str, data: list[str], args: argparse.Namespace) -> None:
     """Train one teacher in OUT/modality for the minutes that are given."""
-    folder, settings = args.out / modality, replace(SETTINGS, modality=modality)
+    folder, settings = args.out / modality, replace(SETTINGS, modality=modality, lr=args.lr, decoder_lr=args.lr)
     volumes = load_volumes(data, modality, settings.spacing_mm, args.out / "cache", settings.seed)
     train_volumes, held_out = hold_out(volumes, VAL_FRACTION, settings.seed)
     folder.mkdir(parents=True, exist_ok=True)
     print(f"{modality}: {len(train_volumes)} cases to learn from, {len(held_out)} held out", flush=True)
     start = args.init and args.init / f"{modality}.safetensors"
     teacher = load_teacher(start) if start else untrained_teacher(SMALL_CONFIG, settings.seed)
-    TimedTraining(args.minutes, teacher, settings, train_volumes, held_out, folder).run()
+    students = train_students(train_volumes, args.students, modality, teacher.image_size, settings.seed)
+    TimedTraining(args.minutes, students, teacher, settings, train_volumes, held_out, folder).run()
 
 
 def install(modality: str, folder: Path) -> None:

@@ -21,5 +21,8 @@ def test_the_same_logits_as_nnunets_predictor(shape):
         logits.append(predictor.predict_sliding_window_return_logits(image).float())
     theirs, ours = logits
     assert ours.shape == (3, *shape)
-    inner = (slice(None), *[slice(1, -1)] * 3)  # theirs adds up in half precision, too coarse for the weights of corners
+    inner = (
+        slice(None),
+        *[slice(1, -1)] * 3,
+    )  # theirs adds up in half precision, too coarse for the weights of corners
     torch.testing.assert_close(ours[inner], theirs[inner], rtol=0, atol=0.02)

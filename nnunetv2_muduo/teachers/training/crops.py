@@ -37,12 +37,14 @@ class Cropper:
     """Cuts crops of edge `size` (voxels) with at most `max_organs` organs for a teacher of `modality`.
 
     noisy_names: the cases whose labels are of low quality.
+    flip_axes: the axes along which random crops may be flipped.
     """
 
     modality: str
     size: int
     max_organs: int
     noisy_names: frozenset[str] = frozenset()
+    flip_axes: tuple[int, ...] = (0, 1, 2)
 
     def random_crops(self, volumes: list[Volume], n: int, generator: torch.Generator) -> Crops:
         """Random cases, organs, shifts and flips (teachers.md section 3.3)."""
@@ -53,7 +55,7 @@ class Cropper:
         center = list(volume.centers.values())[_below(len(volume.centers), generator)]
         reach = int(JITTER_PART * self.size)
         shift = torch.randint(-reach, reach + 1, (3,), generator=generator).numpy()
-        flipped = [axis for axis in range(3) if _below(2, generator)]
+        flipped = [axis for axis in self.flip_axes if _below(2, generator)]
         return self.crop(volume, np.add(center, shift), generator, flipped)
 
     def crop(self, volume: Volume, center, generator: torch.Generator, flipped: list[int] = []) -> Crops:  # noqa: B006

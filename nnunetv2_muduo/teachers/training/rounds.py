@@ -10,7 +10,6 @@ from nnunetv2_muduo.distillation.pseudo_labels import patch_logits
 from nnunetv2_muduo.teachers.sam3d.model import Sam3DTeacher
 from nnunetv2_muduo.teachers.training.clicks import Points, error_clicks, interior_points
 from nnunetv2_muduo.teachers.training.settings import TrainingSettings
-from nnunetv2_muduo.teachers.training.student_like import student_like_probs
 
 CLICK_LOGIT = 0.5  # a click corrects what is above it, as published; everywhere else the threshold is 0
 
@@ -28,6 +27,7 @@ def training_rounds(
     embeddings: Tensor,
     truth_mask: Tensor,
     crop_index: Tensor,
+    like_student: Tensor | None,
     settings: TrainingSettings,
     generator: torch.Generator,
 ) -> list[Tensor]:
@@ -36,10 +36,10 @@ def training_rounds(
     Args:
         embeddings: one per crop; crop_index: [N], the crop of each organ.
         truth_mask: boolean [N, S, S, S].
+        like_student: probabilities [N, S, S, S] that a student might give the organs, for a round more; None for none.
     """
     embeddings = embeddings[crop_index]
     schedule = click_schedule(settings.n_rounds, generator)
-    like_student = student_like_probs(truth_mask, crop_index, generator) if settings.student_like_prompts else None
     first = _first_points(truth_mask, like_student, settings.first_points, generator)
     rounds = list(chained_rounds(teacher, embeddings, truth_mask, schedule, generator, settings.keep_clicks, first))
     if like_student is not None:

@@ -13,6 +13,7 @@ from nnunetv2_muduo.teachers.training.losses import sum_over_rounds
 from nnunetv2_muduo.teachers.training.report import write_report
 from nnunetv2_muduo.teachers.training.rounds import training_rounds
 from nnunetv2_muduo.teachers.training.settings import TrainingSettings
+from nnunetv2_muduo.teachers.training.student_like import student_like_probs
 from nnunetv2_muduo.teachers.training.validation import held_out_crops, mean_of_prompts, validate
 from nnunetv2_muduo.teachers.training.volumes import Volume
 
@@ -83,8 +84,13 @@ class TeacherTraining:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=use_half):  # its range needs no loss scaling
             embeddings = self.teacher.encode(crops.image).float()
         prompts = crops.truth_mask, crops.crop_index
-        rounds = training_rounds(self.teacher, embeddings, *prompts, self.settings, self.prompt_generator)
+        maps = self.maps_of_a_student(crops) if self.settings.student_like_prompts else None
+        rounds = training_rounds(self.teacher, embeddings, *prompts, maps, self.settings, self.prompt_generator)
         return sum_over_rounds(rounds, crops.truth_mask, crops.is_noisy)
+
+    def maps_of_a_student(self, crops: Crops) -> torch.Tensor:
+        """Probabilities [N, S, S, S] as a student might give them to the crops' organs."""
+        return student_like_probs(crops.truth_mask, crops.crop_index, self.prompt_generator)
 
     def _set_learning_rates(self) -> None:
         n_drops = sum(self.part_done() >= part for part in self.settings.lr_drops)
