@@ -164,8 +164,10 @@ study. **They have seen synthetic images alone and are not for real ones.**
 * Data: 120 phantoms (`muduo phantom`), and 80 PET/CT synthesized from organ maps of 69 AutoPET patients
   (`muduo phantom --from-labels`; the patients are chosen in `benchmarks/label_cohorts.py`). Demo and study use other patients,
   and scanners with other contrast, noise and resolution.
-* Training: `python -m benchmarks.train_small_teachers`: SAM-Med3D's recipe as `muduo teacher train` follows it, with up to three
-  points at once in the first round, and with masks as a student in training would give them.
+* Training: `python -m benchmarks.train_small_teachers --minutes 64`: SAM-Med3D's recipe as `muduo teacher train` follows it, but
+  with one round alone, of up to three points at once, and one more with a mask as a student in training would give it. The CT
+  teacher then learned 26 minutes more, about 2,750 iterations, from the maps of young students (`--init FOLDER --students 400
+  1200 --lr 5e-4`, `benchmarks/young_students.py`); the iterations below count from there.
 * License: Apache-2.0, as the code. The organ maps are MIC-DKFZ's, Apache-2.0.
 
 The figures are from the 15 % of the patients that were held out, on which the best moment of the training was chosen too: they

@@ -16,14 +16,14 @@ from pathlib import Path
 DATASET_ID, DATASET = 705, "Dataset705_Phantom"
 TRAINER, BASELINE = "nnUNetTrainerMuDuo", "nnUNetTrainerMuDuo_Supervised"
 N_CASES, SPACING_MM = 24, 12  # patches of 24 voxels then show the width of a trunk
-FEATURES = [8, 16, 32, 64]  # of the student's stages
+FEATURES = [16, 32, 64]  # of the student's stages
 CONFIG = """\
 # A training for two cores: the package's own small teachers (24^3 voxels) and few iterations. The pseudo labels weigh as much as
 # the labels, and AdamW learns in hundreds of iterations what nnU-Net's SGD learns in thousands.
 ct_teacher: small
 pet_teacher: small
 num_epochs: 6
-num_iterations_per_epoch: 110
+num_iterations_per_epoch: 130
 ramp_up_epochs: 3
 consistency: dice
 consistency_weight: 1.0
