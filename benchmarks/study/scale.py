@@ -15,7 +15,7 @@ VARIABLES = ("nnUNet_raw", "nnUNet_preprocessed", "nnUNet_results")
 class Scale:
     """How large the study is; students, teachers and schedule are the same for every row."""
 
-    spacing_mm: float = 10.0
+    spacing_mm: float = 12.0
     n_test: int = 24
     n_val: int = 2
     n_train: int = 60
@@ -26,11 +26,11 @@ class Scale:
     """Features of the student's first stage; each stage doubles them, up to 8 times as many."""
     optimizer: str = "adamw"
     n_iterations_per_epoch: int = 40
-    n_shared_epochs: int = 40
+    n_shared_epochs: int = 10
     """Supervised epochs on both channels, trained once for each setting: every row with both channels goes on from there."""
-    n_epochs: int = 10
+    n_epochs: int = 20
     """Epochs of each row after these."""
-    ramp_up_epochs: int = 2
+    ramp_up_epochs: int = 4
     """A fifth of the row's epochs, as with nnU-Net's 1000 and the default 200."""
 
     def config(self) -> dict:
