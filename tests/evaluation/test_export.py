@@ -89,7 +89,7 @@ def test_the_zip_holds_a_model_of_nnunets_own_trainer(own_results, tmp_path, cap
     exported = torch.load(tmp_path / TARGET / "fold_0" / "checkpoint_final.pth", weights_only=True)
     assert exported["trainer_name"] == "nnUNetTrainer"
     assert exported["inference_allowed_mirroring_axes"] == (0, 2)
-    assert exported["init_args"]["plans"]["configurations"]["3d_fullres"]["patch_size"] == [32, 32, 32]
+    assert exported["init_args"]["plans"]["configurations"]["3d_fullres"]["patch_size"] == [24, 24, 24]
     assert "muduo" not in exported["init_args"]
     assert exported["network_weights"].keys() == original["network_weights"].keys()
     for name, weight in original["network_weights"].items():
