@@ -2,8 +2,8 @@
 
 import copy
 import shutil
-from pathlib import Path
 from itertools import islice
+from pathlib import Path
 
 import numpy as np
 import pytest
