@@ -23,7 +23,7 @@ CONFIG = """\
 ct_teacher: small
 pet_teacher: small
 num_epochs: 6
-num_iterations_per_epoch: 130
+num_iterations_per_epoch: 120
 ramp_up_epochs: 3
 consistency: dice
 consistency_weight: 1.0
