@@ -27,6 +27,7 @@ from nnunetv2_muduo.phantom.cohort import write_cohort
 from nnunetv2_muduo.phantom.population import Population
 from nnunetv2_muduo.teachers.small import SMALL_CONFIG, untrained_teacher
 from nnunetv2_muduo.teachers.training.checkpoints import BEST
+from nnunetv2_muduo.teachers.training.crops import Crops
 from nnunetv2_muduo.teachers.training.data import hold_out, load_volumes
 from nnunetv2_muduo.teachers.training.report import FIGURES, dice_table
 from nnunetv2_muduo.teachers.training.settings import TrainingSettings
@@ -102,10 +103,12 @@ class TimedTraining(TeacherTraining):
 
     def step(self) -> float:
         if self.students:
-            choice = int(torch.randint(len(self.students), (), generator=self.crop_generator))
-            self.volumes = self.students[choice].volumes
-            self.maps_of_a_student = self.students[choice].maps
+            self.student = self.students[int(torch.randint(len(self.students), (), generator=self.crop_generator))]
+            self.volumes = self.student.volumes
         return super().step()
+
+    def maps_of_a_student(self, crops: Crops) -> torch.Tensor:
+        return self.student.maps(crops) if self.students else super().maps_of_a_student(crops)
 
 
 def train(modality: str, data: list[str], args: argparse.Namespace) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 DATASET_ID, DATASET = 705, "Dataset705_Phantom"
 TRAINER, BASELINE = "nnUNetTrainerMuDuo", "nnUNetTrainerMuDuo_Supervised"
-N_CASES, SPACING_MM = 24, 12  # patches of 24 voxels then show the width of a trunk
+N_CASES, SPACING_MM = 24, 12  # patches of 24 voxels are then 29 cm wide
 FEATURES = [16, 32, 64]  # of the student's stages
 CONFIG = """\
 # A training for two cores: the package's own small teachers (24^3 voxels) and few iterations. The pseudo labels weigh as much as

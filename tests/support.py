@@ -1,9 +1,11 @@
 """What tests of several folders use: writing a tiny PET/CT data set, and building trainers on it."""
 
 import json
+import math
 import multiprocessing
 import multiprocessing.pool
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +15,13 @@ import torch
 import yaml
 
 import nnunetv2_muduo
+from nnunetv2_muduo.teachers.sam3d.model import Sam3DTeacher
+from nnunetv2_muduo.teachers.small import SMALL_CONFIG
 
 DATASET = "Dataset001_Tiny"
 LABELS = {"background": 0, "liver": 1, "spleen": 2}
+COARSE_CONFIG = replace(SMALL_CONFIG, image_size=32, patch_size=8, window_size=4, mask_channels=64)
+"""A small teacher whose masks are coarser than its image, as the public ones' are and the package's own are not."""
 QUICK_CONFIG = {
     "ct_teacher": "small",
     "pet_teacher": "small",
@@ -142,3 +148,31 @@ def use_threads(monkeypatch) -> None:
             return getattr(real_context("spawn"), name)
 
     monkeypatch.setattr(multiprocessing, "get_context", lambda method=None: ThreadContext())
+
+
+def build_small_teacher(seed: int) -> Sam3DTeacher:
+    """Untrained teacher for patches of 32^3 voxels with masks of 16^3, the same for the same seed.
+
+    Its answers depend on image, points and mask, but mean nothing.
+    """
+    teacher = Sam3DTeacher(COARSE_CONFIG)
+    initialize(teacher, torch.Generator().manual_seed(seed))
+    return teacher
+
+
+def initialize(teacher: Sam3DTeacher, generator: torch.Generator) -> None:
+    """Draw all weights anew, in place."""
+    for name, tensor in sorted(teacher.state_dict().items()):
+        tensor.copy_(_initial(name, tensor.shape, generator))
+
+
+def _initial(name: str, shape: torch.Size, generator: torch.Generator) -> torch.Tensor:
+    """Values that keep activations near unit variance."""
+    values = torch.randn(shape, generator=generator)
+    if name.endswith(("gaussian_matrix", "token.weight", "tokens.weight")):
+        return values
+    if "rel_pos" in name or ("embed" in name and "patch_embed" not in name):
+        return 0.3 * values
+    if len(shape) == 1:
+        return 0.1 * values + float(name.endswith("weight"))  # biases about 0, scales of norms about 1
+    return values / math.sqrt(shape[1:].numel())

@@ -58,7 +58,7 @@ def prepare(setting: Setting, device: torch.device) -> None:
 
     _seed_all(setting.seed)
     if device.type == "cpu":
-        preparation.nnUNetPredictor = BatchedPredictor
+        preparation.nnUNetPredictor = BatchedPredictor  # this process's alone; the package keeps nnU-Net's
     training = preparation.Training(setting.dataset, CONFIGURATION, str(FOLD), PLANS, "nnUNetTrainerMuDuo", device)
     preparation.prepare(training, n_processes=1)
 

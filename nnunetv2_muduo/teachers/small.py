@@ -1,7 +1,5 @@
 """Small teachers of the package's own."""
 
-import math
-
 import torch
 
 from nnunetv2_muduo.teachers.sam3d.config import Sam3DConfig
@@ -25,16 +23,6 @@ SMALL_CONFIG = Sam3DConfig(
 POSITION_SCALE = 0.5  # turns over half the image; more would tell neighboring tokens of a small grid too far apart
 
 
-def build_small_teacher(seed: int) -> Sam3DTeacher:
-    """Untrained teacher for patches of 24^3 voxels, 1.5 million parameters, the same for the same seed.
-
-    Its answers depend on image, points and mask, but mean nothing.
-    """
-    teacher = Sam3DTeacher(SMALL_CONFIG)
-    initialize(teacher, torch.Generator().manual_seed(seed))
-    return teacher
-
-
 def untrained_teacher(config: Sam3DConfig, seed: int) -> Sam3DTeacher:
     """Teacher to be trained from scratch: PyTorch's own initial values, and random positional codes.
 
@@ -48,21 +36,3 @@ def untrained_teacher(config: Sam3DConfig, seed: int) -> Sam3DTeacher:
     codes = teacher.prompt_encoder.pe_layer.positional_encoding_gaussian_matrix
     codes.copy_(torch.cat([directions, directions[[1, 0, 2]]], dim=1))
     return teacher
-
-
-def initialize(teacher: Sam3DTeacher, generator: torch.Generator) -> None:
-    """Draw all weights anew, in place."""
-    for name, tensor in sorted(teacher.state_dict().items()):
-        tensor.copy_(_initial(name, tensor.shape, generator))
-
-
-def _initial(name: str, shape: torch.Size, generator: torch.Generator) -> torch.Tensor:
-    """Values that keep activations near unit variance."""
-    values = torch.randn(shape, generator=generator)
-    if name.endswith(("gaussian_matrix", "token.weight", "tokens.weight")):
-        return values
-    if "rel_pos" in name or ("embed" in name and "patch_embed" not in name):
-        return 0.3 * values
-    if len(shape) == 1:
-        return 0.1 * values + float(name.endswith("weight"))  # biases about 0, scales of norms about 1
-    return values / math.sqrt(shape[1:].numel())

@@ -7,12 +7,11 @@ import zipfile
 
 import pytest
 import torch
-from support import DATASET, make_trainer, write_config
+from support import DATASET, build_small_teacher, make_trainer, write_config
 
 from nnunetv2_muduo.config import load_config
 from nnunetv2_muduo.dataset_conversion.cases import Case
 from nnunetv2_muduo.dataset_conversion.label_maps import find_label_maps
-from nnunetv2_muduo.teachers.small import build_small_teacher
 from nnunetv2_muduo.teachers.weights import save_teacher
 
 

@@ -52,7 +52,7 @@ def golden_teacher(layout):
 
 @pytest.fixture(scope="session")
 def small_teacher():
-    from nnunetv2_muduo.teachers.small import build_small_teacher
+    from support import build_small_teacher
 
     return build_small_teacher(seed=0)
 

@@ -2,27 +2,27 @@
 
 import pytest
 import torch
+from support import build_small_teacher
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from nnunetv2_muduo.teachers.sam3d import model
 from nnunetv2_muduo.teachers.sam3d.config import Sam3DConfig
-from nnunetv2_muduo.teachers.small import build_small_teacher
 
 
 @pytest.fixture
 def embedding(small_teacher, generator):
-    return small_teacher.encode(torch.randn(1, 1, 24, 24, 24, generator=generator))
+    return small_teacher.encode(torch.randn(1, 1, 32, 32, 32, generator=generator))
 
 
 @pytest.fixture
 def points(generator):
-    coordinates = torch.randint(0, 24, (5, 3, 3), generator=generator)
+    coordinates = torch.randint(0, 32, (5, 3, 3), generator=generator)
     return coordinates, torch.tensor([[1, 1, 1], [1, 0, 1], [1, -1, -1], [0, 0, 1], [1, 1, -1]])
 
 
 @pytest.fixture
 def masks(generator):
-    return 3 * torch.randn(5, 1, 24, 24, 24, generator=generator)
+    return 3 * torch.randn(5, 1, 16, 16, 16, generator=generator)
 
 
 def assert_close(value, expected):
@@ -30,14 +30,14 @@ def assert_close(value, expected):
 
 
 def test_shapes(small_teacher, embedding, points, masks):
-    assert (small_teacher.image_size, small_teacher.low_res_size) == (24, 24)
-    assert embedding.shape == (1, 96, 6, 6, 6)
-    assert small_teacher.decode(embedding, points, masks).shape == (5, 1, 24, 24, 24)
-    assert small_teacher.decode(embedding, points, masks, multimask_output=True).shape == (5, 3, 24, 24, 24)
+    assert (small_teacher.image_size, small_teacher.low_res_size) == (32, 16)
+    assert embedding.shape == (1, 96, 4, 4, 4)
+    assert small_teacher.decode(embedding, points, masks).shape == (5, 1, 16, 16, 16)
+    assert small_teacher.decode(embedding, points, masks, multimask_output=True).shape == (5, 3, 16, 16, 16)
 
 
 def test_patches_of_a_batch_are_encoded_independently(small_teacher, generator):
-    images = torch.randn(3, 1, 24, 24, 24, generator=generator)
+    images = torch.randn(3, 1, 32, 32, 32, generator=generator)
     one_by_one = torch.cat([small_teacher.encode(image[None]) for image in images])
     assert_close(small_teacher.encode(images), one_by_one)
 
@@ -106,7 +106,7 @@ def test_inference_mode_gives_the_same(small_teacher, embedding, points, masks):
         assert torch.equal(
             small_teacher.decode(embedding, points, masks), small_teacher.decode(embedding, points, masks)
         )
-    image = torch.ones(1, 1, 24, 24, 24)
+    image = torch.ones(1, 1, 32, 32, 32)
     with torch.inference_mode():
         inferred = small_teacher.encode(image)
     assert torch.equal(inferred, small_teacher.encode(image))
@@ -114,7 +114,7 @@ def test_inference_mode_gives_the_same(small_teacher, embedding, points, masks):
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 def test_autocast_stays_close_to_float32(small_teacher, embedding, points, masks, dtype, generator):
-    image = torch.randn(1, 1, 24, 24, 24, generator=generator)
+    image = torch.randn(1, 1, 32, 32, 32, generator=generator)
     with torch.autocast("cpu", dtype):
         encoded, decoded = small_teacher.encode(image), small_teacher.decode(embedding, points, masks)
     for value, expected in (
@@ -128,9 +128,9 @@ def test_nothing_waits_for_values_on_the_host():
     # fake tensors have no values: .item(), boolean indexing and the like raise
     with FakeTensorMode():
         teacher = build_small_teacher(0)
-        embedding = teacher.encode(torch.empty(1, 1, 24, 24, 24))
+        embedding = teacher.encode(torch.empty(1, 1, 32, 32, 32))
         points = torch.zeros(20, 3, 3), torch.ones(20, 3)
-        assert teacher.decode(embedding, points, torch.zeros(20, 1, 24, 24, 24)).shape == (20, 1, 24, 24, 24)
+        assert teacher.decode(embedding, points, torch.zeros(20, 1, 16, 16, 16)).shape == (20, 1, 16, 16, 16)
 
 
 def test_small_teachers_are_reproducible_and_differ_by_seed():
@@ -141,8 +141,8 @@ def test_small_teachers_are_reproducible_and_differ_by_seed():
 
 
 def test_wrong_image_shape_names_the_patch_size(small_teacher):
-    with pytest.raises(ValueError, match=r"\[B, 1, 24, 24, 24\], got \[1, 1, 24, 24, 12\]; the patch size"):
-        small_teacher.encode(torch.zeros(1, 1, 24, 24, 12))
+    with pytest.raises(ValueError, match=r"\[B, 1, 32, 32, 32\], got \[1, 1, 32, 32, 16\]; the patch size"):
+        small_teacher.encode(torch.zeros(1, 1, 32, 32, 16))
 
 
 @pytest.mark.parametrize(
@@ -150,8 +150,8 @@ def test_wrong_image_shape_names_the_patch_size(small_teacher):
     [
         ({"points": None, "masks": None}, "needs points, masks or both"),
         ({"embedding": torch.zeros(2, 96, 4, 4, 4)}, "decode patch by patch"),
-        ({"masks": torch.zeros(5, 1, 32, 32, 32)}, r"masks must be \[N, 1, 24, 24, 24\]"),
-        ({"masks": torch.zeros(3, 1, 24, 24, 24)}, "5 point prompts, but 3 masks"),
+        ({"masks": torch.zeros(5, 1, 32, 32, 32)}, r"masks must be \[N, 1, 16, 16, 16\]"),
+        ({"masks": torch.zeros(3, 1, 16, 16, 16)}, "5 point prompts, but 3 masks"),
         ({"points": (torch.zeros(5, 3), torch.zeros(5))}, r"coordinates must be \[N, K, 3\]"),
         ({"points": (torch.zeros(5, 2, 3), torch.zeros(5, 3))}, r"labels must be \[5, 2\], got \[5, 3\]"),
     ],

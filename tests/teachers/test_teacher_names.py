@@ -8,10 +8,10 @@ import huggingface_hub
 import pytest
 import torch
 from huggingface_hub import constants
+from support import build_small_teacher
 
 from nnunetv2_muduo.teachers import load_teacher, weights
 from nnunetv2_muduo.teachers.registry import TEACHERS, PublicTeacher, SmallTeacher
-from nnunetv2_muduo.teachers.small import build_small_teacher
 from nnunetv2_muduo.teachers.weights import save_teacher
 
 PUBLIC = [name for name, spec in TEACHERS.items() if isinstance(spec, PublicTeacher)]

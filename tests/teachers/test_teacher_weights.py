@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import save_file
+from support import COARSE_CONFIG, build_small_teacher
 
 from nnunetv2_muduo.teachers import load_teacher
 from nnunetv2_muduo.teachers.checkpoint import sha256
-from nnunetv2_muduo.teachers.small import SMALL_CONFIG, build_small_teacher
 from nnunetv2_muduo.teachers.weights import save_teacher
 
 
@@ -26,7 +26,7 @@ def state():
 
 @pytest.fixture
 def config():
-    return dict(vars(SMALL_CONFIG))
+    return dict(vars(COARSE_CONFIG))
 
 
 class Payload:
@@ -54,7 +54,7 @@ def test_saved_teachers_load(tmp_path, name):
     loaded = load_teacher(tmp_path / name)
     assert loaded.config == teacher.config
     assert_same_weights(loaded, teacher.state_dict())
-    image = torch.ones(1, 1, 24, 24, 24)
+    image = torch.ones(1, 1, 32, 32, 32)
     assert torch.equal(loaded.encode(image), teacher.encode(image))
 
 

@@ -36,7 +36,7 @@ def _add_recipe(group) -> None:
     group.add_argument("--keep-clicks", action="store_true", help="rounds repeat earlier clicks")
     group.add_argument("--first-points", type=int, default=1, help="up to this many points at once in the first round")
     group.add_argument(
-        "--student-like-prompts", action="store_true", help="also ask with masks as a student gives them"
+        "--student-like-prompts", action="store_true", help="also ask with masks and points as of a student's map"
     )
     group.add_argument("--lr", type=float, default=8e-4, help="of the image encoder (default: %(default)s)")
     group.add_argument("--decoder-lr", type=float, help="of the rest (default: 8e-5, from scratch that of the encoder)")
