@@ -2,7 +2,7 @@
 
     python -m benchmarks.label_cohorts LABEL_FOLDER OUT --spacing 8
 
-OUT/teachers has all studies of 70 patients (at most 80), OUT/study one study of each of 125 others. The teachers' scanner
+OUT/teachers has all studies of 140 patients (at most 160), OUT/study one study of each of 120 others. The teachers' scanner
 is another one: noisier, other resolution, contrast medium in half of the studies. OUT/split.json says who is where.
 """
 
@@ -17,7 +17,7 @@ from nnunetv2_muduo.phantom.label_cohort import mapped_case, write_cohort_from_l
 from nnunetv2_muduo.phantom.label_files import find_label_files, read_labels
 from nnunetv2_muduo.phantom.population import MAPPED_ADULTS, LabelMapPopulation
 
-N_TEACHER_PATIENTS, MAX_TEACHER_STUDIES, N_STUDY_PATIENTS = 70, 80, 125
+N_TEACHER_PATIENTS, MAX_TEACHER_STUDIES, N_STUDY_PATIENTS = 140, 160, 120
 SPLIT_SEED, TEACHER_SEED, STUDY_SEED = 0, 1, 2
 TEACHER_POPULATION = LabelMapPopulation(
     contrast_fraction=0.5, ct_noise_hu=(12.0, 26.0), ct_fwhm_mm=(3.0, 5.5), pet_noise=(0.1, 0.2), pet_fwhm_mm=(4.5, 8.5)
@@ -27,8 +27,8 @@ TEACHER_POPULATION = LabelMapPopulation(
 def split_patients(label_folder: str | Path, seed: int = SPLIT_SEED) -> tuple[list[Path], list[Path]]:
     """(label maps for the teachers, label maps for the study), drawn from the patients sorted by name.
 
-    A patient stands on one side only. The teachers' 70 patients come with all of their studies, as far as there are no
-    more than 80; the study's 125 with the first by name. Raises ValueError where there are fewer than 195 patients.
+    A patient stands on one side only. The teachers' 140 patients come with all of their studies, as far as there are no
+    more than 160; the study's 120 with the first by name. Raises ValueError where there are fewer than 260 patients.
     """
     files = find_label_files(label_folder)
     by_patient = {

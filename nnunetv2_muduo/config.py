@@ -23,6 +23,7 @@ _CHOICES = {
     "kept_pairs": ("best_half", "all", "threshold"),
     "consistency": ("mse", "dice"),
     "optimizer": ("sgd", "adamw"),
+    "augmentation": ("nnunet", "no_mirroring", "none"),
 }
 _POSITIVE = (
     "n_points",
@@ -99,6 +100,10 @@ class MuDuoConfig:
     optimizer: str = "sgd"
     """`sgd`, nnU-Net's, for student and prompt generator, or `adamw` with a learning rate of 0.003 for trainings of one or two
     thousand iterations, in which nnU-Net's has hardly begun to learn."""
+
+    augmentation: str = "nnunet"
+    """`nnunet`: all of nnU-Net's. `no_mirroring`: the same without mirror images, in training and prediction, for organs that
+    are told apart by the side they lie on. `none`: random patches alone, for trainings of one or two thousand iterations."""
 
     prompt_generator_num_epochs: int | None = None
     """Epochs of the prompt generator. None: `num_epochs`, or nnU-Net's 1000 where that is None too."""

@@ -25,6 +25,7 @@ class Scale:
     n_features: int = 16
     """Features of the student's first stage; each stage doubles them, up to 8 times as many."""
     optimizer: str = "adamw"
+    augmentation: str = "none"
     n_iterations_per_epoch: int = 40
     n_shared_epochs: int = 10
     """Supervised epochs on both channels, trained once for each setting: every row with both channels goes on from there."""
@@ -43,6 +44,7 @@ class Scale:
             "num_iterations_per_epoch": self.n_iterations_per_epoch,
             "ramp_up_epochs": self.ramp_up_epochs,
             "optimizer": self.optimizer,
+            "augmentation": self.augmentation,
             "picture_every_epochs": 0,
         }
 
@@ -54,6 +56,7 @@ LARGE = Scale(
     image_size=128,
     n_features=32,
     optimizer="sgd",
+    augmentation="no_mirroring",
     n_iterations_per_epoch=250,
     n_shared_epochs=0,
     n_epochs=120,

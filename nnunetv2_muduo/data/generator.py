@@ -21,7 +21,7 @@ _REASONS = {
     "plans": "it was trained with other plans",
     "patch": "it was trained on another patch size or network",
     "labels": "it was trained on other labeled cases or labels",
-    "schedule": "it was trained for another number of epochs or iterations, or with another optimizer",
+    "schedule": "it was trained with another number of epochs or iterations, optimizer or augmentation",
 }
 
 
@@ -46,6 +46,7 @@ def generator_identity(
             config.prompt_generator_num_epochs or config.num_epochs or NNUNET_EPOCHS,
             config.num_iterations_per_epoch or NNUNET_ITERATIONS,
             config.optimizer,
+            config.augmentation,
         ],
     }
 

@@ -96,20 +96,30 @@ class MuDuoTrainer(DurableTrainer):
 
         return panel_image_size(self.muduo_config)
 
+    def get_training_transforms(self, patch_size, rotation, deep_supervision_scales, *args, **kwargs):
+        """nnU-Net's augmentation, or with `augmentation: none` what it does to validation patches."""
+        if self.muduo_config.augmentation == "none":
+            return self.get_validation_transforms(deep_supervision_scales)
+        return super().get_training_transforms(patch_size, rotation, deep_supervision_scales, *args, **kwargs)
+
     def configure_rotation_dummyDA_mirroring_and_inital_patch_size(self):
         """nnU-Net's augmentation ranges, without mirroring left into right where labels tell the two apart."""
         rotation, dummy_2d, initial_patch_size, mirror_axes = (
             super().configure_rotation_dummyDA_mirroring_and_inital_patch_size()
         )
         pairs = left_right_names(self.dataset_json["labels"])
-        if pairs:
+        if self.muduo_config.augmentation != "nnunet":
+            mirror_axes = ()
+        elif pairs:
             sides = self._left_right_axes()
             mirror_axes = tuple(axis for axis in mirror_axes if axis not in sides)
-            self.inference_allowed_mirroring_axes = mirror_axes
             self.print_to_log_file(
                 f"Labels come in left and right ({', '.join(left for left, _ in pairs[:3])}...): no mirroring along axis "
                 f"{sorted(sides)}, in training and inference. Mirror axes: {mirror_axes}."
             )
+        self.inference_allowed_mirroring_axes = mirror_axes or None  # no axes at all is nothing nnU-Net's predictor can take
+        if self.muduo_config.augmentation == "none":
+            initial_patch_size = self.configuration_manager.patch_size  # nothing turns or shrinks
         return rotation, dummy_2d, initial_patch_size, mirror_axes
 
     def _left_right_axes(self) -> set[int]:

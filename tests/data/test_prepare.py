@@ -129,10 +129,11 @@ def test_an_interrupted_generator_of_other_labels_never_goes_on(prepared_dataset
 
 def test_another_schedule_needs_another_generator(prepared_dataset, tmp_path, monkeypatch):
     write_config(monkeypatch, tmp_path, num_iterations_per_epoch=3)
-    reason = "it was trained for another number of epochs or iterations, or with another optimizer"
+    reason = "it was trained with another number of epochs or iterations, optimizer or augmentation"
     assert missing() == [f"prompt generator to train: {reason}"]
-    write_config(monkeypatch, tmp_path, optimizer="adamw")
-    assert missing() == [f"prompt generator to train: {reason}"]
+    for other in ({"optimizer": "adamw"}, {"augmentation": "none"}):
+        write_config(monkeypatch, tmp_path, **other)
+        assert missing() == [f"prompt generator to train: {reason}"]
 
 
 def test_a_second_preparation_waits_for_the_first_ones_generator(prepared_dataset, monkeypatch, capsys):

@@ -17,10 +17,10 @@ def patients(files):
 
 
 def test_no_patient_is_on_both_sides(tmp_path):
-    make_maps(tmp_path, 200)
+    make_maps(tmp_path, 262)
     teachers, study = split_patients(tmp_path)
-    assert len(set(patients(teachers))) == 70
-    assert len(study) == len(set(patients(study))) == 125
+    assert len(set(patients(teachers))) == 140
+    assert len(study) == len(set(patients(study))) == 120
     assert not set(patients(teachers)) & set(patients(study))
     everything = [path.name for path in tmp_path.iterdir()]
     for name in set(patients(teachers)):
@@ -28,12 +28,12 @@ def test_no_patient_is_on_both_sides(tmp_path):
 
 
 def test_the_draw_depends_on_the_seed_alone(tmp_path):
-    make_maps(tmp_path, 200)
+    make_maps(tmp_path, 262)
     assert split_patients(tmp_path) == split_patients(tmp_path)
     assert split_patients(tmp_path, seed=1) != split_patients(tmp_path)
 
 
 def test_too_few_patients_are_refused(tmp_path):
-    make_maps(tmp_path, 194)
-    with pytest.raises(ValueError, match="194 patients, 195 are needed"):
+    make_maps(tmp_path, 259)
+    with pytest.raises(ValueError, match="259 patients, 260 are needed"):
         split_patients(tmp_path)

@@ -99,7 +99,7 @@ def test_teachers_of_two_sizes_are_refused(tiny_dataset, tmp_path, monkeypatch):
 def mirror_axes(trainer):
     trainer.initialize()
     _, _, _, axes = trainer.configure_rotation_dummyDA_mirroring_and_inital_patch_size()
-    assert trainer.inference_allowed_mirroring_axes == axes
+    assert trainer.inference_allowed_mirroring_axes == (axes or None)  # nnU-Net's predictor can't take an empty tuple
     return axes
 
 
@@ -113,6 +113,26 @@ def test_left_and_right_are_never_mirrored_into_each_other(own_dataset, name):
     transpose = json.loads((own_dataset / "nnUNetPlans.json").read_text())["transpose_forward"]
     side = transpose.index(2)  # the images' direction is the identity: x of (z, y, x) runs from side to side
     assert mirror_axes(make_trainer(name)) == tuple(axis for axis in range(3) if axis != side)
+
+
+def transforms_of(trainer):
+    trainer.initialize()
+    rotation, dummy_2d, initial_patch_size, axes = trainer.configure_rotation_dummyDA_mirroring_and_inital_patch_size()
+    transforms = trainer.get_training_transforms(trainer.patch_size, rotation, None, axes, dummy_2d).transforms
+    return [type(getattr(t, "transform", t)).__name__ for t in transforms], list(initial_patch_size)
+
+
+def test_augmentation_is_nnunets_or_without_mirroring_or_none(tiny_dataset, tmp_path, monkeypatch):
+    all_of_nnunets, larger_patch = transforms_of(make_trainer())
+    assert larger_patch > [24, 24, 24]
+    write_config(monkeypatch, tmp_path, augmentation="no_mirroring")
+    assert mirror_axes(make_trainer()) == ()
+    without_mirroring = [name for name in all_of_nnunets if name != "MirrorTransform"]
+    assert transforms_of(make_trainer()) == (without_mirroring, larger_patch)
+    assert len(without_mirroring) == len(all_of_nnunets) - 1
+    write_config(monkeypatch, tmp_path, augmentation="none")
+    assert mirror_axes(make_trainer()) == ()
+    assert transforms_of(make_trainer()) == (["RemoveLabelTransform"], [24, 24, 24])
 
 
 @pytest.mark.parametrize(("n_cases", "n_folds"), [(1, 1), (2, 2), (4, 4), (5, 5)])
