@@ -117,7 +117,9 @@ class MuDuoTrainer(DurableTrainer):
                 f"Labels come in left and right ({', '.join(left for left, _ in pairs[:3])}...): no mirroring along axis "
                 f"{sorted(sides)}, in training and inference. Mirror axes: {mirror_axes}."
             )
-        self.inference_allowed_mirroring_axes = mirror_axes or None  # no axes at all is nothing nnU-Net's predictor can take
+        self.inference_allowed_mirroring_axes = (
+            mirror_axes or None
+        )  # no axes at all is nothing nnU-Net's predictor can take
         if self.muduo_config.augmentation == "none":
             initial_patch_size = self.configuration_manager.patch_size  # nothing turns or shrinks
         return rotation, dummy_2d, initial_patch_size, mirror_axes
