@@ -20,9 +20,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
+from torch import nn
 
 import nnunetv2_muduo.teachers as teachers
-from benchmarks.young_students import YoungStudent, train_students
+from benchmarks.young_students import YoungStudent, segmentation_loss, train_students
 from nnunetv2_muduo.phantom.cohort import write_cohort
 from nnunetv2_muduo.phantom.population import Population
 from nnunetv2_muduo.teachers.small import SMALL_CONFIG, untrained_teacher
@@ -47,10 +48,10 @@ MANY_SCANNERS = Population(
 )
 SETTINGS = TrainingSettings(
     modality="ct",
-    spacing_mm=(8.0, 12.0),
+    spacing_mm=(10.0, 12.0),
     batch_size=4,
     crops_at_once=4,
-    max_organs=4,
+    max_organs=3,
     n_rounds=1,
     first_points=3,
     student_like_prompts=True,
@@ -73,7 +74,12 @@ def main() -> None:
         "--init", type=Path, metavar="FOLDER", help="begin with its {ct,pet}.safetensors, not at random"
     )
     parser.add_argument(
-        "--students", type=int, nargs="*", default=[], metavar="N", help="young students of N iterations give prompts"
+        "--students",
+        type=int,
+        nargs="+",
+        default=[400, 1000],
+        metavar="N",
+        help="iterations of the young students (default: %(default)s)",
     )
     parser.add_argument("--lr", type=float, default=SETTINGS.lr, help="default: %(default)s")
     parser.add_argument("-o", "--out", type=Path, required=True)
@@ -89,26 +95,43 @@ def main() -> None:
 class TimedTraining(TeacherTraining):
     """A training whose schedule follows the clock, since other work on the machine changes its speed.
 
-    Where there are young students, every batch is prompted by one of them, with cases that it has not seen.
+    Every batch is prompted by one of the young students, with cases that it has not seen. A linear layer for each kind of data,
+    thrown away in the end, tells every voxel's organ from the crops' embeddings: prompts alone teach the encoder slowly.
     """
 
     def __init__(self, minutes: float, students: list[YoungStudent], *args):
         super().__init__(*args)
         self.seconds, self.started, self.students = 60 * minutes, time.monotonic(), students
-        if students:
-            self.cropper = replace(self.cropper, flip_axes=())
+        self.cropper = replace(self.cropper, flip_axes=(), max_organs=256)
+        config = self.teacher.config
+        width, edge = config.prompt_embed_dim, config.image_size // config.grid_size
+        self.heads = nn.ModuleDict(
+            {_name(s): nn.ConvTranspose3d(width, 1 + len(s.organs), edge, stride=edge) for s in students}
+        )
+        self.optimizer.param_groups[0]["params"] += self.heads.parameters()
 
     def part_done(self) -> float:
         return (time.monotonic() - self.started) / self.seconds
 
     def step(self) -> float:
-        if self.students:
-            self.student = self.students[int(torch.randint(len(self.students), (), generator=self.crop_generator))]
-            self.volumes = self.student.volumes
+        self.student = self.students[int(torch.randint(len(self.students), (), generator=self.crop_generator))]
+        self.volumes = self.student.volumes
         return super().step()
 
+    def loss(self, crops: Crops) -> torch.Tensor:
+        embeddings = self.encode(crops.image)
+        n_prompted = self.settings.max_organs * len(crops.image)
+        chosen = torch.randperm(len(crops.organs), generator=self.crop_generator)[:n_prompted].sort().values.tolist()
+        logits = self.heads[_name(self.student)](embeddings)
+        of_voxels = segmentation_loss(logits, crops, self.student.organs)
+        return self.loss_of_prompts(embeddings, crops.of_organs(chosen)) + of_voxels
+
     def maps_of_a_student(self, crops: Crops) -> torch.Tensor:
-        return self.student.maps(crops) if self.students else super().maps_of_a_student(crops)
+        return self.student.maps(crops)
+
+
+def _name(student: YoungStudent) -> str:
+    return "+".join(student.organs)
 
 
 def train(modality: str, data: list[str], args: argparse.Namespace) -> None:

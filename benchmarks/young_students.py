@@ -38,13 +38,20 @@ def train_students(
 ) -> list[YoungStudent]:
     """One student for each kind of data (same organs) and number of iterations."""
     generator = torch.Generator().manual_seed(seed)
-    kinds = sorted({tuple(sorted(volume.organs.values())) for volume in volumes})
     cropper = Cropper(modality, size, max_organs=256, flip_axes=())  # organs have sides
-    return [
-        _train([v for v in volumes if tuple(sorted(v.organs.values())) == organs], list(organs), n, cropper, generator)
-        for organs in kinds
-        for n in n_iterations
-    ]
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)  # of the networks' first weights
+        return [
+            _train(of_kind, list(organs), n, cropper, generator)
+            for organs, of_kind in kinds_of(volumes).items()
+            for n in n_iterations
+        ]
+
+
+def kinds_of(volumes: list[Volume]) -> dict[tuple[str, ...], list[Volume]]:
+    """Volumes by the names of their organs."""
+    kinds = sorted({tuple(sorted(volume.organs.values())) for volume in volumes})
+    return {organs: [v for v in volumes if tuple(sorted(v.organs.values())) == organs] for organs in kinds}
 
 
 def _train(
@@ -60,12 +67,22 @@ def _train(
     schedule = torch.optim.lr_scheduler.PolynomialLR(optimizer, n_iterations, power=0.9)
     for _ in range(n_iterations):
         crops = cropper.random_crops(seen, BATCH_SIZE, generator)
-        loss = _loss(network(crops.image), _label_map(crops, organs))
+        loss = segmentation_loss(network(crops.image), crops, organs)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         schedule.step()
     return YoungStudent(network.eval(), organs, unseen)
+
+
+def segmentation_loss(logits: Tensor, crops: Crops, organs: list[str]) -> Tensor:
+    """Cross-entropy and soft Dice over the batch, of the organs that are there; channels are background and `organs`."""
+    labels = _label_map(crops, organs)
+    probs, truth = logits.softmax(1), F.one_hot(labels, logits.shape[1]).movedim(-1, 1)
+    overlap, total = (x.sum((0, 2, 3, 4))[1:] for x in (2 * probs * truth, probs + truth))
+    is_there = truth.sum((0, 2, 3, 4))[1:] > 0
+    dice = (overlap / total)[is_there].mean() if is_there.any() else logits.new_ones(())
+    return F.cross_entropy(logits, labels) + 1 - dice
 
 
 def _label_map(crops: Crops, organs: list[str]) -> Tensor:
@@ -74,12 +91,3 @@ def _label_map(crops: Crops, organs: list[str]) -> Tensor:
     for organ, crop, mask in zip(crops.organs, crops.crop_index.tolist(), crops.truth_mask, strict=True):
         labels[crop][mask] = 1 + organs.index(organ)
     return labels
-
-
-def _loss(logits: Tensor, labels: Tensor) -> Tensor:
-    """Cross-entropy and soft Dice over the batch, of the organs that are there."""
-    probs, truth = logits.softmax(1), F.one_hot(labels, logits.shape[1]).movedim(-1, 1)
-    overlap, total = (x.sum((0, 2, 3, 4))[1:] for x in (2 * probs * truth, probs + truth))
-    is_there = truth.sum((0, 2, 3, 4))[1:] > 0
-    dice = (overlap / total)[is_there].mean() if is_there.any() else logits.new_ones(())
-    return F.cross_entropy(logits, labels) + 1 - dice

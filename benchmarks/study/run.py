@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from benchmarks.study.bfloat16 import compute_in_bfloat16
 from benchmarks.study.quality import observe
 from benchmarks.study.rows import PET_ONLY, ROWS, SUPERVISED, Row
 from benchmarks.study.scale import CONFIGURATION, FOLD, PLANS, Scale, Setting
@@ -21,6 +22,8 @@ def main() -> None:
     scale = Scale(**args["scale"])
     setting = Setting(Path(args["folder"]), scale, args["n_labeled"], args["seed"])
     row, device, cohort = ROWS[args["row"]], torch.device(args["device"]), Path(args["cohort"])
+    if device.type == "cpu" and torch.cpu.get_capabilities().get("avx512_bf16"):
+        compute_in_bfloat16()
     trainer = make_trainer(setting, row, device)
     quality = []
     if row == PET_ONLY:

@@ -31,6 +31,11 @@ class Crops:
         tensors = (self.image, self.truth_mask, self.crop_index, self.is_noisy)
         return Crops(*(tensor.to(device) for tensor in tensors), self.organs)
 
+    def of_organs(self, indices: list[int]) -> "Crops":
+        """The same crops with some of their organs."""
+        organs = [self.organs[i] for i in indices]
+        return Crops(self.image, self.truth_mask[indices], self.crop_index[indices], self.is_noisy[indices], organs)
+
 
 @dataclass(frozen=True)
 class Cropper:

@@ -80,9 +80,16 @@ class TeacherTraining:
 
     def loss(self, crops: Crops) -> torch.Tensor:
         """Sum over rounds, mean over the organs of the crops."""
+        return self.loss_of_prompts(self.encode(crops.image), crops)
+
+    def encode(self, image: torch.Tensor) -> torch.Tensor:
+        """One embedding per crop."""
         use_half = self.device.type == "cuda" and torch.cuda.is_bf16_supported()
         with torch.autocast(self.device.type, torch.bfloat16, enabled=use_half):  # its range needs no loss scaling
-            embeddings = self.teacher.encode(crops.image).float()
+            return self.teacher.encode(image).float()
+
+    def loss_of_prompts(self, embeddings: torch.Tensor, crops: Crops) -> torch.Tensor:
+        """Loss of the answers to prompts for the crops' organs, from the crops' embeddings."""
         prompts = crops.truth_mask, crops.crop_index
         maps = self.maps_of_a_student(crops) if self.settings.student_like_prompts else None
         rounds = training_rounds(self.teacher, embeddings, *prompts, maps, self.settings, self.prompt_generator)

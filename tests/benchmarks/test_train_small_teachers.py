@@ -1,0 +1,64 @@
+"""The package's own teachers: what teaches their encoder, and what is left of it in the end."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from benchmarks.train_small_teachers import SETTINGS, TimedTraining
+from benchmarks.young_students import segmentation_loss, train_students
+from nnunetv2_muduo.teachers.small import SMALL_CONFIG, untrained_teacher
+from nnunetv2_muduo.teachers.training.checkpoints import BEST
+from nnunetv2_muduo.teachers.training.crops import Cropper
+from nnunetv2_muduo.teachers.weights import load_teacher
+
+SIZE = 16
+
+
+@pytest.fixture
+def training(volumes, tmp_path):
+    teacher = untrained_teacher(replace(SMALL_CONFIG, image_size=SIZE, depth=1, global_attention_blocks=(0,)), 0)
+    settings = replace(SETTINGS, batch_size=2, crops_at_once=2, lr=1e-2, decoder_lr=1e-2)
+    students = train_students(volumes, (2,), "ct", SIZE, 0)
+    return TimedTraining(1.0, students, teacher, settings, volumes, volumes[:1], tmp_path)
+
+
+def loss_of_voxels(training, crops):
+    embeddings = training.encode(crops.image)
+    return segmentation_loss(
+        training.heads["+".join(training.student.organs)](embeddings), crops, training.student.organs
+    )
+
+
+def test_the_organs_of_voxels_teach_the_encoder(training):
+    before = {name: head.weight.detach().clone() for name, head in training.heads.items()}
+    training.step()
+    changed = {name for name, head in training.heads.items() if not torch.equal(head.weight, before[name])}
+    assert changed == {"+".join(training.student.organs)}
+    training.optimizer.zero_grad()
+    crops = training.cropper.random_crops(training.volumes, 2, training.crop_generator)
+    loss_of_voxels(training, crops).backward()
+    assert training.teacher.image_encoder.pos_embed.grad.abs().sum() > 0
+
+
+def test_nothing_of_the_layer_is_in_the_teacher(training, tmp_path):
+    training.step()
+    training.look(lambda text: None)
+    assert load_teacher(tmp_path / BEST).state_dict().keys() == training.teacher.state_dict().keys()
+    assert not [name for name in training.teacher.state_dict() if "head" in name and "iou" not in name]
+
+
+def test_the_loss_of_voxels_by_hand(volumes):
+    organs = ["liver", "spleen"]
+    crops = Cropper("ct", SIZE, 8, flip_axes=()).random_crops(volumes[:1], 1, torch.Generator().manual_seed(0))
+    labels = torch.zeros(1, SIZE, SIZE, SIZE, dtype=torch.long)
+    for organ, mask in zip(crops.organs, crops.truth_mask, strict=True):
+        labels[0, mask] = 1 + organs.index(organ)
+    logits = torch.randn(1, 3, SIZE, SIZE, SIZE, generator=torch.Generator().manual_seed(0))
+    probs, dice = logits.softmax(1)[0], []
+    for c in {1 + organs.index(organ) for organ in crops.organs}:
+        mask = labels[0] == c
+        dice.append(2 * probs[c][mask].sum() / (probs[c].sum() + mask.sum()))
+    cross_entropy = -probs.gather(0, labels).log().mean()
+    expected = cross_entropy + 1 - sum(dice) / len(dice)
+    torch.testing.assert_close(segmentation_loss(logits, crops, organs), expected)
