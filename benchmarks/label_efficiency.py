@@ -123,6 +123,7 @@ def describe(args: argparse.Namespace, scale, cohort: Path) -> str:
         f"{scale.spacing_mm:g} mm; {scale.n_test} test cases, the same for all; {scale.n_train} for training, all but the "
         f"labeled ones without labels. Student: "
         f"nnU-Net's network with {scale.n_features} features in its first stage, patches of {scale.image_size} voxels, "
+        f"{scale.optimizer}, augmentation: {scale.augmentation}, "
         f"{(scale.n_shared_epochs + scale.n_epochs) * scale.n_iterations_per_epoch} iterations of 2 (+ 2) patches, of which "
         f"the first {scale.n_shared_epochs * scale.n_iterations_per_epoch}, supervised, are shared by all rows with both "
         f"channels; teachers: {scale.teacher}.\n\n"

@@ -55,13 +55,13 @@ SETTINGS = TrainingSettings(
     n_rounds=1,
     first_points=3,
     student_like_prompts=True,
-    lr=1e-3,
+    lr=2e-3,
     decoder_lr=1e-3,
     weight_decay=0.01,
-    lr_drops=(0.7, 0.92),
     validate_every=1000,
 )
 VAL_FRACTION = 0.15
+PART_WITHOUT_PROMPTS = 0.35  # of the time
 
 
 def main() -> None:
@@ -81,7 +81,6 @@ def main() -> None:
         metavar="N",
         help="iterations of the young students (default: %(default)s)",
     )
-    parser.add_argument("--lr", type=float, default=SETTINGS.lr, help="default: %(default)s")
     parser.add_argument("-o", "--out", type=Path, required=True)
     args = parser.parse_args()
     torch.set_num_threads(1)
@@ -95,8 +94,9 @@ def main() -> None:
 class TimedTraining(TeacherTraining):
     """A training whose schedule follows the clock, since other work on the machine changes its speed.
 
-    Every batch is prompted by one of the young students, with cases that it has not seen. A linear layer for each kind of data,
-    thrown away in the end, tells every voxel's organ from the crops' embeddings: prompts alone teach the encoder slowly.
+    Prompts alone teach the encoder slowly. So a linear layer for each kind of data, thrown away in the end, tells every voxel's
+    organ from the crops' embeddings: first without prompts, then beside them. Every batch is prompted by one of the young
+    students, with cases that it has not seen.
     """
 
     def __init__(self, minutes: float, students: list[YoungStudent], *args):
@@ -108,7 +108,8 @@ class TimedTraining(TeacherTraining):
         self.heads = nn.ModuleDict(
             {_name(s): nn.ConvTranspose3d(width, 1 + len(s.organs), edge, stride=edge) for s in students}
         )
-        self.optimizer.param_groups[0]["params"] += self.heads.parameters()
+        self.optimizer.add_param_group({"params": list(self.heads.parameters())})
+        self.optimizer.register_step_pre_hook(self._clip_gradients)
 
     def part_done(self) -> float:
         return (time.monotonic() - self.started) / self.seconds
@@ -120,11 +121,22 @@ class TimedTraining(TeacherTraining):
 
     def loss(self, crops: Crops) -> torch.Tensor:
         embeddings = self.encode(crops.image)
-        n_prompted = self.settings.max_organs * len(crops.image)
-        chosen = torch.randperm(len(crops.organs), generator=self.crop_generator)[:n_prompted].sort().values.tolist()
         logits = self.heads[_name(self.student)](embeddings)
         of_voxels = segmentation_loss(logits, crops, self.student.organs)
+        if self.part_done() < PART_WITHOUT_PROMPTS:
+            return of_voxels
+        n_prompted = self.settings.max_organs * len(crops.image)
+        chosen = torch.randperm(len(crops.organs), generator=self.crop_generator)[:n_prompted].sort().values.tolist()
         return self.loss_of_prompts(embeddings, crops.of_organs(chosen)) + of_voxels
+
+    def _set_learning_rates(self) -> None:
+        """All fall together; the linear layers' is ten times the encoder's, which would otherwise wait for them."""
+        rates = self.settings.lr, self.settings.decoder_lr, 10 * self.settings.lr
+        for group, rate in zip(self.optimizer.param_groups, rates, strict=True):
+            group["lr"] = rate * max(0.0, 1 - self.part_done()) ** 0.9
+
+    def _clip_gradients(self, *_) -> None:
+        nn.utils.clip_grad_norm_(self.teacher.parameters(), 1.0)
 
     def maps_of_a_student(self, crops: Crops) -> torch.Tensor:
         return self.student.maps(crops)
@@ -136,7 +148,7 @@ def _name(student: YoungStudent) -> str:
 
 def train(modality: str, data: list[str], args: argparse.Namespace) -> None:
     """Train one teacher in OUT/modality for the minutes that are given."""
-    folder, settings = args.out / modality, replace(SETTINGS, modality=modality, lr=args.lr, decoder_lr=args.lr)
+    folder, settings = args.out / modality, replace(SETTINGS, modality=modality)
     volumes = load_volumes(data, modality, settings.spacing_mm, args.out / "cache", settings.seed)
     train_volumes, held_out = hold_out(volumes, VAL_FRACTION, settings.seed)
     folder.mkdir(parents=True, exist_ok=True)
@@ -154,7 +166,8 @@ def install(modality: str, folder: Path) -> None:
     save_teacher(load_teacher(folder / BEST).half(), weights)
     weights.chmod(0o644)  # safetensors leaves files to their owner alone
     figures = json.loads((folder / FIGURES).read_text())
-    settings = {key: value for key, value in figures["settings"].items() if key != "n_iterations"}  # the clock decided
+    decided_by_the_clock = ("n_iterations", "lr_drops")
+    settings = {key: value for key, value in figures["settings"].items() if key not in decided_by_the_clock}
     kept = {"settings": settings, "best": figures["best"]}
     (TARGET / f"{modality}.json").write_text(json.dumps(kept, indent=2) + "\n")
 
