@@ -200,13 +200,15 @@ Two promptable networks of SAM-Med3D's architecture for patches of 24^3 voxels o
 study. **They have seen synthetic images alone and are not for real ones.**
 
 * Architecture: `SMALL_CONFIG` in `nnunetv2_muduo/teachers/small.py`; weights in half precision.
-* Data: 120 phantoms (`muduo phantom`), and 80 PET/CT synthesized from organ maps of 69 AutoPET patients
+* Data: 120 phantoms (`muduo phantom`), and 160 PET/CT synthesized from organ maps of 140 AutoPET patients
   (`muduo phantom --from-labels`; the patients are chosen in `benchmarks/label_cohorts.py`). Demo and study use other patients,
   and scanners with other contrast, noise and resolution.
-* Training: `python -m benchmarks.train_small_teachers --minutes 64`: SAM-Med3D's recipe as `muduo teacher train` follows it, but
-  with one round alone, of up to three points at once, and one more with a mask as a student in training would give it. The CT
-  teacher then learned 26 minutes more, about 2,750 iterations, from the maps of young students (`--init FOLDER --students 400
-  1200 --lr 5e-4`, `benchmarks/young_students.py`); the iterations below count from there.
+* Training: `python -m benchmarks.train_small_teachers --minutes 38 --init FOLDER --students 600 --cohort FOLDER`, one CPU thread
+  for each teacher. A linear layer learns every voxel's organ from the encoder's embeddings, at first alone; then SAM-Med3D's
+  recipe as `muduo teacher train` follows it, but with one round alone, of up to three points at once, half of them in the maps of
+  young students (`benchmarks/young_students.py`), and one more with such a map as mask. FOLDER held the teachers of earlier
+  stages, of prompts alone: 64 minutes each, then 26 (CT) and 25 minutes (both) with young students. The iterations below count
+  the last stage.
 * License: Apache-2.0, as the code. The organ maps are MIC-DKFZ's, Apache-2.0.
 
 The figures are from the 15 % of the patients that were held out, on which the best moment of the training was chosen too: they
