@@ -10,7 +10,7 @@ import torch
 
 from benchmarks.study.bfloat16 import compute_in_bfloat16
 from benchmarks.study.quality import observe
-from benchmarks.study.rows import PET_ONLY, ROWS, SUPERVISED, Row
+from benchmarks.study.rows import MUDUO, PET_ONLY, ROWS, SUPERVISED, Row
 from benchmarks.study.scale import CONFIGURATION, FOLD, PLANS, Scale, Setting
 from benchmarks.study.tiles import BatchedPredictor
 
@@ -33,7 +33,7 @@ def main() -> None:
         train_shared_network(setting, device)
     else:
         start_from_shared_network(trainer, setting)
-        if row != SUPERVISED:
+        if row == MUDUO:
             quality = observe(trainer, setting, cohort)
         trainer.run_training()
     predictions = predict(trainer, setting, setting.folder / "predictions" / setting.result_file(row.name).stem)
