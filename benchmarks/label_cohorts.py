@@ -2,7 +2,7 @@
 
     python -m benchmarks.label_cohorts LABEL_FOLDER OUT --spacing 8
 
-OUT/teachers has all studies of 140 patients (at most 160), OUT/study one study of each of 120 others. The teachers' scanner
+OUT/teachers has the studies of 140 patients (the first 160), OUT/study one study of each of 120 others. The teachers' scanner
 is another one: noisier, other resolution, contrast medium in half of the studies. OUT/split.json says who is where.
 """
 
@@ -27,8 +27,8 @@ TEACHER_POPULATION = LabelMapPopulation(
 def split_patients(label_folder: str | Path, seed: int = SPLIT_SEED) -> tuple[list[Path], list[Path]]:
     """(label maps for the teachers, label maps for the study), drawn from the patients sorted by name.
 
-    A patient stands on one side only. The teachers' 140 patients come with all of their studies, as far as there are no
-    more than 160; the study's 120 with the first by name. Raises ValueError where there are fewer than 260 patients.
+    A patient stands on one side only. The teachers' 140 patients come with all of their studies, up to the
+    160th; the study's 120 with the first by name. Raises ValueError where there are fewer than 260 patients.
     """
     files = find_label_files(label_folder)
     by_patient = {

@@ -200,7 +200,7 @@ Two promptable networks of SAM-Med3D's architecture for patches of 24^3 voxels o
 study. **They have seen synthetic images alone and are not for real ones.**
 
 * Architecture: `SMALL_CONFIG` in `nnunetv2_muduo/teachers/small.py`; weights in half precision.
-* Data: 120 phantoms (`muduo phantom`), and 160 PET/CT synthesized from organ maps of 140 AutoPET patients
+* Data: 120 phantoms (`muduo phantom`), and 160 PET/CT synthesized from organ maps of 134 AutoPET patients
   (`muduo phantom --from-labels`; the patients are chosen in `benchmarks/label_cohorts.py`). Demo and study use other patients,
   and scanners with other contrast, noise and resolution.
 * Training: `python -m benchmarks.train_small_teachers --minutes 38 --init FOLDER --students 600 --cohort FOLDER`, one CPU thread

@@ -8,7 +8,7 @@ from nnunetv2_muduo.phantom.label_cohort import mapped_case
 
 def make_maps(folder, n_patients):
     for patient in range(n_patients):
-        for study in range(1 + (patient % 10 == 0)):
+        for study in range(1 + (patient % 20 == 0)):
             (folder / f"fdg_{patient:04x}_study-{study}.nii.gz").touch()
 
 

@@ -11,7 +11,7 @@ from nnunetv2_muduo.teachers.training.crops import Cropper
 from nnunetv2_muduo.teachers.training.data import load_volumes
 from nnunetv2_muduo.teachers.training.validation import PROMPT_ITSELF, held_out_crops, validate
 
-LOWEST = {"3 points at once": 0.4, "true mask": 0.6, "gain": 0.1}
+LOWEST = {"3 points at once": 0.55, "true mask": 0.75, "gain": 0.05}
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +22,8 @@ def cohort(tmp_path_factory):
 
 
 def dice_of(modality, cohort, tmp_path):
-    volumes = load_volumes([str(cohort)], modality, (8.0, 8.0), tmp_path, seed=0)
+    """On voxels of 11 mm, in the middle of what they were trained on."""
+    volumes = load_volumes([str(cohort)], modality, (11.0, 11.0), tmp_path, seed=0)
     crops = held_out_crops(volumes, Cropper(modality, SMALL_CONFIG.image_size, max_organs=20), n_crops=10)
     return validate(load_teacher(f"small_{modality}"), crops, torch.device("cpu"))
 
