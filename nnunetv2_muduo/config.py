@@ -21,7 +21,7 @@ _CHOICES = {
     "ct_mask_prompt_source": ("student", "prompt_generator"),
     "ct_mask_prompt_value": ("logit", "probability"),
     "kept_pairs": ("best_half", "all", "threshold"),
-    "consistency": ("mse", "dice"),
+    "consistency": ("dice", "mse"),
     "optimizer": ("sgd", "adamw"),
     "augmentation": ("nnunet", "no_mirroring", "none"),
 }
@@ -79,10 +79,10 @@ class MuDuoConfig:
     agreement_threshold: float = 0.5
     """Least soft IoU of the two teachers for `kept_pairs: threshold`."""
 
-    consistency: str = "mse"
-    """Loss between student and pseudo label: `mse` (the paper) or `dice` (its released code)."""
+    consistency: str = "dice"
+    """Loss between student and pseudo label: `dice` (the paper's released code) or `mse` (the paper)."""
 
-    consistency_weight: float = 0.1
+    consistency_weight: float = 1.0
     """Weight of the consistency loss at the end of its ramp-up, against nnU-Net's loss. 0 is plain nnU-Net."""
 
     ramp_up_epochs: float = 200

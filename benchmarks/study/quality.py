@@ -33,20 +33,12 @@ def observe(trainer, setting: Setting, cohort: Path) -> list[dict]:
 
 @torch.no_grad()
 def measure(trainer, truth_files: dict[str, Path]) -> list[dict]:
-    """Dice of both teachers' masks, their mixture and the student, for the pairs of some fixed patches; NaN where neither has it.
-
-    Pairs are kept or not as in a step of the training: among those of one organ in one batch.
-    """
-    from nnunetv2_muduo.distillation.pairs import select_pairs
+    """Dice of both teachers' masks, their mixture and the student, for pairs of fixed patches; NaN where neither side has it."""
     from nnunetv2_muduo.evaluation.metrics import dice
     from nnunetv2_muduo.trainers.consultation import consult
 
     consultation = consult(trainer, N_PATCHES)
-    config, pairs = trainer.muduo_config, consultation.pairs
-    batch_size = config.unlabeled_batch_size or trainer.configuration_manager.batch_size
-    how = config.kept_pairs if config.teachers == "both" else "all"
-    batches = consultation.agreement.split(batch_size)
-    kept = torch.cat([select_pairs(batch, how, config.agreement_threshold) for batch in batches])
+    pairs = consultation.pairs
     truths = [_patch_truth(trainer, truth_files[patch.case], patch.region) for patch in consultation.patches]
     rows = []
     for pair, (sample, organ) in enumerate(zip(pairs.samples.tolist(), pairs.organs.tolist(), strict=True)):
@@ -58,7 +50,6 @@ def measure(trainer, truth_files: dict[str, Path]) -> list[dict]:
             "epoch": trainer.current_epoch,
             "case": consultation.patches[sample].case,
             "organ": trainer.organ_labels[organ],
-            "kept": bool(kept[sample, organ]),
             "agreement": float(consultation.agreement[sample, organ]),
             **{f"dice_{name}": dice(mask, true_mask) for name, mask in masks.items()},
         })  # fmt: skip

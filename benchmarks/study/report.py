@@ -71,11 +71,24 @@ def differences_table(measures: pd.DataFrame) -> pd.DataFrame:
 
 
 def quality_table(pseudo_labels: pd.DataFrame, row: str = MUDUO.name) -> pd.DataFrame:
-    """Pseudo labels' Dice against the hidden truth over a row's training, for kept and rejected pairs."""
+    """Pseudo labels' Dice against the hidden truth over a row's training, for kept and rejected pairs.
+
+    In a batch of two the pair in better agreement is kept. Here over every batch that the observed patches can form: a pair's
+    share of these in which it is kept is its weight among the kept, the rest its weight among the rejected. Means are taken
+    over patches, then over organs, so that both sides have the same organs.
+    """
     rows = pseudo_labels[pseudo_labels["method"] == row]
-    means = rows.groupby(["n_labeled", "epoch", "kept"])[[q for q in QUALITIES if q in rows]].mean() * 100
-    means["pairs"] = rows.groupby(["n_labeled", "epoch", "kept"]).size()
-    return means.round(1).reset_index().rename(columns=lambda name: name.removeprefix("dice_").replace("_", " "))
+    moment = ["n_labeled", "seed", "epoch", "organ"]
+    organ = rows.groupby(moment)["agreement"]
+    rows = rows.assign(
+        share=(organ.rank() - 1) / (organ.transform("size") - 1)
+    )  # NaN: in one patch alone, nothing to choose
+    lines = {}
+    for name, weights in (("kept", rows["share"]), ("rejected", 1 - rows["share"])):
+        means = pd.DataFrame({q: _weighted_means(rows, q, weights, moment) for q in QUALITIES}) * 100
+        lines[name] = means.groupby(["n_labeled", "epoch"]).mean()
+    table = pd.concat(lines, names=["pairs"]).reorder_levels(["n_labeled", "epoch", "pairs"]).sort_index()
+    return table.round(1).reset_index().rename(columns=lambda name: name.removeprefix("dice_").replace("_", " "))
 
 
 def draw(measures: pd.DataFrame, path: Path) -> None:
@@ -130,6 +143,12 @@ def _in_order(per_seed: pd.DataFrame):
 
 def _mean_and_std(values: pd.Series) -> str:
     return f"{values.mean():.1f} ± {values.std():.1f}" if len(values) > 1 else f"{values.mean():.1f}"
+
+
+def _weighted_means(rows: pd.DataFrame, column: str, weights: pd.Series, keys: list[str]) -> pd.Series:
+    weights = weights.where(rows[column].notna())
+    names = [rows[key] for key in keys]
+    return (rows[column] * weights).groupby(names).sum(min_count=1) / weights.groupby(names).sum(min_count=1)
 
 
 def _paired(differences: pd.Series, test_differences) -> dict:

@@ -41,7 +41,6 @@ CHOICES = (
     _choice("mse_10", consistency="mse", consistency_weight=10.0),
     _choice("dice_0.1", consistency="dice", consistency_weight=0.1),
     _choice("dice_0.3", consistency="dice", consistency_weight=0.3),
-    _choice("dice_1", consistency="dice", consistency_weight=1.0),
     _choice("dice_3", consistency="dice", consistency_weight=3.0),
     _choice("generator_masks", ct_mask_prompt_source="prompt_generator"),
     _choice("probability_masks", ct_mask_prompt_value="probability"),

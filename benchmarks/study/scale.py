@@ -29,9 +29,9 @@ class Scale:
     n_iterations_per_epoch: int = 40
     n_shared_epochs: int = 25
     """Supervised epochs on both channels, trained once for each setting: every row with both channels goes on from there."""
-    n_epochs: int = 35
+    n_epochs: int = 25
     """Epochs of each row after these."""
-    ramp_up_epochs: int = 7
+    ramp_up_epochs: int = 5
     """A fifth of the row's epochs, as with nnU-Net's 1000 and the default 200."""
 
     def config(self) -> dict:

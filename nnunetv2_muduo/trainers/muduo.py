@@ -273,10 +273,10 @@ class nnUNetTrainerMuDuo(MuDuoTrainer):
 
 
 class nnUNetTrainerMuDuo_paper(nnUNetTrainerMuDuo):
-    """The paper's optimizer: SGD 0.01, momentum 0.9, weight decay 1e-4, 30 000 iterations with the ramp-up over all of them."""
+    """The paper's loss and optimizer: MSE at 0.1, SGD 0.01, momentum 0.9, weight decay 1e-4, 30 000 iterations, all ramp-up."""
 
     default_num_epochs = 120  # of 250 iterations
-    config_overrides = {"ramp_up_epochs": 120, "optimizer": "sgd"}
+    config_overrides = {"consistency": "mse", "consistency_weight": 0.1, "ramp_up_epochs": 120, "optimizer": "sgd"}
 
     def configure_optimizers(self):
         self.weight_decay = 1e-4

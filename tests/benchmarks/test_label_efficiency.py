@@ -98,14 +98,19 @@ def test_differences_are_paired_by_seed_and_case(measures):
     assert line["p (Holm)"] == "0.031"  # Wilcoxon: all of six differences of one sign, 2 / 2^6
 
 
-def test_quality_tells_kept_from_rejected_pairs():
+def test_quality_tells_kept_from_rejected_pairs_over_all_batches_of_two():
     keys = {"method": "muduo", "n_labeled": 5, "seed": 0, "epoch": 2}
-    rows = [
-        {**keys, "kept": kept, "dice_ct": dice, "dice_pet": dice}
-        for kept, dice in [(True, 0.6), (True, 0.8), (False, 0.1)]
-    ]
-    table = report.quality_table(pd.DataFrame(rows)).set_index("kept")
-    assert (table.loc[True, "ct"], table.loc[True, "pairs"], table.loc[False, "pet"]) == (70.0, 2, 10.0)
+    pairs = [("liver", 0.1, 0.2), ("liver", 0.3, 0.9), ("liver", 0.2, 0.4), ("heart", 0.5, 0.8), ("heart", 0.4, 0.5)]
+    pairs += [("brain", 0.9, 0.1)]  # in one patch alone: nothing to choose from
+    dices = [{q: dice for q in report.QUALITIES} for _, _, dice in pairs]
+    rows = [{**keys, "organ": organ, "agreement": a, **d} for (organ, a, _), d in zip(pairs, dices, strict=True)]
+    rows[1]["dice_pet"] = float("nan")  # neither teacher nor truth have it: no figure of this pair
+    table = report.quality_table(pd.DataFrame(rows)).set_index("pairs")
+    batches = [(0.4, 0.2), (0.9, 0.2), (0.9, 0.4)]  # of the liver: (kept, rejected)
+    kept, rejected = (sum(batch) / 3 for batch in zip(*batches, strict=True))
+    assert table.loc["kept", "ct"] == pytest.approx(100 * (kept + 0.8) / 2, abs=0.05)
+    assert table.loc["rejected", "ct"] == pytest.approx(100 * (rejected + 0.5) / 2, abs=0.05)
+    assert table.loc["kept", "pet"] == pytest.approx(100 * (0.4 + 0.8) / 2, abs=0.05)
 
 
 def test_everything_is_written(measures, tmp_path):

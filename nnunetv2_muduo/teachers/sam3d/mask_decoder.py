@@ -2,6 +2,7 @@
 
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 from nnunetv2_muduo.teachers.sam3d.config import Sam3DConfig
 from nnunetv2_muduo.teachers.sam3d.layers import LayerNorm3d, Perceptron
@@ -43,8 +44,33 @@ class MaskDecoder(nn.Module):
         own_tokens = torch.cat([self.iou_token.weight, self.mask_tokens.weight]).expand(len(sparse), -1, -1)
         tokens = torch.cat([own_tokens, sparse], dim=1)
         tokens, decoded = self.transformer(tokens, *(x.flatten(2).transpose(1, 2) for x in (image, image_positions)))
-        features = self.output_upscaling(decoded.transpose(1, 2).unflatten(2, image.shape[2:]))
         selected = range(1, len(self.mask_tokens.weight)) if multimask_output else range(1)
-        vectors = torch.stack([self.output_hypernetworks_mlps[i](tokens[:, 1 + i]) for i in selected], dim=1)
-        logits = (vectors @ features.flatten(2)).unflatten(2, features.shape[2:])
+        vectors = torch.stack([self.output_hypernetworks_mlps[i](tokens[:, 1 + i]) for i in selected], dim=2)
+        logits = _in_place(self._upscale(decoded).flatten(1, 3) @ vectors, image.shape[2:])
         return logits, self.iou_prediction_head(tokens[:, 0])[:, selected.start : selected.stop]
+
+    def _upscale(self, image_tokens: torch.Tensor) -> torch.Tensor:
+        """`output_upscaling` of tokens [N, L, C], each token's voxels still together: [N, L, 8, 8, C / 8].
+
+        Both convolutions have stride and kernel of 2, so that no voxel depends on another token, and layer norm and GELU act
+        on single voxels: all of it is matrix products, and only the logits are to be laid out as a volume.
+        """
+        coarse_convolution, norm, gelu, fine_convolution, _ = self.output_upscaling
+        coarse = F.layer_norm(
+            _children(image_tokens, coarse_convolution), norm.weight.shape, norm.weight, norm.bias, norm.eps
+        )
+        return gelu(_children(gelu(coarse), fine_convolution))
+
+
+def _children(voxels: torch.Tensor, convolution: nn.ConvTranspose3d) -> torch.Tensor:
+    """The 8 voxels [..., 8, C_out] that a convolution with stride and kernel of 2 makes of each voxel [..., C_in]."""
+    weight = convolution.weight.flatten(2).permute(2, 1, 0)  # [8, C_out, C_in]
+    bias = convolution.bias.repeat(len(weight))
+    return F.linear(voxels, weight.flatten(0, 1), bias).unflatten(-1, weight.shape[:2])
+
+
+def _in_place(values: torch.Tensor, grid: torch.Size) -> torch.Tensor:
+    """Values [N, L * 8 * 8, M] of each token's voxels, coarse and fine, as volumes [N, M, 4a, 4b, 4c] of a grid (a, b, c)."""
+    nested = values.unflatten(1, (*grid, 2, 2, 2, 2, 2, 2))
+    volumes = nested.permute(0, 10, 1, 4, 7, 2, 5, 8, 3, 6, 9)
+    return volumes.flatten(8, 10).flatten(5, 7).flatten(2, 4)
