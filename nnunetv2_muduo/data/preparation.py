@@ -129,11 +129,14 @@ class Preparation:
 
 def training_identity(trainer) -> dict[str, Any]:
     """Identity of the generator that belongs to an initialized trainer's plans, labels and config."""
+    configuration, labeled = trainer.configuration_name, labeled_cases(trainer)
+    return generator_identity(trainer.plans_manager, configuration, labeled, trainer.muduo_config)
+
+
+def labeled_cases(trainer) -> NotedDataset:
+    """The fold's labeled training cases, preprocessed by nnU-Net."""
     train_cases, _ = trainer.do_split()
-    labeled = NotedDataset(
-        trainer.dataset_class(trainer.preprocessed_dataset_folder, train_cases), trainer.reading_notes
-    )
-    return generator_identity(trainer.plans_manager, trainer.configuration_name, labeled, trainer.muduo_config)
+    return NotedDataset(trainer.dataset_class(trainer.preprocessed_dataset_folder, train_cases), trainer.reading_notes)
 
 
 def _summary(reasons: dict[str, str]) -> str:

@@ -4,6 +4,7 @@ import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from filelock import FileLock, Timeout
 from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
@@ -11,9 +12,10 @@ from nnunetv2.run.run_training import get_trainer_from_args
 from nnunetv2.utilities.find_objects import recursive_find_trainer_class_by_name
 
 from nnunetv2_muduo.data.checkpoints import FINAL, resumable, set_aside_unfit
+from nnunetv2_muduo.data.fragments import organs_in_few_parts
 from nnunetv2_muduo.data.generator import stored_state, why_not
 from nnunetv2_muduo.data.labels import check_labeled_cases
-from nnunetv2_muduo.data.preparation import Preparation
+from nnunetv2_muduo.data.preparation import Preparation, labeled_cases
 from nnunetv2_muduo.data.prompt_maps import make_prompt_maps
 from nnunetv2_muduo.data.unlabeled import preprocess_unlabeled
 
@@ -155,8 +157,26 @@ def _make_maps(preparation: Preparation, cases: dict[str, list[str] | None], dev
     folder = preparation.generator_folder
     predictor.initialize_from_trained_model_folder(str(folder.parent), (preparation.trainer.fold,), FINAL)
     make_prompt_maps(
-        list(outdated), preparation.prompt_map_folder, preparation.unlabeled_folder, preparation.made_by, predictor
+        list(outdated),
+        preparation.prompt_map_folder,
+        preparation.unlabeled_folder,
+        preparation.made_by,
+        predictor,
+        _organs_in_few_parts(preparation),
     )
+
+
+def _organs_in_few_parts(preparation: Preparation) -> list[int]:
+    """Organs whose fragments are left out of prompt maps, by the fold's labeled cases."""
+    organs, labeled = preparation.trainer.label_manager.foreground_labels, labeled_cases(preparation.trainer)
+    true_maps = (labeled.load_case(case)[1][0] for case in labeled.identifiers)
+    few = organs_in_few_parts((np.asarray(true_map) for true_map in true_maps), organs)
+    many = [str(organ) for organ in organs if organ not in few]
+    if many:
+        preparation.trainer.print_to_log_file(
+            f"Prompt maps keep the fragments of label {', '.join(many)}: the labeled cases have parts of any size."
+        )
+    return few
 
 
 def _report(trainer, what: str, n: int, outdated: dict[str, str]) -> None:

@@ -10,6 +10,7 @@ from nnunetv2.preprocessing.preprocessors.default_preprocessor import DefaultPre
 from tqdm import tqdm
 
 from nnunetv2_muduo.data import storage
+from nnunetv2_muduo.data.fragments import without_fragments
 from nnunetv2_muduo.data.generator import why_not
 from nnunetv2_muduo.data.unlabeled import load_views
 from nnunetv2_muduo.data.views import N_CHANNELS
@@ -70,9 +71,18 @@ def outdated_maps(folder: Path, unlabeled_folder: Path, cases: list[str], made_b
 
 
 def make_prompt_maps(
-    cases: list[str], folder: Path, unlabeled_folder: Path, made_by: dict[str, Any], predictor: nnUNetPredictor
+    cases: list[str],
+    folder: Path,
+    unlabeled_folder: Path,
+    made_by: dict[str, Any],
+    predictor: nnUNetPredictor,
+    in_few_parts: list[int],
 ) -> None:
-    """Predict organ maps for cases; see `write_prompt_map`. A record `CASE.json` is written last."""
+    """Predict organ maps for cases; see `write_prompt_map`. A record `CASE.json` is written last.
+
+    Args:
+        in_few_parts: organs whose fragments are left out; see `fragments`.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     storage.remove_leftovers(folder)
     storage.write_json(made_by, folder / _RECORD)
@@ -80,7 +90,8 @@ def make_prompt_maps(
         views = load_views(unlabeled_folder, case)
         student_view = views[tuple(slice(0, n) for n in views.shape)][:N_CHANNELS]
         organs, patch_size = predictor.label_manager.foreground_labels, predictor.configuration_manager.patch_size
-        write_prompt_map(_predict(predictor, student_view), folder, case, organs, patch_size)
+        organ_map = without_fragments(_predict(predictor, student_view)[0], in_few_parts)[None]
+        write_prompt_map(organ_map, folder, case, organs, patch_size)
         storage.write_json(_case_identity(unlabeled_folder, case), folder / f"{case}.json")
 
 
