@@ -13,13 +13,15 @@ MEASURES = (
     ("ASD (mm)", "asd_mm", 1),
     ("HD95 (mm)", "hd95_mm", 1),
 )
+KEYS = ("n_labeled", "seed", "method", "case", "organ", "volume_truth_ml", "missed")
 DRAWN = ("supervised_pet", "supervised", "ct_teacher", "pet_teacher", "muduo")
 QUALITIES = ("dice_ct", "dice_pet", "dice_mixed", "dice_prompt_map", "dice_student")
 NOTES = """\
 Mean over organs and test cases, ± the standard deviation of this mean over the seeds (each draws other labeled cases and
 other weights). RAVD, ASD and HD95 leave out organs that were missed; `missed` counts these. A difference is MuDuo's Dice
-minus the row's, paired by seed and test case: its mean, a 95 % bootstrap interval over cases, and the standard deviation
-of its mean over seeds; p: Wilcoxon signed rank over cases, corrected by Holm over the rows."""
+minus the row's, paired by seed and test case: its mean, a 95 % bootstrap interval over cases (mean over seeds each), and the
+standard deviation of its mean over seeds; p: Wilcoxon signed rank over these cases, corrected by Holm over the rows. Pseudo
+labels: every organ pair of 24 fixed patches; kept and rejected over all batches of two that they can form, the same organs."""
 
 
 def read(folder: Path, kind: str) -> pd.DataFrame:
@@ -121,10 +123,11 @@ def write(folder: Path, out: Path, heading: str) -> str:
 
     out.mkdir(parents=True, exist_ok=True)
     measures, pseudo_labels = read(folder, "measures"), read(folder, "pseudo_labels")
+    measures[[*KEYS, *(name for _, name, _ in MEASURES)]].round(5).to_csv(out / "measures.csv.gz", index=False)
     means_per_seed(measures).reset_index().to_csv(out / "per_seed.csv", index=False)
     tables = {"Results": results_table(measures), "MuDuo minus each row (Dice, points)": differences_table(measures)}
     if len(pseudo_labels):
-        pseudo_labels.to_csv(out / "pseudo_labels.csv", index=False)
+        pseudo_labels.round(4).to_csv(out / "pseudo_labels.csv.gz", index=False)
         tables["Pseudo labels of MuDuo against the hidden truth (Dice, %)"] = quality_table(pseudo_labels)
     parts = [heading]
     for title, table in tables.items():
@@ -153,7 +156,8 @@ def _weighted_means(rows: pd.DataFrame, column: str, weights: pd.Series, keys: l
 
 def _paired(differences: pd.Series, test_differences) -> dict:
     differences = (differences * 100).dropna()
-    test = test_differences(differences.to_numpy(), np.random.default_rng(0), 9999)
+    per_case = differences.groupby("case").mean()  # a case's differences over seeds are not independent of each other
+    test = test_differences(per_case.to_numpy(), np.random.default_rng(0), 9999)
     return {
         "difference": f"{test['difference']:+.1f}",
         "95 % interval": f"[{test['ci_low']:+.1f}, {test['ci_high']:+.1f}]",
