@@ -47,8 +47,8 @@ def main() -> int:
     print(f"Dice per organ: the table above and {folder / 'evaluation'}")
     print(f"CT, PET, truth and predictions of one test case: {figure}")
     print(
-        "MuDuo's student and the supervised one are the same network, trained for as many iterations on the same labels. One\n"
-        "training of each and five test cases: this shows how the two are compared, not which one is better."
+        "MuDuo's student and the supervised one are the same network, trained for as many iterations on the same 3 labels. One\n"
+        "training of each and five synthetic test cases: what unlabeled cases can be worth, not what to expect of real ones."
     )
     return 0
 
