@@ -43,7 +43,8 @@ def main() -> int:
         failed = [*pool.map(run.first, settings)]
         failed += [*pool.map(lambda job: run(*job), jobs)]
     heading = f"# Label efficiency\n\n{describe(args, scale, cohort)}"
-    print(report.write(args.folder, args.out, heading))
+    out = args.out or RESULTS / ("choices" if args.choices else "label_efficiency")
+    print(report.write(settings, rows, out, heading))
     return int(any(failed))
 
 
@@ -58,7 +59,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--processes", type=int, default=os.cpu_count(), help="rows at a time (default: %(default)s)")
     parser.add_argument("--minutes", type=float, help="start no new row after this time")
-    parser.add_argument("--out", type=Path, default=RESULTS / "label_efficiency", help="default: %(default)s")
+    parser.add_argument("--out", type=Path, help="default: label_efficiency or choices in benchmarks/results")
     return parser.parse_args()
 
 

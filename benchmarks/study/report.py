@@ -1,11 +1,14 @@
 """The study's tables and figure from the finished rows' CSV files."""
 
+from collections.abc import Sequence
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from benchmarks.study.rows import MUDUO, ROWS
+from benchmarks.study.rows import MUDUO, ROWS, Row
+from benchmarks.study.scale import Setting
 
 MEASURES = (
     ("Dice (%)", "dice", 100),
@@ -24,9 +27,10 @@ standard deviation of its mean over seeds; p: Wilcoxon signed rank over these ca
 labels: every organ pair of 24 fixed patches; kept and rejected over all batches of two that they can form, the same organs."""
 
 
-def read(folder: Path, kind: str) -> pd.DataFrame:
-    """All finished rows' tables of a kind, one below the other; empty where none is finished."""
-    tables = [pd.read_csv(file) for file in sorted((folder / kind).glob("*.csv"))]
+def read(settings: Sequence[Setting], rows: Sequence[Row], kind: str) -> pd.DataFrame:
+    """The finished tables of a kind, one below the other; empty where none is finished."""
+    files = [setting.result_file(row.name, kind) for setting, row in product(settings, rows)]
+    tables = [pd.read_csv(file) for file in files if file.is_file()]
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
 
 
@@ -117,12 +121,12 @@ def draw(measures: pd.DataFrame, path: Path) -> None:
     figure.savefig(path, dpi=150)
 
 
-def write(folder: Path, out: Path, heading: str) -> str:
-    """Write what is finished in `folder` as CSV, Markdown and figure to `out`; returns the Markdown."""
+def write(settings: Sequence[Setting], rows: Sequence[Row], out: Path, heading: str) -> str:
+    """Write what is finished of some rows in some settings as CSV, Markdown and figure to `out`; returns the Markdown."""
     from nnunetv2_muduo.evaluation.text import markdown_table
 
     out.mkdir(parents=True, exist_ok=True)
-    measures, pseudo_labels = read(folder, "measures"), read(folder, "pseudo_labels")
+    measures, pseudo_labels = (read(settings, rows, kind) for kind in ("measures", "pseudo_labels"))
     measures[[*KEYS, *(name for _, name, _ in MEASURES)]].round(5).to_csv(out / "measures.csv.gz", index=False)
     means_per_seed(measures).reset_index().to_csv(out / "per_seed.csv", index=False)
     tables = {"Results": results_table(measures), "MuDuo minus each row (Dice, points)": differences_table(measures)}

@@ -113,17 +113,21 @@ def test_quality_tells_kept_from_rejected_pairs_over_all_batches_of_two():
     assert table.loc["kept", "pet"] == pytest.approx(100 * (0.4 + 0.8) / 2, abs=0.05)
 
 
-def test_everything_is_written(measures, tmp_path):
-    for name, rows in measures.groupby("method"):
-        path = tmp_path / "work" / "measures" / f"{name}.csv"
+def test_what_was_asked_for_is_written(measures, tmp_path):
+    settings = [Setting(tmp_path / "work", SMALL, 5, seed) for seed in (0, 1, 2)]  # nothing of the last is finished
+    other_row, other_setting = measures.assign(method="mse_3"), measures.assign(n_labeled=10)
+    tables = pd.concat([measures, other_row, other_setting]).groupby(["n_labeled", "seed", "method"])
+    for (n_labeled, seed, method), rows in tables:
+        path = Setting(tmp_path / "work", SMALL, n_labeled, seed).result_file(method)
         path.parent.mkdir(parents=True, exist_ok=True)
         rows.to_csv(path, index=False)
-    text = report.write(tmp_path / "work", tmp_path / "out", "# Study")
+    text = report.write(settings, STUDY, tmp_path / "out", "# Study")
     assert "85.0 ± 7.1" in text
     assert (tmp_path / "out" / "summary.md").read_text() == text
-    pd.testing.assert_frame_equal(
-        report.results_table(pd.read_csv(tmp_path / "out" / "measures.csv.gz")), report.results_table(measures)
-    )
+    written = pd.read_csv(tmp_path / "out" / "measures.csv.gz")
+    assert set(written["method"]) == {"muduo", "supervised"}
+    assert set(written["n_labeled"]) == {5}
+    pd.testing.assert_frame_equal(report.results_table(written), report.results_table(measures))
     assert {path.name for path in Path(tmp_path / "out").iterdir()} == {
         "summary.md",
         "measures.csv.gz",
