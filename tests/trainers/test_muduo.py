@@ -103,7 +103,7 @@ def test_logs_of_every_epoch_survive_continuing(prepared_dataset, tmp_path, monk
     trainer.run_training()
     logged = trainer.logger.local_logger.my_fantastic_logging
     assert {len(values) for values in logged.values()} == {2}
-    assert logged["ramp_up_weights"] == pytest.approx([0.1 * np.exp(-5), 0.1])
+    assert logged["ramp_up_weights"] == pytest.approx([np.exp(-5), 1.0])
     assert len(logged["agreement_per_organ"][0]) == 2
     assert logged["n_kept_pairs"][0] <= logged["n_valid_pairs"][0]
     continued = make_trainer(continue_training=True)
@@ -136,7 +136,7 @@ def test_prompt_maps_from_other_labels_are_refused(prepared_dataset, monkeypatch
         ("NoFilter", {"kept_pairs": "all"}),
         ("FixedThreshold", {"kept_pairs": "threshold"}),
         ("SinglePoint", {"n_points": 1}),
-        ("paper", {"ramp_up_epochs": 120, "optimizer": "sgd"}),
+        ("paper", {"consistency": "mse", "consistency_weight": 0.1, "ramp_up_epochs": 120, "optimizer": "sgd"}),
     ],
 )
 def test_ablations_change_their_field_and_train(prepared_dataset, name, changes):

@@ -71,5 +71,5 @@ def test_with_worker_processes_the_curves_go_on_without_a_step(prepared_dataset,
     assert {key: values[:2] for key, values in continued.items()} == logged
     assert {len(values) for values in continued.values()} == {4}
     np.testing.assert_allclose(continued["lrs"], [0.01 * (1 - epoch / 4) ** 0.9 for epoch in range(4)])
-    ramp = [0.1 * np.exp(-5 * (1 - epoch / 4) ** 2) for epoch in range(4)]
+    ramp = [np.exp(-5 * (1 - epoch / 4) ** 2) for epoch in range(4)]
     np.testing.assert_allclose(continued["ramp_up_weights"], ramp)
