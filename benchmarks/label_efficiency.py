@@ -128,9 +128,13 @@ def describe(args: argparse.Namespace, scale, cohort: Path) -> str:
         f"{(scale.n_shared_epochs + scale.n_epochs) * scale.n_iterations_per_epoch} iterations of 2 (+ 2) patches, of which "
         f"the first {scale.n_shared_epochs * scale.n_iterations_per_epoch}, supervised, are shared by all rows with both "
         f"channels; teachers: {scale.teacher}.\n\n"
-        f"Command: `python -m benchmarks.label_efficiency FOLDER --label-maps DIR{' --choices' * args.choices}"
-        f"{' --large' * args.large}`"
+        f"Command: `python -m benchmarks.label_efficiency FOLDER --label-maps DIR --labeled {_words(args.labeled)} "
+        f"--seeds {_words(args.seeds)}{' --choices' * args.choices}{' --large' * args.large}`"
     )
+
+
+def _words(numbers: list[int]) -> str:
+    return " ".join(map(str, numbers))
 
 
 if __name__ == "__main__":

@@ -86,11 +86,9 @@ def quality_table(pseudo_labels: pd.DataFrame, row: str = MUDUO.name) -> pd.Data
     rows = pseudo_labels[pseudo_labels["method"] == row]
     moment = ["n_labeled", "seed", "epoch", "organ"]
     organ = rows.groupby(moment)["agreement"]
-    rows = rows.assign(
-        share=(organ.rank() - 1) / (organ.transform("size") - 1)
-    )  # NaN: in one patch alone, nothing to choose
+    kept_share = (organ.rank() - 1) / (organ.transform("size") - 1)  # NaN in one patch alone: nothing to choose from
     lines = {}
-    for name, weights in (("kept", rows["share"]), ("rejected", 1 - rows["share"])):
+    for name, weights in (("kept", kept_share), ("rejected", 1 - kept_share)):
         means = pd.DataFrame({q: _weighted_means(rows, q, weights, moment) for q in QUALITIES}) * 100
         lines[name] = means.groupby(["n_labeled", "epoch"]).mean()
     table = pd.concat(lines, names=["pairs"]).reorder_levels(["n_labeled", "epoch", "pairs"]).sort_index()

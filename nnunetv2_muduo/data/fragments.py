@@ -19,13 +19,12 @@ MOST_LOSS = 0.05
 _TOUCHING = np.ones((3, 3, 3))  # voxels that share a face, an edge or a corner
 
 
-def without_fragments(organ_map: np.ndarray, organs: Iterable[int]) -> np.ndarray:
+def without_fragments(organ_map: np.ndarray, organs: list[int]) -> np.ndarray:
     """Copy of an organ map [a, b, c] with the fragments of some organs (label values) set to background."""
     cleaned = organ_map.copy()
-    boxes = ndimage.find_objects(np.maximum(organ_map, 0))  # -1 is what nnU-Net cropped
+    boxes = ndimage.find_objects(organ_map, max(organs, default=0))
     for organ in organs:
-        if organ <= len(boxes) and boxes[organ - 1] is not None:
-            box = boxes[organ - 1]
+        if (box := boxes[organ - 1]) is not None:
             parts, _ = ndimage.label(organ_map[box] == organ, _TOUCHING)
             sizes = np.bincount(parts.ravel())
             sizes[0] = 0

@@ -4,7 +4,6 @@ import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from filelock import FileLock, Timeout
 from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
@@ -169,8 +168,7 @@ def _make_maps(preparation: Preparation, cases: dict[str, list[str] | None], dev
 def _organs_in_few_parts(preparation: Preparation) -> list[int]:
     """Organs whose fragments are left out of prompt maps, by the fold's labeled cases."""
     organs, labeled = preparation.trainer.label_manager.foreground_labels, labeled_cases(preparation.trainer)
-    true_maps = (labeled.load_case(case)[1][0] for case in labeled.identifiers)
-    few = organs_in_few_parts((np.asarray(true_map) for true_map in true_maps), organs)
+    few = organs_in_few_parts((labeled.load_case(case)[1][0] for case in labeled.identifiers), organs)
     many = [str(organ) for organ in organs if organ not in few]
     if many:
         preparation.trainer.print_to_log_file(
