@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-_DATA_HELP = "id, name or folder of nnU-Net raw datasets, or folders in AutoPET's layout"
+_DATA_HELP = "id, name or folder (raw or preprocessed) of nnU-Net datasets, or folders in AutoPET's layout"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

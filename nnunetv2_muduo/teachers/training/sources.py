@@ -29,19 +29,15 @@ def find_scans(data: str, modality: str) -> list[LabeledScan]:
     """All labeled scans of a dataset, sorted by name.
 
     Args:
-        data: id or name of a dataset in $nnUNet_raw, its folder, or a folder in AutoPET's layout (patient/study/SUV.nii.gz ...).
+        data: id or name of a dataset in $nnUNet_raw, its folder or its preprocessed folder, or a folder in AutoPET's layout
+            (patient/study/SUV.nii.gz ...).
         modality: "ct" or "pet".
 
     Raises:
-        FileNotFoundError: no such dataset, or no labeled scans in it.
-        ValueError: preprocessed data, whose intensities are no longer HU and SUV, or no channel of the modality.
+        FileNotFoundError: no such dataset, no labeled scans in it, or preprocessed data without their raw dataset.
+        ValueError: no channel of the modality, or more than one.
     """
-    folder = _folder(data)
-    if list(folder.glob("*Plans*.json")) or (folder / "gt_segmentations").is_dir():
-        raise ValueError(
-            f"{folder} is a preprocessed dataset: its intensities are normalized, and a teacher needs HU or SUV. "
-            f"Give the raw dataset instead: --data {folder.name}"
-        )
+    folder = _raw_folder(_folder(data))
     scans = _nnunet_scans(folder, modality) if (folder / "imagesTr").is_dir() else _tree_scans(folder, modality)
     if not scans:
         raise FileNotFoundError(
@@ -61,6 +57,21 @@ def _folder(data: str) -> Path:
         where = f"in nnUNet_raw={raw}" if raw else "(nnUNet_raw is not set)"
         raise FileNotFoundError(f"No dataset {data} {where} and no such folder: found {[m.name for m in matches]}")
     return matches[0]
+
+
+def _raw_folder(folder: Path) -> Path:
+    """The folder itself; for a preprocessed dataset, whose intensities are no longer HU or SUV, the raw one it was made of."""
+    if not (list(folder.glob("*Plans*.json")) or (folder / "gt_segmentations").is_dir()):
+        return folder
+    raw = os.environ.get("nnUNet_raw")
+    if not raw or not (Path(raw) / folder.name).is_dir():
+        where = f"in nnUNet_raw={raw}" if raw else "(nnUNet_raw is not set)"
+        raise FileNotFoundError(
+            f"{folder} is a preprocessed dataset: its intensities are normalized, and a teacher needs HU or SUV. "
+            f"The raw dataset it was made of is not there {where}."
+        )
+    print(f"{folder} is normalized; its cases are read in HU or SUV from {Path(raw) / folder.name}.")
+    return Path(raw) / folder.name
 
 
 def _nnunet_scans(folder: Path, modality: str) -> list[LabeledScan]:

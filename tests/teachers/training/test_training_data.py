@@ -43,11 +43,22 @@ def test_what_is_no_data_is_refused_with_advice(raw_dataset, tmp_path, monkeypat
         find_scans("7", "ct")
     with pytest.raises(FileNotFoundError, match="No labeled PET"):
         find_scans(str(tmp_path), "pet")
-    preprocessed = tmp_path / "Dataset042_Balls"
+
+
+def test_of_preprocessed_data_the_raw_cases_are_read(raw_dataset, tmp_path, monkeypatch, capsys):
+    preprocessed = tmp_path / raw_dataset.name
     preprocessed.mkdir()
     (preprocessed / "nnUNetPlans.json").write_text("{}")
-    with pytest.raises(ValueError, match=r"preprocessed dataset.*--data Dataset042_Balls"):
+    monkeypatch.delenv("nnUNet_raw", raising=False)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(FileNotFoundError, match=r"needs HU or SUV\. The raw dataset .* \(nnUNet_raw is not set\)"):
+        find_scans(preprocessed.name, "ct")
+    monkeypatch.setenv("nnUNet_raw", str(tmp_path / "elsewhere"))
+    with pytest.raises(FileNotFoundError, match="not there in nnUNet_raw=.*elsewhere"):
         find_scans(str(preprocessed), "ct")
+    monkeypatch.setenv("nnUNet_raw", str(raw_dataset.parent))
+    assert find_scans(str(preprocessed), "ct") == find_scans(str(raw_dataset), "ct")
+    assert f"read in HU or SUV from {raw_dataset}" in capsys.readouterr().out
 
 
 def test_datasets_without_the_channel_and_with_regions_are_refused(raw_dataset, tmp_path):
