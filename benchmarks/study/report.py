@@ -20,11 +20,15 @@ KEYS = ("n_labeled", "seed", "method", "case", "organ", "volume_truth_ml", "miss
 DRAWN = ("supervised_pet", "supervised", "ct_teacher", "pet_teacher", "muduo")
 QUALITIES = ("dice_ct", "dice_pet", "dice_mixed", "dice_prompt_map", "dice_student")
 NOTES = """\
-Mean over organs and test cases, ± the standard deviation of this mean over the seeds (each draws other labeled cases and
-other weights). RAVD, ASD and HD95 leave out organs that were missed; `missed` counts these. A difference is MuDuo's Dice
-minus the row's, paired by seed and test case: its mean, a 95 % bootstrap interval over cases (mean over seeds each), and the
-standard deviation of its mean over seeds; p: Wilcoxon signed rank over these cases, corrected by Holm over the rows. Pseudo
-labels: every organ pair of 24 fixed patches; kept and rejected over all batches of two that they can form, the same organs."""
+Mean over test cases, then over organs, ± the standard deviation of this mean over the seeds (each draws other labeled cases
+and other weights). RAVD, ASD and HD95 leave out organs that were missed; `missed` counts these. A difference is MuDuo's Dice
+minus the row's, paired by seed and test case (means over a case's organs, so that it is not exactly the difference of the
+table's means): its mean, a 95 % bootstrap interval over cases (mean over seeds each), and the standard deviation of its mean
+over seeds; p: Wilcoxon signed rank over these cases, corrected by Holm over the rows. Pseudo labels: every (patch, organ) pair
+of patches drawn as in training, over all batches of two that they can form. Where both patches have the organ, the pair in
+better agreement is kept, the other rejected; an organ in one patch alone is kept. Dice is the mean over organs of which some
+pairs are kept and some rejected, the same for all three; `share` is of all pairs, `absent` the share of these in whose patch
+the organ is not, whose Dice is 0 or, where neither side has a voxel, none."""
 
 
 def read(settings: Sequence[Setting], rows: Sequence[Row], kind: str) -> pd.DataFrame:
@@ -77,21 +81,29 @@ def differences_table(measures: pd.DataFrame) -> pd.DataFrame:
 
 
 def quality_table(pseudo_labels: pd.DataFrame, row: str = MUDUO.name) -> pd.DataFrame:
-    """Pseudo labels' Dice against the hidden truth over a row's training, for kept and rejected pairs.
+    """Pseudo labels' Dice against the hidden truth over a row's training, for kept, rejected and lone pairs.
 
-    In a batch of two the pair in better agreement is kept. Here over every batch that the observed patches can form: a pair's
-    share of these in which it is kept is its weight among the kept, the rest its weight among the rejected. Means are taken
-    over patches, then over organs, so that both sides have the same organs.
+    Of two patches with an organ the one in better agreement is kept; an organ in one patch of a batch alone is kept, too.
+    Over all batches of two that the observed patches can form, a pair is each of these in a share of its batches, its weight
+    among them. Means are taken over patches, then over organs, of which some pairs are kept and some rejected.
     """
     rows = pseudo_labels[pseudo_labels["method"] == row]
     moment = ["n_labeled", "seed", "epoch", "organ"]
-    organ = rows.groupby(moment)["agreement"]
-    kept_share = (organ.rank() - 1) / (organ.transform("size") - 1)  # NaN in one patch alone: nothing to choose from
+    keys = [rows[key] for key in moment]
+    agreement = rows.groupby(moment)["agreement"]
+    n_others, n_worse = agreement.transform("size") - 1, agreement.rank() - 1
+    counts = {"kept": n_worse, "rejected": n_others - n_worse, "alone": rows["n_patches"] - 1 - n_others}
+    means = {name: _weighted_means(rows, QUALITIES, weights, keys) * 100 for name, weights in counts.items()}
+    compared = means["kept"].notna() & means["rejected"].notna()
     lines = {}
-    for name, weights in (("kept", kept_share), ("rejected", 1 - kept_share)):
-        means = pd.DataFrame({q: _weighted_means(rows, q, weights, moment) for q in QUALITIES}) * 100
-        lines[name] = means.groupby(["n_labeled", "epoch"]).mean()
-    table = pd.concat(lines, names=["pairs"]).reorder_levels(["n_labeled", "epoch", "pairs"]).sort_index()
+    for name, weights in counts.items():
+        lines[name] = means[name].where(compared).groupby(["n_labeled", "epoch"]).mean()
+        of_moment = [rows["n_labeled"], rows["epoch"]]
+        sums = weights.groupby(of_moment).sum()
+        lines[name]["absent (%)"] = weights.where(~rows["there"], 0).groupby(of_moment).sum() / sums * 100
+        lines[name].insert(0, "share (%)", sums / sum(counts.values()).groupby(of_moment).sum() * 100)
+    table = pd.concat(lines, names=["pairs"]).reorder_levels(["n_labeled", "epoch", "pairs"])
+    table = table.sort_index(key=lambda level: level.map(list(counts).index) if level.name == "pairs" else level)
     return table.round(1).reset_index().rename(columns=lambda name: name.removeprefix("dice_").replace("_", " "))
 
 
@@ -150,10 +162,15 @@ def _mean_and_std(values: pd.Series) -> str:
     return f"{values.mean():.1f} ± {values.std():.1f}" if len(values) > 1 else f"{values.mean():.1f}"
 
 
-def _weighted_means(rows: pd.DataFrame, column: str, weights: pd.Series, keys: list[str]) -> pd.Series:
-    weights = weights.where(rows[column].notna())
-    names = [rows[key] for key in keys]
-    return (rows[column] * weights).groupby(names).sum(min_count=1) / weights.groupby(names).sum(min_count=1)
+def _weighted_means(
+    rows: pd.DataFrame, columns: Sequence[str], weights: pd.Series, keys: list[pd.Series]
+) -> pd.DataFrame:
+    """Means of groups without the NaN of each column; NaN where no weight is left."""
+    means = {}
+    for column in columns:
+        present = weights.where(rows[column].notna(), 0)
+        means[column] = (rows[column] * present).groupby(keys).sum() / present.groupby(keys).sum()
+    return pd.DataFrame(means)
 
 
 def _paired(differences: pd.Series, test_differences) -> dict:

@@ -44,20 +44,24 @@ def fixed_patches(dataset: UnlabeledDataset, patch_size: tuple[int, ...], n: int
     return patches
 
 
+def cut_patch(dataset: UnlabeledDataset, case: str, region: list[list[int]]) -> FixedPatch:
+    """A case's patch with these bounds, which may lie outside of it."""
+    views, prompt_map, _, _ = dataset.load_case(case)
+    return FixedPatch(
+        case,
+        region,
+        torch.from_numpy(crop_and_pad_nd(views, region, 0)),
+        torch.from_numpy(crop_and_pad_nd(prompt_map, region, 0).astype(np.int16)),
+        storage.read_json(Path(dataset.source_folder) / f"{case}.json")["direction"],
+    )
+
+
 def _patches(dataset: UnlabeledDataset, cases: list[str], patch_size: tuple[int, ...]) -> Iterator[FixedPatch]:
     for case in cases:
-        views, prompt_map, _, properties = dataset.load_case(case)
+        views, _, _, properties = dataset.load_case(case)
         centers = [places[:, 1:].mean(0) for places in properties["class_locations"].values() if len(places)]
         if centers:
-            region = _region(np.mean(centers, axis=0), views.shape[1:], patch_size)
-            record = storage.read_json(Path(dataset.source_folder) / f"{case}.json")
-            yield FixedPatch(
-                case,
-                region,
-                torch.from_numpy(crop_and_pad_nd(views, region, 0)),
-                torch.from_numpy(crop_and_pad_nd(prompt_map, region, 0).astype(np.int16)),
-                record["direction"],
-            )
+            yield cut_patch(dataset, case, _region(np.mean(centers, axis=0), views.shape[1:], patch_size))
 
 
 def _region(center: np.ndarray, shape: tuple[int, ...], patch_size: tuple[int, ...]) -> list[list[int]]:

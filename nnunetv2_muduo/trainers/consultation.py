@@ -35,22 +35,30 @@ class Consultation:
 
 
 @torch.no_grad()
-def consult(trainer, n_patches: int = N_PATCHES) -> Consultation:
-    """Ask a trainer's student and teachers about `n_patches` fixed patches; draws no random number, leaves no tensor on the GPU.
+def consult(trainer, patches: list[FixedPatch] | None = None) -> Consultation:
+    """Ask a trainer's student and teachers about patches; draws no random number, leaves no tensor on the GPU.
+
+    Args:
+        patches: default: two of `fixed_patches`.
 
     Raises:
         ValueError: see `fixed_patches`.
     """
-    preparation, config = trainer.preparation, trainer.muduo_config
-    cases = sorted(preparation.unlabeled_files)
-    dataset = UnlabeledDataset(preparation.unlabeled_folder, preparation.prompt_map_folder, cases)
-    patches = fixed_patches(dataset, trainer.patch_size, n_patches)
+    config = trainer.muduo_config
+    patches = patches or fixed_patches(unlabeled_dataset(trainer), trainer.patch_size, N_PATCHES)
     pairs = valid_pairs(torch.stack([patch.prompt_map for patch in patches]), trainer.organ_labels)
     student_labels, answers = _ask(trainer, patches, pairs)
     agreement = pairs.as_matrix(agreement_of_logits(answers, trainer.patch_size)).cpu()
     how = config.kept_pairs if len(answers) == 2 else "all"
     kept = select_pairs(agreement, how, config.agreement_threshold)
     return Consultation(patches, pairs, student_labels, _masks(answers, trainer.patch_size), agreement, kept)
+
+
+def unlabeled_dataset(trainer) -> UnlabeledDataset:
+    """All unlabeled cases of a trainer, in the order of their names."""
+    preparation = trainer.preparation
+    cases = sorted(preparation.unlabeled_files)
+    return UnlabeledDataset(preparation.unlabeled_folder, preparation.prompt_map_folder, cases)
 
 
 def _ask(trainer, patches: list[FixedPatch], pairs: Pairs) -> tuple[Tensor, dict[str, Tensor]]:

@@ -1,15 +1,20 @@
 """The study's data sets and tables, on cases and numbers made by hand."""
 
 import json
+import subprocess
+from dataclasses import asdict
+from itertools import combinations
 from pathlib import Path
+from statistics import mean
 
 import pandas as pd
 import pytest
 
+from benchmarks import label_efficiency
 from benchmarks.study import report
 from benchmarks.study.datasets import draw_members, studies, unlabeled_truth, write_raw
 from benchmarks.study.rows import CHOICES, ROWS, STUDY
-from benchmarks.study.scale import SMALL, Setting
+from benchmarks.study.scale import SMALL, Scale, Setting
 from nnunetv2_muduo import trainers
 from nnunetv2_muduo.config import MuDuoConfig
 
@@ -98,19 +103,54 @@ def test_differences_are_paired_by_seed_and_case(measures):
     assert line["p (Holm)"] == "0.25"  # Wilcoxon: all of three cases' differences of one sign, 2 / 2^3
 
 
-def test_quality_tells_kept_from_rejected_pairs_over_all_batches_of_two():
-    keys = {"method": "muduo", "n_labeled": 5, "seed": 0, "epoch": 2}
-    pairs = [("liver", 0.1, 0.2), ("liver", 0.3, 0.9), ("liver", 0.2, 0.4), ("heart", 0.5, 0.8), ("heart", 0.4, 0.5)]
-    pairs += [("brain", 0.9, 0.1)]  # in one patch alone: nothing to choose from
-    dices = [{q: dice for q in report.QUALITIES} for _, _, dice in pairs]
-    rows = [{**keys, "organ": organ, "agreement": a, **d} for (organ, a, _), d in zip(pairs, dices, strict=True)]
-    rows[1]["dice_pet"] = float("nan")  # neither teacher nor truth have it: no figure of this pair
+def pair(patch, organ, agreement, dice, there=True):
+    keys = {"method": "muduo", "n_labeled": 5, "seed": 0, "epoch": 2, "n_patches": 4}
+    values = dict.fromkeys(report.QUALITIES, dice)
+    return {**keys, "patch": patch, "organ": organ, "agreement": agreement, "there": there, **values}
+
+
+def by_going_through_all_batches(rows, column):
+    """Dice of kept, rejected and lone pairs by organ, from every batch of two of four patches."""
+    found = {"kept": {}, "rejected": {}, "alone": {}}
+    for batch in combinations(range(4), 2):
+        for organ in {row["organ"] for row in rows}:
+            pairs = sorted(
+                (r for r in rows if r["patch"] in batch and r["organ"] == organ), key=lambda r: r["agreement"]
+            )
+            for name, one in zip(("rejected", "kept") if len(pairs) == 2 else ("alone",), pairs, strict=False):
+                found[name].setdefault(organ, []).append(one[column])
+    return found
+
+
+def test_quality_tells_kept_from_rejected_and_lone_pairs_over_all_batches_of_two():
+    rows = [pair(0, "liver", 0.1, 0.2), pair(1, "liver", 0.3, 0.9), pair(3, "liver", 0.2, 0.4)]
+    rows += [pair(1, "heart", 0.5, 0.8), pair(2, "heart", 0.4, 0.5)]
+    rows += [pair(0, "brain", 0.9, 0.0, there=False)]  # in one patch: never chosen, compared with nothing
     table = report.quality_table(pd.DataFrame(rows)).set_index("pairs")
-    batches = [(0.4, 0.2), (0.9, 0.2), (0.9, 0.4)]  # of the liver: (kept, rejected)
-    kept, rejected = (sum(batch) / 3 for batch in zip(*batches, strict=True))
-    assert table.loc["kept", "ct"] == pytest.approx(100 * (kept + 0.8) / 2, abs=0.05)
-    assert table.loc["rejected", "ct"] == pytest.approx(100 * (rejected + 0.5) / 2, abs=0.05)
-    assert table.loc["kept", "pet"] == pytest.approx(100 * (0.4 + 0.8) / 2, abs=0.05)
+    found = by_going_through_all_batches(rows, "dice_ct")
+    n_pairs = sum(len(dices) for of_organ in found.values() for dices in of_organ.values())
+    assert list(table.index) == ["kept", "rejected", "alone"]
+    for name, of_organ in found.items():
+        expected = mean([mean(of_organ["liver"]), mean(of_organ["heart"])])
+        assert table.loc[name, "ct"] == pytest.approx(100 * expected, abs=0.05)
+        n = sum(map(len, of_organ.values()))
+        assert table.loc[name, "share (%)"] == pytest.approx(100 * n / n_pairs, abs=0.05)
+    n_alone = sum(map(len, found["alone"].values()))
+    assert table.loc["alone", "absent (%)"] == pytest.approx(100 * 3 / n_alone, abs=0.05)
+    assert table.loc["kept", "absent (%)"] == 0
+
+
+def test_an_organ_without_figures_on_one_side_counts_on_neither():
+    rows = [
+        pair(0, "liver", 0.1, 0.2),
+        pair(1, "liver", 0.3, 0.9),
+        pair(0, "heart", 0.5, 0.8),
+        pair(1, "heart", 0.4, 0.5),
+    ]
+    rows[0]["dice_pet"] = float("nan")  # neither teacher nor truth have it: the liver's only rejected pair
+    table = report.quality_table(pd.DataFrame(rows)).set_index("pairs")
+    assert (table.loc["kept", "pet"], table.loc["rejected", "pet"]) == (80, 50)
+    assert (table.loc["kept", "ct"], table.loc["rejected", "ct"]) == (85, 35)
 
 
 def test_what_was_asked_for_is_written(measures, tmp_path):
@@ -134,3 +174,63 @@ def test_what_was_asked_for_is_written(measures, tmp_path):
         "per_seed.csv",
         "dice_against_labels.png",
     }
+
+
+@pytest.fixture
+def study(tmp_path, monkeypatch):
+    """A call of the command whose rows write a table instead of training; it returns (seed, row) of what was begun."""
+    begun = []
+
+    def make_dataset(setting, _):
+        if setting.seed == 1:
+            raise subprocess.CalledProcessError(1, "nnUNetv2_plan_and_preprocess")
+
+    def train(command, env, **_):
+        arguments = json.loads(command[-1])
+        begun.append((arguments["seed"], arguments["row"], env.get("nnUNet_n_proc_DA")))
+        setting = Setting(Path(arguments["folder"]), Scale(**arguments["scale"]), 5, arguments["seed"])
+        path = setting.result_file(arguments["row"])
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pd.DataFrame([measured(arguments["row"], arguments["seed"], "a", "liver", 0.7)]).to_csv(path, index=False)
+        return subprocess.CompletedProcess(command, 0)
+
+    def call(*options):
+        options = (tmp_path / "work", "--out", tmp_path / "out", "--labeled", "5", *options)
+        monkeypatch.setattr("sys.argv", ["label_efficiency", *map(str, options)])
+        return label_efficiency.main()
+
+    monkeypatch.setattr(label_efficiency, "make_dataset", make_dataset)
+    monkeypatch.setattr(label_efficiency, "make_cohort", lambda args, _: args.folder)
+    monkeypatch.setattr(label_efficiency, "studies", lambda _: [])
+    monkeypatch.setattr(label_efficiency.subprocess, "run", train)
+    return call, begun
+
+
+def test_a_setting_that_fails_stops_no_other_and_rows_are_not_trained_twice(study, capsys):
+    call, begun = study
+    assert call("--seeds", "0", "1", "--processes", "1") == 1
+    assert begun == [(0, row.name, "0") for row in STUDY]
+    assert "seed 1: FAILED" in capsys.readouterr().out
+    assert call("--seeds", "0") == 0
+    assert len(begun) == len(STUDY)
+
+
+def test_a_folder_is_of_one_scale(study, tmp_path):
+    call, _ = study
+    call("--seeds", "0")
+    with pytest.raises(SystemExit, match="holds a study of another size"):
+        call("--large")
+    assert call("--seeds", "0") == 0
+    assert json.loads((tmp_path / "work" / "scale.json").read_text()) == asdict(SMALL)
+
+
+def test_large_takes_a_gpu_one_row_at_a_time_with_nnunets_own_workers(study):
+    call, begun = study
+    call("--seeds", "0", "--large")
+    assert begun == [(0, row.name, None) for row in STUDY]
+
+
+def test_nothing_finished_is_said(study):
+    call, _ = study
+    with pytest.raises(SystemExit, match=r"No row is finished.*logs"):
+        call("--seeds", "1")

@@ -54,7 +54,7 @@ def test_of_preprocessed_data_the_raw_cases_are_read(raw_dataset, tmp_path, monk
     with pytest.raises(FileNotFoundError, match=r"needs HU or SUV\. The raw dataset .* \(nnUNet_raw is not set\)"):
         find_scans(preprocessed.name, "ct")
     monkeypatch.setenv("nnUNet_raw", str(tmp_path / "elsewhere"))
-    with pytest.raises(FileNotFoundError, match="not there in nnUNet_raw=.*elsewhere"):
+    with pytest.raises(FileNotFoundError, match=r"not there in nnUNet_raw=.*elsewhere"):
         find_scans(str(preprocessed), "ct")
     monkeypatch.setenv("nnUNet_raw", str(raw_dataset.parent))
     assert find_scans(str(preprocessed), "ct") == find_scans(str(raw_dataset), "ct")
