@@ -2,11 +2,11 @@
 
     python -m benchmarks.train_small_teachers --minutes 40 -o OUT [--cohort FOLDER ...] [--modality ct]
 
-Without `--cohort` the teachers learn from phantoms alone, made here: other patients, and scanners of a wider range, than
-those of the demo. Each `--cohort` adds labeled PET/CT in AutoPET's or nnU-Net's layout. `--minutes` is the time for each
-teacher, whatever the machine makes of it, on one thread: with `--modality` two can be trained side by side, once the
-phantoms are there (`--minutes 0`), and the other teacher stays as it is in the package. `--init` goes on with teachers
-that are there already.
+Without `--cohort` the teachers learn from phantoms alone, made here: other patients than those of the demo, and scanners of
+a wider range around the demo's. Each `--cohort` adds labeled PET/CT in AutoPET's or nnU-Net's layout. `--minutes` is the
+time for each teacher, whatever the machine makes of it, on one thread: with `--modality` two can be trained side by side,
+once the phantoms are there (`--minutes 0`), and the other teacher stays as it is in the package. `--init` goes on with
+teachers that are there already.
 """
 
 import os
@@ -86,8 +86,8 @@ def main() -> None:
     torch.set_num_threads(1)
     write_cohort(args.out / "phantoms", args.phantoms, PHANTOM_SEED, PHANTOM_SPACING_MM, 1, MANY_SCANNERS)
     for modality in args.modality if args.minutes else ():
-        train(modality, [str(args.out / "phantoms"), *args.cohort], args)
-        install(modality, args.out / modality)
+        stage = train(modality, [str(args.out / "phantoms"), *args.cohort], args)
+        install(modality, args.out / modality, [*stages_before(args.init, modality), stage])
         write_card()
 
 
@@ -146,8 +146,8 @@ def _name(student: YoungStudent) -> str:
     return "+".join(student.organs)
 
 
-def train(modality: str, data: list[str], args: argparse.Namespace) -> None:
-    """Train one teacher in OUT/modality for the minutes that are given."""
+def train(modality: str, data: list[str], args: argparse.Namespace) -> str:
+    """Train one teacher in OUT/modality for the minutes that are given; returns what was done, for the card."""
     folder, settings = args.out / modality, replace(SETTINGS, modality=modality)
     volumes = load_volumes(data, modality, settings.spacing_mm, args.out / "cache", settings.seed)
     train_volumes, held_out = hold_out(volumes, VAL_FRACTION, settings.seed)
@@ -157,10 +157,26 @@ def train(modality: str, data: list[str], args: argparse.Namespace) -> None:
     teacher = load_teacher(start) if start else untrained_teacher(SMALL_CONFIG, settings.seed)
     students = train_students(train_volumes, args.students, modality, teacher.image_size, settings.seed)
     TimedTraining(args.minutes, students, teacher, settings, train_volumes, held_out, folder).run()
+    n_patients = len({volume.patient for volume in volumes})
+    iterations = " ".join(map(str, args.students))
+    return (
+        f"{args.minutes:g} minutes on one CPU thread, {len(volumes)} cases of {n_patients} patients ({args.phantoms} phantoms, "
+        f"--cohort {' '.join(Path(cohort).name for cohort in args.cohort)}), --students {iterations}"
+    )
 
 
-def install(modality: str, folder: Path) -> None:
-    """Put the best teacher and its figures into the package, in half precision."""
+def stages_before(init: Path | None, modality: str) -> list[str]:
+    """What had been done with the teacher that a training began with; nothing where it began at random."""
+    figures = init and init / f"{modality}.json"
+    if not figures:
+        return []
+    return (
+        json.loads(figures.read_text())["stages"] if figures.is_file() else [f"began with {init}, of unknown training"]
+    )
+
+
+def install(modality: str, folder: Path, stages: list[str]) -> None:
+    """Put the best teacher, its figures and what was done into the package, weights in half precision."""
     TARGET.mkdir(exist_ok=True)
     weights = TARGET / f"{modality}.safetensors"
     save_teacher(load_teacher(folder / BEST).half(), weights)
@@ -168,7 +184,7 @@ def install(modality: str, folder: Path) -> None:
     figures = json.loads((folder / FIGURES).read_text())
     decided_by_the_clock = ("n_iterations", "lr_drops")
     settings = {key: value for key, value in figures["settings"].items() if key not in decided_by_the_clock}
-    kept = {"settings": settings, "best": figures["best"]}
+    kept = {"stages": stages, "settings": settings, "best": figures["best"]}
     (TARGET / f"{modality}.json").write_text(json.dumps(kept, indent=2) + "\n")
 
 
@@ -190,25 +206,27 @@ def card_section(modality: str, figures: dict) -> str:
     for organ, row in table.iterrows():
         lines.append(f"| {organ} | " + " | ".join("" if v != v else f"{v:.2f}" for v in row) + " |")
     head = f"## {modality.upper()}: Dice on held-out patients after {best['iteration']} iterations"
-    return "\n".join([head, "", *lines, ""])
+    stages = ["Trained in this order; the iterations above are the last stage's:", ""]
+    stages += [f"{number}. {stage}" for number, stage in enumerate(figures["stages"], start=1)]
+    return "\n".join([head, "", *stages, "", *lines, ""])
 
 
 CARD_HEAD = """\
 # Small teachers
 
-Two promptable networks of SAM-Med3D's architecture for patches of 24^3 voxels of 8 to 12 mm, for this package's demo, tests and
+Two promptable networks of SAM-Med3D's architecture for patches of 24^3 voxels of 10 to 12 mm, for this package's demo, tests and
 study. **They have seen synthetic images alone and are not for real ones.**
 
 * Architecture: `SMALL_CONFIG` in `nnunetv2_muduo/teachers/small.py`; weights in half precision.
-* Data: 120 phantoms (`muduo phantom`), and 160 PET/CT synthesized from organ maps of 134 AutoPET patients
-  (`muduo phantom --from-labels`; the patients are chosen in `benchmarks/label_cohorts.py`). Demo and study use other patients,
-  and scanners with other contrast, noise and resolution.
-* Training: `python -m benchmarks.train_small_teachers --minutes 38 --init FOLDER --students 600 --cohort FOLDER`, one CPU thread
-  for each teacher. A linear layer learns every voxel's organ from the encoder's embeddings, at first alone; then SAM-Med3D's
-  recipe as `muduo teacher train` follows it, but with one round alone, of up to three points at once, half of them in the maps of
-  young students (`benchmarks/young_students.py`), and one more with such a map as mask. FOLDER held the teachers of earlier
-  stages, of prompts alone: 64 minutes each, then 26 (CT) and 25 minutes (both) with young students. The iterations below count
-  the last stage.
+* Data: phantoms (`muduo phantom`), and a cohort synthesized from organ maps of AutoPET patients (`muduo phantom --from-labels`;
+  `benchmarks/label_cohorts.py` chooses them). Patients are others than the demo's and the study's. Scanners are drawn from wider
+  or noisier ranges, which overlap with theirs: for the cohort CT noise 12 to 26 HU (study: 8 to 18), CT resolution 3 to 5.5 mm
+  (2.5 to 4), PET noise 0.1 to 0.2 (0.06 to 0.14), PET resolution 4.5 to 8.5 mm (5 to 7), contrast medium in half of the studies
+  (three quarters); for phantoms `MANY_SCANNERS`, which contains the demo's.
+* Training: `python -m benchmarks.train_small_teachers --minutes N --cohort FOLDER --init FOLDER -o OUT`, stages as listed below.
+  A linear layer learns every voxel's organ from the encoder's embeddings, at first alone; then SAM-Med3D's recipe as
+  `muduo teacher train` follows it, but with one round alone, of up to three points at once, half of them in the maps of young
+  students (`benchmarks/young_students.py`), and one more with such a map as mask.
 * License: Apache-2.0, as the code. The organ maps are MIC-DKFZ's, Apache-2.0.
 
 The figures are from the 15 % of the patients that were held out, on which the best moment of the training was chosen too: they

@@ -6,11 +6,21 @@ The journal is a file of JSON lines beside it, one per case checked or written; 
 import json
 from pathlib import Path
 
+from nnunetv2_muduo.dataset_conversion.cases import patient_key, split_autopet_name
 from nnunetv2_muduo.dataset_conversion.write import with_partial_file
 
 RECORD_FILE = "muduo_cases.json"
 JOURNAL_FILE = ".muduo_journal.jsonl"
 CHECKED, WRITTEN = "checked", "written"
+
+
+def known_patients(dataset: Path, cases: set[str]) -> dict[str, str]:
+    """Patient by case, from the dataset's record, else from names of AutoPET; cases of unknown patients are left out."""
+    path = dataset / RECORD_FILE
+    record = json.loads(path.read_text(encoding="utf-8"))["cases"] if path.is_file() else {}
+    known = {case: key for case in cases & record.keys() if (key := record[case]["patient_key"]) is not None}
+    named = {case: patient_key(name[0]) for case in cases - record.keys() if (name := split_autopet_name(case))}
+    return known | named
 
 
 class Record:

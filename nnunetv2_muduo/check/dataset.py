@@ -9,8 +9,7 @@ from itertools import combinations
 from pathlib import Path
 
 from nnunetv2_muduo.check.findings import Finding, finding, first
-from nnunetv2_muduo.dataset_conversion.cases import patient_key, split_autopet_name
-from nnunetv2_muduo.dataset_conversion.record import RECORD_FILE
+from nnunetv2_muduo.dataset_conversion.record import known_patients
 
 IMAGE_FOLDERS = {"labeled": "imagesTr", "unlabeled": "imagesUn", "test": "imagesTs"}
 LABEL_FOLDERS = {"labeled": "labelsTr", "test": "labelsTs"}
@@ -81,12 +80,7 @@ class RawDataset:
     @cached_property
     def patients(self) -> dict[str, str]:
         """Patient by case, from muduo_cases.json, else from names of AutoPET; cases of unknown patients are left out."""
-        path = self.folder / RECORD_FILE
-        record = json.loads(path.read_text(encoding="utf-8"))["cases"] if path.is_file() else {}
-        cases = set().union(*self.images.values())
-        known = {case: key for case in cases & record.keys() if (key := record[case]["patient_key"]) is not None}
-        named = {case: patient_key(name[0]) for case in cases - record.keys() if (name := split_autopet_name(case))}
-        return known | named
+        return known_patients(self.folder, set().union(*self.images.values()))
 
 
 def check_lists(dataset: RawDataset) -> list[Finding]:

@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+FROM_SCRATCH_LR, FINE_TUNING_LR = 8e-4, 8e-5  # as published (teachers.md section 3.3)
 _DATA_HELP = "id, name or folder (raw or preprocessed) of nnU-Net datasets, or folders in AutoPET's layout"
 
 
@@ -17,8 +18,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     start.add_argument(
         "--init", default=None, metavar="TEACHER", help="name or file to begin with (default: by modality)"
     )
-    start.add_argument("--scratch", choices=("small", "public"), help="begin with random weights of this size")
-    train.add_argument("--c", action="store_true", help="continue the training in OUT")
+    start.add_argument(
+        "--scratch",
+        metavar="SIZE",
+        help="begin with random weights: small, public, or a JSON file with fields of Sam3DConfig",
+    )
+    train.add_argument("--c", action="store_true", help="continue the training in OUT; repeat the other arguments")
     train.add_argument(
         "--val-fraction", type=float, default=0.2, help="of the patients, held out (default: %(default)s)"
     )
@@ -38,8 +43,10 @@ def _add_recipe(group) -> None:
     group.add_argument(
         "--student-like-prompts", action="store_true", help="also ask with masks and points as of a student's map"
     )
-    group.add_argument("--lr", type=float, default=8e-4, help="of the image encoder (default: %(default)s)")
-    group.add_argument("--decoder-lr", type=float, help="of the rest (default: 8e-5, from scratch that of the encoder)")
+    group.add_argument("--lr", type=float, help="of the image encoder (default: 8e-5, from scratch 8e-4)")
+    group.add_argument(
+        "--decoder-lr", type=float, help="of the rest (default: a tenth of the encoder's, from scratch the same)"
+    )
     group.add_argument("--validate-every", type=int, default=500, help="iterations (default: %(default)s)")
     group.add_argument("--seed", type=int, default=0)
 
@@ -58,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
     _claim(args.out, args.c)
     volumes = load_volumes(args.data, args.modality, settings.spacing_mm, args.out / "cache", args.seed)
     noisy = read_noisy_names(args.noisy_labels, volumes) if args.noisy_labels else frozenset()
-    train, held_out = hold_out(volumes, args.val_fraction, args.seed)
+    train, held_out = hold_out(volumes, args.val_fraction, args.seed, noisy)
     print(f"{len(train)} {args.modality.upper()} cases to learn from, {len(held_out)} held out")
     training = TeacherTraining(_teacher(args).to(device), settings, train, held_out, args.out, noisy)
     if args.c:
@@ -72,6 +79,7 @@ def run(args: argparse.Namespace) -> int:
 def _settings(args: argparse.Namespace):
     from nnunetv2_muduo.teachers.training.settings import TrainingSettings
 
+    lr = args.lr or (FROM_SCRATCH_LR if args.scratch else FINE_TUNING_LR)
     return TrainingSettings(
         modality=args.modality,
         spacing_mm=(args.spacing[0], args.spacing[-1]) if len(args.spacing) < 3 else tuple(args.spacing),
@@ -82,8 +90,8 @@ def _settings(args: argparse.Namespace):
         keep_clicks=args.keep_clicks,
         first_points=args.first_points,
         student_like_prompts=args.student_like_prompts,
-        lr=args.lr,
-        decoder_lr=args.decoder_lr or (args.lr if args.scratch else TrainingSettings.decoder_lr),
+        lr=lr,
+        decoder_lr=args.decoder_lr or (lr if args.scratch else lr / 10),
         validate_every=args.validate_every,
         seed=args.seed,
     )
@@ -110,5 +118,16 @@ def _teacher(args: argparse.Namespace):
     if args.c:
         return load_teacher(args.out / LAST)
     if args.scratch:
-        return untrained_teacher(SMALL_CONFIG if args.scratch == "small" else Sam3DConfig(), args.seed)
+        sizes = {"small": SMALL_CONFIG, "public": Sam3DConfig()}
+        return untrained_teacher(sizes.get(args.scratch) or _read_size(Path(args.scratch)), args.seed)
     return load_teacher(args.init or {"ct": "sam_med3d", "pet": "seganypet"}[args.modality])
+
+
+def _read_size(path: Path):
+    import json
+
+    from nnunetv2_muduo.teachers.sam3d.config import Sam3DConfig
+
+    if not path.is_file():
+        raise FileNotFoundError(f"--scratch {path}: neither small nor public, and no such file")
+    return Sam3DConfig.from_dict(json.loads(path.read_text(encoding="utf-8")))

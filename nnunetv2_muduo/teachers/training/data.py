@@ -31,18 +31,25 @@ def load_volumes(
     return volumes
 
 
-def hold_out(volumes: list[Volume], fraction: float, seed: int) -> tuple[list[Volume], list[Volume]]:
+def hold_out(
+    volumes: list[Volume], fraction: float, seed: int, noisy_names: frozenset[str] = frozenset()
+) -> tuple[list[Volume], list[Volume]]:
     """Volumes to learn from and held-out volumes, with at least one patient in each; a patient is never in both.
 
-    Raises ValueError where there is one patient alone, or no fraction.
+    Patients with a case in `noisy_names` are not held out: their labels would choose the best teacher.
+
+    Raises ValueError where there is one patient alone, no fraction, or none but noisy labels.
     """
     patients = sorted({volume.patient for volume in volumes})
-    if len(patients) < 2 or not 0 < fraction < 1:
+    noisy = {volume.patient for volume in volumes if volume.name in noisy_names}
+    if len(patients) < 2 or len(noisy) == len(patients) or not 0 < fraction < 1:
         raise ValueError(
-            f"holding out {fraction} of {len(patients)} patients leaves none to learn from or to measure on"
+            f"holding out {fraction} of {len(patients)} patients, {len(noisy)} of them with noisy labels, leaves none to "
+            "learn from or to measure on"
         )
     n_held_out = min(max(1, round(fraction * len(patients))), len(patients) - 1)
-    held_out = set(np.random.default_rng(seed).permutation(patients)[:n_held_out].tolist())
+    drawn = [patient for patient in np.random.default_rng(seed).permutation(patients).tolist() if patient not in noisy]
+    held_out = set(drawn[:n_held_out])
     return [v for v in volumes if v.patient not in held_out], [v for v in volumes if v.patient in held_out]
 
 

@@ -30,9 +30,9 @@ class TrainingSettings:
     """Whether a further round asks with a mask as a student's map might be, without points, and the first points lie in
     such a map half of the time (not published)."""
     lr: float = 8e-4
-    """Learning rate of the image encoder."""
+    """Learning rate of the image encoder; fine-tuning takes a tenth of it, and of the next."""
     decoder_lr: float = 8e-5
-    """Learning rate of prompt encoder and mask decoder; a value for fine-tuning."""
+    """Learning rate of prompt encoder and mask decoder."""
     weight_decay: float = 0.1
     lr_drops: tuple[float, ...] = (0.6, 0.9)
     """Parts of the training after which the learning rates fall to a tenth."""

@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from nnunetv2_muduo.dataset_conversion.cases import patient_key, split_autopet_name
 from nnunetv2_muduo.dataset_conversion.layouts import find_tree_cases
+from nnunetv2_muduo.dataset_conversion.record import known_patients
 
 CHANNEL_NAMES = {"ct": ("ct",), "pet": ("pet", "suv", "nopet")}
 
@@ -82,9 +82,15 @@ def _nnunet_scans(folder: Path, modality: str) -> list[LabeledScan]:
     dataset_json = json.loads((folder / "dataset.json").read_text(encoding="utf-8"))
     channel = _channel(dataset_json["channel_names"], modality, folder)
     organs = _organs(dataset_json["labels"], folder / "dataset.json")
-    files = get_filenames_of_train_images_and_targets(str(folder), dataset_json)
+    files = {str(k): v for k, v in get_filenames_of_train_images_and_targets(str(folder), dataset_json).items()}
+    patients = known_patients(folder, set(files))
+    if len(patients) < len(files):
+        print(
+            f"{folder}: the patients of {len(files) - len(patients)} cases are unknown; each counts as a patient of its own, so "
+            "that one patient's scans may be learned from and held out. `muduo convert --patient-regex` records them."
+        )
     return [
-        LabeledScan(str(name), _patient(str(name)), Path(case["images"][channel]), Path(case["label"]), organs)
+        LabeledScan(name, patients.get(name, name), Path(case["images"][channel]), Path(case["label"]), organs)
         for name, case in files.items()
     ]
 
@@ -104,11 +110,6 @@ def _organs(labels: dict[str, int | list[int]], path: Path) -> dict[int, str]:
     if regions:
         raise ValueError(f"{path}: labels {regions} are regions; a teacher learns from label values only")
     return {value: name for name, value in labels.items() if value != 0 and name != "ignore"}
-
-
-def _patient(name: str) -> str:
-    autopet = split_autopet_name(name)
-    return patient_key(autopet[0]) if autopet else name
 
 
 def _tree_scans(folder: Path, modality: str) -> list[LabeledScan]:

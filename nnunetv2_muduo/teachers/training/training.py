@@ -38,7 +38,7 @@ class TeacherTraining:
         noisy_names: frozenset[str] = frozenset(),
     ):
         self.teacher, self.settings, self.volumes, self.folder = teacher.requires_grad_(True), settings, train, folder
-        self.device = next(teacher.parameters()).device
+        self.device, self.noisy_names = next(teacher.parameters()).device, noisy_names
         self.cropper = Cropper(settings.modality, teacher.image_size, settings.max_organs, noisy_names)
         all_organs = replace(self.cropper, max_organs=256)
         self.held_out = held_out_crops(held_out, all_organs, settings.n_validation_crops)
@@ -64,14 +64,14 @@ class TeacherTraining:
 
     def step(self) -> float:
         """One update of the weights; returns the batch's loss."""
-        settings, total = self.settings, 0.0
-        n_parts = -(-settings.batch_size // settings.crops_at_once)
+        batch_size, total = self.settings.batch_size, 0.0
         self._set_learning_rates()
         self.optimizer.zero_grad()
-        for _ in range(n_parts):
-            crops = self.cropper.random_crops(self.volumes, settings.crops_at_once, self.crop_generator)
+        for start in range(0, batch_size, self.settings.crops_at_once):
+            n_crops = min(self.settings.crops_at_once, batch_size - start)
+            crops = self.cropper.random_crops(self.volumes, n_crops, self.crop_generator)
             if crops.organs:
-                loss = self.loss(crops.to(self.device)) / n_parts
+                loss = self.loss(crops.to(self.device)) * n_crops / batch_size
                 loss.backward()
                 total += float(loss.detach())
         self.optimizer.step()
@@ -123,6 +123,7 @@ class TeacherTraining:
         return {
             "settings": asdict(self.settings),
             "cases": sorted(volume.name for volume in self.volumes),
+            "noisy_labels": sorted(self.noisy_names),
             "iteration": self.iteration,
             "history": self.history,
             "optimizer": self.optimizer.state_dict(),
@@ -135,8 +136,9 @@ class TeacherTraining:
         state = load_last(self.teacher, self.folder, self.device)
         ours = self.state()
         differing = [key for key, value in ours["settings"].items() if state["settings"].get(key) != value]
-        if differing or state["cases"] != ours["cases"]:
-            what = ", ".join(differing or ["cases"])
+        differing += [key for key in ("cases", "noisy_labels") if state[key] != ours[key]]
+        if differing:
+            what = ", ".join(differing)
             raise ValueError(f"the training in {self.folder} has another {what}; continue it as it was begun")
         self.iteration, self.history = state["iteration"], state["history"]
         self.optimizer.load_state_dict(state["optimizer"])

@@ -10,6 +10,7 @@ import numpy as np
 import SimpleITK as sitk
 from scipy import ndimage
 
+from nnunetv2_muduo.evaluation.images import check_same_grid, read_header
 from nnunetv2_muduo.teachers.training.sources import LabeledScan
 
 MIN_ORGAN_MM3 = 3375  # 1000 voxels of 1.5 mm, as published
@@ -73,10 +74,9 @@ def read_isotropic(scan: LabeledScan, spacing_mm: float) -> tuple[np.ndarray, np
 
     Raises ValueError where the two have different grids or values that can't be used.
     """
+    check_same_grid(read_header(scan.label), read_header(scan.image))
     image, labels = sitk.ReadImage(str(scan.image), sitk.sitkFloat32), sitk.ReadImage(str(scan.label))
-    if image.GetSize() != labels.GetSize():
-        raise ValueError(f"{scan.label} has {labels.GetSize()} voxels, its image {scan.image} {image.GetSize()}")
-    labels.CopyInformation(image)
+    labels.CopyInformation(image)  # their headers may differ by rounding
     values = sitk.GetArrayViewFromImage(labels)
     if values.min() < 0 or values.max() > 255:
         raise ValueError(f"{scan.label} has values from {values.min()} to {values.max()}; 0 to 255 can be used")

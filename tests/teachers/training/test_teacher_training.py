@@ -1,13 +1,15 @@
 """Whole trainings of a tiny teacher: what they reach, that they go on exactly, and what they write."""
 
+import argparse
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 import torch
 
 from nnunetv2_muduo.cli import main
-from nnunetv2_muduo.teachers.small import untrained_teacher
+from nnunetv2_muduo.teachers.small import SMALL_CONFIG, untrained_teacher
+from nnunetv2_muduo.teachers.training import command as command_module
 from nnunetv2_muduo.teachers.training.crops import Cropper
 from nnunetv2_muduo.teachers.training.settings import TrainingSettings
 from nnunetv2_muduo.teachers.training.training import TeacherTraining
@@ -103,6 +105,9 @@ def test_another_training_is_not_continued(tiny_teacher, volumes, tmp_path):
     other_cases = TeacherTraining(fresh(tiny_teacher), QUICK, volumes[1:2], volumes[2:], tmp_path)
     with pytest.raises(ValueError, match="another cases"):
         other_cases.resume()
+    noisy = make_training(fresh(tiny_teacher), volumes, tmp_path, noisy_names=frozenset([volumes[0].name]))
+    with pytest.raises(ValueError, match="another noisy_labels"):
+        noisy.resume()
 
 
 def test_gradients_of_parts_add_up_to_those_of_the_batch(tiny_teacher, volumes, tmp_path, monkeypatch):
@@ -123,13 +128,14 @@ def test_gradients_of_parts_add_up_to_those_of_the_batch(tiny_teacher, volumes, 
 
     monkeypatch.setattr("nnunetv2_muduo.teachers.training.rounds.error_clicks", _first_voxel)
     gradients = []
-    for crops_at_once in (4, 2):
+    for crops_at_once in (4, 2, 3):
         settings = replace(QUICK, batch_size=4, crops_at_once=crops_at_once, n_rounds=2, first_points=1)
         training = make_training(fresh(tiny_teacher), volumes, tmp_path, replace(settings, student_like_prompts=False))
         training.cropper = InTurn()
         training.step()
         gradients.append(training.teacher.image_encoder.pos_embed.grad.clone())
-    torch.testing.assert_close(gradients[0], gradients[1], rtol=1e-4, atol=1e-6)
+    for of_parts in gradients[1:]:
+        torch.testing.assert_close(of_parts, gradients[0], rtol=1e-4, atol=1e-6)
 
 
 def _first_voxel(prediction_mask, truth_mask, generator):
@@ -184,6 +190,35 @@ def test_the_command_writes_teachers_that_load(tiny_teacher, raw_dataset, tmp_pa
     assert main([*command.replace("--iterations 2", "--iterations 3").split(), "--c"]) == 1
     assert "another n_iterations" in capsys.readouterr().err
     assert main([*command.split(), "--c"]) == 0
+
+
+def options_of(command: str):
+    parser = argparse.ArgumentParser()
+    command_module.add_arguments(parser)
+    return parser.parse_args(f"train --modality ct --data x -o y {command}".split())
+
+
+def test_learning_rates_are_the_published_ones_for_fine_tuning_and_from_scratch():
+    for command, rates in (
+        ("", (8e-5, 8e-6)),
+        ("--scratch small", (8e-4, 8e-4)),
+        ("--lr 1e-3 --decoder-lr 1e-5", (1e-3, 1e-5)),
+    ):
+        settings = command_module._settings(options_of(command))
+        assert (settings.lr, settings.decoder_lr) == pytest.approx(rates)
+
+
+def test_from_scratch_at_any_size(tiny_teacher, tmp_path):
+    size = tmp_path / "size.json"
+    size.write_text(json.dumps(asdict(tiny_teacher.config)))
+    teacher = command_module._teacher(options_of(f"--scratch {size} --seed 0"))
+    assert teacher.config == tiny_teacher.config
+    assert command_module._teacher(options_of("--scratch small")).config == SMALL_CONFIG
+    size.write_text('{"widht": 3}')
+    with pytest.raises(ValueError, match=r"unknown keys \['widht'\]"):
+        command_module._teacher(options_of(f"--scratch {size}"))
+    with pytest.raises(FileNotFoundError, match="neither small nor public"):
+        command_module._teacher(options_of("--scratch tiny"))
 
 
 @pytest.mark.parametrize(

@@ -114,8 +114,10 @@ def test_other_grids_and_values_are_refused(raw_dataset, tmp_path):
     first, other = find_scans(str(raw_dataset), "pet")[:2]
     small = sitk.ReadImage(str(first.label))[:-1]
     sitk.WriteImage(small, str(tmp_path / "small.nii.gz"))
-    with pytest.raises(ValueError, match=r"small\.nii\.gz has \(25, 24, 22\) voxels"):
-        read_isotropic(type(first)("c", "p", first.image, tmp_path / "small.nii.gz", {}), 4.0)
+    sitk.WriteImage(sitk.Flip(sitk.ReadImage(str(first.label)), (False, False, True)), str(tmp_path / "flipped.nii.gz"))
+    for name in ("small", "flipped"):  # the second has the same size, and its voxels in another order
+        with pytest.raises(ValueError, match=rf"different grids(.|\n)*{name}\.nii\.gz"):
+            read_isotropic(type(first)("c", "p", first.image, tmp_path / f"{name}.nii.gz", {}), 4.0)
     image = sitk.Cast(sitk.ReadImage(str(first.image)), sitk.sitkFloat32) * 1e5
     sitk.WriteImage(image, str(tmp_path / "bq.nii.gz"))
     with pytest.raises(ValueError, match=r"bq\.nii\.gz has values from .* which are no SUV"):
@@ -189,6 +191,27 @@ def test_patients_are_never_on_both_sides(volumes):
     assert not {v.patient for v in train} & {v.patient for v in held_out}
     with pytest.raises(ValueError, match=r"holding out 0\.5 of 1 patients"):
         hold_out(train[:1], 0.5, seed=0)
+
+
+def test_noisy_labels_measure_nothing(volumes):
+    for noisy in ("00aa", "00bb"):
+        names = frozenset(v.name for v in volumes if v.patient == noisy)
+        for seed in range(4):
+            train, held_out = hold_out(volumes, 0.5, seed, frozenset(sorted(names)[:1]))
+            assert {v.patient for v in train} == {noisy}
+            assert noisy not in {v.patient for v in held_out}
+    with pytest.raises(ValueError, match="2 of them with noisy labels"):
+        hold_out(volumes, 0.5, 0, frozenset(v.name for v in volumes))
+
+
+def test_patients_are_those_of_the_conversions_record(raw_dataset, tmp_path, capsys):
+    folder = shutil.copytree(raw_dataset, tmp_path / "copy")
+    record = {case: {"patient_key": key} for case, key in (("fdg_00aa_2001", "a"), ("fdg_00aa_2002", None))}
+    (folder / "muduo_cases.json").write_text(json.dumps({"cases": record}))
+    assert [scan.patient for scan in find_scans(str(folder), "ct")] == ["a", "fdg_00aa_2002", "00bb"]
+    assert "the patients of 1 cases are unknown" in capsys.readouterr().out
+    find_scans(str(raw_dataset), "ct")
+    assert not capsys.readouterr().out
 
 
 def test_each_case_has_its_own_spacing_from_the_range(raw_dataset, tmp_path):
