@@ -12,7 +12,7 @@ import yaml
 
 import nnunetv2_muduo
 from benchmarks.label_efficiency import Runner
-from benchmarks.study.rows import MUDUO, PET_ONLY, ROWS, SUPERVISED
+from benchmarks.study.rows import MUDUO, PET_ONLY, ROWS
 from benchmarks.study.scale import SMALL, Setting
 from nnunetv2_muduo.phantom.cohort import write_cohort
 from nnunetv2_muduo.phantom.population import Population
@@ -38,7 +38,7 @@ def test_rows_are_trained_measured_and_observed(tmp_path, monkeypatch):
     setting = Setting(tmp_path / "work", TINY, 2, 0)
     setting.folder.mkdir()
     run = Runner(argparse.Namespace(device="cpu", processes=1), cohort, None)
-    rows = (SUPERVISED, MUDUO, ROWS["mse_3"])
+    rows = (MUDUO, ROWS["mse_3"])
     assert not run.first(setting)
     assert not any([run(setting, row) for row in rows])
 
@@ -53,16 +53,14 @@ def test_rows_are_trained_measured_and_observed(tmp_path, monkeypatch):
     assert set(observed["epoch"]) == {1}
     assert observed["dice_mixed"].between(0, 1).any()
 
-    shared = torch.load(setting.shared_network, weights_only=True)
-    weights = {row.name: last_weights(setting, row) for row in (SUPERVISED, MUDUO)}
-    for found in weights.values():  # some steps away from it; other initial weights would be ten times as far
-        assert max(float((found[name] - shared[name]).abs().max()) for name in shared) < 0.05
-    assert any(not torch.equal(weights["supervised"][name], weights["muduo"][name]) for name in shared)
+    shared, weights = torch.load(setting.shared_network, weights_only=True), last_weights(setting)
+    changes = [float((weights[name] - shared[name]).abs().max()) for name in shared]
+    assert 0 < max(changes) < 0.05  # some steps away from it; other initial weights would be ten times as far
     (file,) = setting.folder.glob("nnUNet_results/*/*mse_3*/fold_0/muduo_config.yaml")
     config = yaml.safe_load(file.read_text())
     assert (config["consistency"], config["consistency_weight"]) == ("mse", 3.0)
 
 
-def last_weights(setting, row) -> dict[str, torch.Tensor]:
-    (file,) = setting.folder.glob(f"nnUNet_results/*/{row.trainer}__*/fold_0/checkpoint_final.pth")
+def last_weights(setting) -> dict[str, torch.Tensor]:
+    (file,) = setting.folder.glob(f"nnUNet_results/*/{MUDUO.trainer}__*/fold_0/checkpoint_final.pth")
     return torch.load(file, weights_only=False)["network_weights"]
