@@ -175,12 +175,13 @@ def _weighted_means(
 
 def _paired(differences: pd.Series, test_differences) -> dict:
     differences = (differences * 100).dropna()
+    of_seeds = differences.groupby("seed").mean()
     per_case = differences.groupby("case").mean()  # a case's differences over seeds are not independent of each other
     test = test_differences(per_case.to_numpy(), np.random.default_rng(0), 9999)
     return {
         "difference": f"{test['difference']:+.1f}",
         "95 % interval": f"[{test['ci_low']:+.1f}, {test['ci_high']:+.1f}]",
-        "± over seeds": f"{differences.groupby('seed').mean().std():.1f}",
+        "± over seeds": f"{of_seeds.std():.1f}" if len(of_seeds) > 1 else "",
         "n": test["n"],
         "p": test["p"],
     }
