@@ -82,7 +82,7 @@ class MuDuoConfig:
     consistency: str = "dice"
     """Loss between student and pseudo label: `dice` (the paper's released code) or `mse` (the paper)."""
 
-    consistency_weight: float = 1.0
+    consistency_weight: float = 0.3
     """Weight of the consistency loss at the end of its ramp-up, against nnU-Net's loss. 0 is plain nnU-Net."""
 
     ramp_up_epochs: float = 200

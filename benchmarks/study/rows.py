@@ -23,8 +23,12 @@ TABLE_2 = (
     Row("fixed_threshold", "both teachers, agreement of 0.5", "nnUNetTrainerMuDuo_FixedThreshold"),
     Row("single_point", "both teachers, best half, 1 point", "nnUNetTrainerMuDuo_SinglePoint"),
 )
-STUDY = (PET_ONLY, SUPERVISED, MUDUO, *TABLE_2)
-"""The prompt generator is the supervised PET network: same cases, same number of iterations."""
+LIGHTER = Row(
+    "dice_0.3", "MuDuo at weight 0.3, our default", overrides={"consistency": "dice", "consistency_weight": 0.3}
+)
+STUDY = (PET_ONLY, SUPERVISED, LIGHTER, MUDUO, *TABLE_2)
+"""All but `LIGHTER` at weight 1.0, see `Scale.config`. The prompt generator is the supervised PET network: same cases, same
+number of iterations."""
 
 
 def _choice(name: str, **overrides) -> Row:
@@ -40,7 +44,7 @@ CHOICES = (
     _choice("mse_3", consistency="mse", consistency_weight=3.0),
     _choice("mse_10", consistency="mse", consistency_weight=10.0),
     _choice("dice_0.1", consistency="dice", consistency_weight=0.1),
-    _choice("dice_0.3", consistency="dice", consistency_weight=0.3),
+    LIGHTER,
     _choice("dice_3", consistency="dice", consistency_weight=3.0),
     _choice("generator_masks", ct_mask_prompt_source="prompt_generator"),
     _choice("probability_masks", ct_mask_prompt_value="probability"),

@@ -43,6 +43,7 @@ class Scale:
             "prompt_generator_num_epochs": self.n_shared_epochs + self.n_epochs,
             "num_iterations_per_epoch": self.n_iterations_per_epoch,
             "ramp_up_epochs": self.ramp_up_epochs,
+            "consistency_weight": 1.0,  # of the rows that set no other; 0.3 became the default by this study
             "optimizer": self.optimizer,
             "augmentation": self.augmentation,
             "picture_every_epochs": 0,

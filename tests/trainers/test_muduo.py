@@ -7,6 +7,7 @@ import torch
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 from support import DATASET, make_trainer, prepare_tiny, write_config
 
+from nnunetv2_muduo.config import MuDuoConfig
 from nnunetv2_muduo.teachers.sam3d.model import Sam3DTeacher
 from nnunetv2_muduo.trainers.plans import fit_plans
 
@@ -103,7 +104,7 @@ def test_logs_of_every_epoch_survive_continuing(prepared_dataset, tmp_path, monk
     trainer.run_training()
     logged = trainer.logger.local_logger.my_fantastic_logging
     assert {len(values) for values in logged.values()} == {2}
-    assert logged["ramp_up_weights"] == pytest.approx([np.exp(-5), 1.0])
+    assert logged["ramp_up_weights"] == pytest.approx(MuDuoConfig().consistency_weight * np.array([np.exp(-5), 1.0]))
     assert len(logged["agreement_per_organ"][0]) == 2
     assert logged["n_kept_pairs"][0] <= logged["n_valid_pairs"][0]
     continued = make_trainer(continue_training=True)

@@ -7,6 +7,8 @@ import numpy as np
 import torch
 from support import make_trainer, write_config
 
+from nnunetv2_muduo.config import MuDuoConfig
+
 
 class Stopped(Exception):
     """Stands for whatever ends a training."""
@@ -71,5 +73,5 @@ def test_with_worker_processes_the_curves_go_on_without_a_step(prepared_dataset,
     assert {key: values[:2] for key, values in continued.items()} == logged
     assert {len(values) for values in continued.values()} == {4}
     np.testing.assert_allclose(continued["lrs"], [0.01 * (1 - epoch / 4) ** 0.9 for epoch in range(4)])
-    ramp = [np.exp(-5 * (1 - epoch / 4) ** 2) for epoch in range(4)]
+    ramp = [MuDuoConfig().consistency_weight * np.exp(-5 * (1 - epoch / 4) ** 2) for epoch in range(4)]
     np.testing.assert_allclose(continued["ramp_up_weights"], ramp)
