@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from benchmarks.study.rows import MUDUO, ROWS, Row
+from benchmarks.study.rows import LIGHTER, MUDUO, PET_ONLY, ROWS, SUPERVISED, Row
 from benchmarks.study.scale import Setting
 
 MEASURES = (
@@ -17,18 +17,19 @@ MEASURES = (
     ("HD95 (mm)", "hd95_mm", 1),
 )
 KEYS = ("n_labeled", "seed", "method", "case", "organ", "volume_truth_ml", "missed")
-DRAWN = ("supervised_pet", "supervised", "ct_teacher", "pet_teacher", "muduo")
+DRAWN = ("supervised_pet", "supervised", "ct_teacher", "pet_teacher", "muduo", "dice_0.3")
 QUALITIES = ("dice_ct", "dice_pet", "dice_mixed", "dice_prompt_map", "dice_student")
 NOTES = """\
 Mean over test cases, then over organs, ± the standard deviation of this mean over the seeds (each draws other labeled cases
-and other weights). RAVD, ASD and HD95 leave out organs that were missed; `missed` counts these. A difference is MuDuo's Dice
-minus the row's, paired by seed and test case (means over a case's organs, so that it is not exactly the difference of the
-table's means): its mean, a 95 % bootstrap interval over cases (mean over seeds each), and the standard deviation of its mean
-over seeds; p: Wilcoxon signed rank over these cases, corrected by Holm over the rows. Pseudo labels: every (patch, organ) pair
-of patches drawn as in training, over all batches of two that they can form. Where both patches have the organ, the pair in
-better agreement is kept, the other rejected; an organ in one patch alone is kept. Dice is the mean over organs of which some
-pairs are kept and some rejected, the same for all three; `share` is of all pairs, `absent` the share of these in whose patch
-the organ is not, whose Dice is 0 or, where neither side has a voxel, none."""
+and other weights). RAVD, ASD and HD95 leave out organs that were missed; `missed` counts these. Consistency weight 1.0
+where the row names no other. A difference is one row's Dice minus another's, paired by seed and test case (means over a
+case's organs, so that it is not exactly the difference of the table's means): its mean, a 95 % bootstrap interval over
+cases (mean over seeds each), and the standard deviation of its mean over seeds; p: Wilcoxon signed rank over these cases,
+corrected by Holm over the rows. Pseudo labels: every (patch, organ) pair of patches drawn as in training, over all batches
+of two that they can form. Where both patches have the organ, the pair in better agreement is kept, the other rejected; an
+organ in one patch alone is kept. Dice is the mean over organs of which some pairs are kept and some rejected, the same for
+all three; `share` is of all pairs, `absent` the share of these in whose patch the organ is not, whose Dice is 0 or, where
+neither side has a voxel, none."""
 
 
 def read(settings: Sequence[Setting], rows: Sequence[Row], kind: str) -> pd.DataFrame:
@@ -58,8 +59,8 @@ def results_table(measures: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(lines)
 
 
-def differences_table(measures: pd.DataFrame) -> pd.DataFrame:
-    """MuDuo's Dice minus every other row's, paired by seed and test case, for every number of labels."""
+def differences_table(measures: pd.DataFrame, row: str = MUDUO.name) -> pd.DataFrame:
+    """A row's Dice minus every other row's, paired by seed and test case, for every number of labels."""
     from nnunetv2_muduo.evaluation.compare import holm, test_differences
 
     present = measures[measures["volume_truth_ml"] > 0]
@@ -67,12 +68,12 @@ def differences_table(measures: pd.DataFrame) -> pd.DataFrame:
     lines = []
     for n_labeled in sorted(measures["n_labeled"].unique()):
         of_methods = {name: dice.loc[(n_labeled, name)] for name in dice.loc[n_labeled].index.unique("method")}
-        if MUDUO.name not in of_methods:
+        if row not in of_methods:
             continue
         tests = [
-            {"labels": n_labeled, "row": ROWS[name].title, **_paired(of_methods[MUDUO.name] - values, test_differences)}
+            {"labels": n_labeled, "row": ROWS[name].title, **_paired(of_methods[row] - values, test_differences)}
             for name, values in sorted(of_methods.items(), key=lambda item: list(ROWS).index(item[0]))
-            if name != MUDUO.name
+            if name != row
         ]
         for test, p in zip(tests, holm([test.pop("p") for test in tests]), strict=True):
             test["p (Holm)"] = f"{p:.2g}"
@@ -139,12 +140,19 @@ def write(settings: Sequence[Setting], rows: Sequence[Row], out: Path, heading: 
     measures, pseudo_labels = (read(settings, rows, kind) for kind in ("measures", "pseudo_labels"))
     measures[[*KEYS, *(name for _, name, _ in MEASURES)]].round(5).to_csv(out / "measures.csv.gz", index=False)
     means_per_seed(measures).reset_index().to_csv(out / "per_seed.csv", index=False)
-    tables = {"Results": results_table(measures), "MuDuo minus each row (Dice, points)": differences_table(measures)}
+    at_default = measures[measures["method"].isin([row.name for row in (PET_ONLY, SUPERVISED, LIGHTER, MUDUO)])]
+    tables = {
+        "Results": results_table(measures),
+        f"{LIGHTER.title}, minus rows (Dice, points)": differences_table(at_default, LIGHTER.name),
+        "MuDuo minus each row (Dice, points)": differences_table(measures),
+    }
     if len(pseudo_labels):
         pseudo_labels.round(4).to_csv(out / "pseudo_labels.csv.gz", index=False)
         tables["Pseudo labels of MuDuo against the hidden truth (Dice, %)"] = quality_table(pseudo_labels)
     parts = [heading]
     for title, table in tables.items():
+        if table.empty:
+            continue
         cells = [[str(cell) for cell in line] for line in table.itertuples(index=False)]
         parts += [f"## {title}", markdown_table(table.columns, cells)]
     text = "\n\n".join([*parts, NOTES]) + "\n"
