@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from benchmarks.study.rows import LIGHTER, LIGHTER_ALONE, MUDUO, PET_ONLY, ROWS, SUPERVISED, Row
+from benchmarks.study.rows import LIGHTER, MUDUO, PET_ONLY, ROWS, SUPERVISED, Row
 from benchmarks.study.scale import Setting
 
 MEASURES = (
@@ -140,12 +140,11 @@ def write(settings: Sequence[Setting], rows: Sequence[Row], out: Path, heading: 
     measures, pseudo_labels = (read(settings, rows, kind) for kind in ("measures", "pseudo_labels"))
     measures[[*KEYS, *(name for _, name, _ in MEASURES)]].round(5).to_csv(out / "measures.csv.gz", index=False)
     means_per_seed(measures).reset_index().to_csv(out / "per_seed.csv", index=False)
-    alone = [row.name for row in LIGHTER_ALONE]
-    at_default = measures[measures["method"].isin([PET_ONLY.name, SUPERVISED.name, LIGHTER.name, *alone, MUDUO.name])]
+    at_default = measures[measures["method"].isin([row.name for row in (PET_ONLY, SUPERVISED, LIGHTER, MUDUO)])]
     tables = {
         "Results": results_table(measures),
         f"{LIGHTER.title}, minus rows (Dice, points)": differences_table(at_default, LIGHTER.name),
-        "MuDuo minus each row (Dice, points)": differences_table(measures[~measures["method"].isin(alone)]),
+        "MuDuo minus each row (Dice, points)": differences_table(measures),
     }
     if len(pseudo_labels):
         pseudo_labels.round(4).to_csv(out / "pseudo_labels.csv.gz", index=False)

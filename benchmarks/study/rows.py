@@ -26,13 +26,9 @@ TABLE_2 = (
 LIGHTER = Row(
     "dice_0.3", "MuDuo at weight 0.3, our default", overrides={"consistency": "dice", "consistency_weight": 0.3}
 )
-LIGHTER_ALONE = (
-    Row("ct_0.3", "CT teacher alone at weight 0.3", overrides={"teachers": "ct", **LIGHTER.overrides}),
-    Row("pet_0.3", "PET teacher alone at weight 0.3", overrides={"teachers": "pet", **LIGHTER.overrides}),
-)
-STUDY = (PET_ONLY, SUPERVISED, LIGHTER, *LIGHTER_ALONE, MUDUO, *TABLE_2)
-"""At weight 1.0, but for those that name another. The prompt generator is the supervised PET network: same cases, same number
-of iterations."""
+STUDY = (PET_ONLY, SUPERVISED, LIGHTER, MUDUO, *TABLE_2)
+"""All but `LIGHTER` at weight 1.0, see `Scale.config`. The prompt generator is the supervised PET network: same cases, same
+number of iterations."""
 
 
 def _choice(name: str, **overrides) -> Row:

@@ -66,7 +66,7 @@ def test_no_label_file_of_an_unlabeled_case_is_in_the_data_set(cohort, tmp_path)
 
 
 def test_rows_name_trainers_and_config_fields():
-    assert len(STUDY) == 11
+    assert len(STUDY) == 9
     assert ROWS.keys() == {row.name for row in (*STUDY, *CHOICES)}
     for row in ROWS.values():
         assert hasattr(trainers, row.trainer)
