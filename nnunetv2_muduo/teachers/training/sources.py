@@ -54,8 +54,9 @@ def _folder(data: str) -> Path:
     raw = os.environ.get("nnUNet_raw")
     matches = sorted(Path(raw).glob(f"Dataset{int(data):03d}_*" if data.isdigit() else data)) if raw else []
     if len(matches) != 1:
-        where = f"in nnUNet_raw={raw}" if raw else "(nnUNet_raw is not set)"
-        raise FileNotFoundError(f"No dataset {data} {where} and no such folder: found {[m.name for m in matches]}")
+        raise FileNotFoundError(
+            f"No dataset {data} {_where(raw)} and no such folder: found {[m.name for m in matches]}"
+        )
     return matches[0]
 
 
@@ -65,13 +66,16 @@ def _raw_folder(folder: Path) -> Path:
         return folder
     raw = os.environ.get("nnUNet_raw")
     if not raw or not (Path(raw) / folder.name).is_dir():
-        where = f"in nnUNet_raw={raw}" if raw else "(nnUNet_raw is not set)"
         raise FileNotFoundError(
             f"{folder} is a preprocessed dataset: its intensities are normalized, and a teacher needs HU or SUV. "
-            f"The raw dataset it was made of is not there {where}."
+            f"The raw dataset it was made of is not there {_where(raw)}."
         )
     print(f"{folder} is normalized; its cases are read in HU or SUV from {Path(raw) / folder.name}.")
     return Path(raw) / folder.name
+
+
+def _where(raw: str | None) -> str:
+    return f"in nnUNet_raw={raw}" if raw else "(nnUNet_raw is not set)"
 
 
 def _nnunet_scans(folder: Path, modality: str) -> list[LabeledScan]:
