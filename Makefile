@@ -2,12 +2,12 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-SOURCES := setup.py pyproject.toml $(shell find nnunetv2_muduo dataset_conversion -name '*.py' -o -name '*.safetensors')
+SOURCES := setup.py pyproject.toml $(shell find nnunetv2_muduo -name '*.py' -o -name '*.safetensors')
 
 .PHONY: demo test lint clean
 
 demo: $(VENV)/.installed
-	$(BIN)/python -m nnunetv2_muduo.demo muduo_demo
+	$(BIN)/python -m nnunetv2_muduo.cli.demo muduo_demo
 
 test: $(VENV)/.installed
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile

@@ -1,6 +1,5 @@
-"""Packaging. Three things here can't be said in pyproject.toml, since they map folders to packages:
+"""Packaging. Two things here can't be said in pyproject.toml:
 
-* `dataset_conversion/` stands at the top level, as nnU-Net users expect, and is installed inside the package;
 * `nnunetv2_muduo/nnunet_plugin/` is installed a second time as nnunetv2.training.nnUNetTrainer.variants.muduo, where the
   stock class finder of nnU-Net looks, so that `nnUNetv2_train -tr nnUNetTrainerMuDuo` works without any environment variable;
 * the version has one source, nnunetv2_muduo/__init__.py.
@@ -14,7 +13,6 @@ from setuptools import find_packages, setup
 ROOT = Path(__file__).parent
 VERSION = re.search(r'__version__ = "(.+)"', (ROOT / "nnunetv2_muduo" / "__init__.py").read_text()).group(1)
 PLUGIN = "nnunetv2.training.nnUNetTrainer.variants.muduo"
-CONVERSION = "nnunetv2_muduo.dataset_conversion"
 
 setup(
     name="nnunetv2_muduo",
@@ -24,8 +22,8 @@ setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     python_requires=">=3.10",
-    packages=sorted({*find_packages(include=["nnunetv2_muduo", "nnunetv2_muduo.*"]), CONVERSION, PLUGIN}),
-    package_dir={CONVERSION: "dataset_conversion", PLUGIN: "nnunetv2_muduo/nnunet_plugin"},
+    packages=sorted({*find_packages(include=["nnunetv2_muduo", "nnunetv2_muduo.*"]), PLUGIN}),
+    package_dir={PLUGIN: "nnunetv2_muduo/nnunet_plugin"},
     package_data={"nnunetv2_muduo.teachers": ["small/*"]},
     install_requires=[
         "nnunetv2>=2.8.1,<3",

@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 
 CONFIG_VARIABLE = "nnUNet_muduo_config"
+CONFIG_FILE = "muduo_config.yaml"  # beside the checkpoints
 
 _CHOICES = {
     "teachers": ("both", "ct", "pet"),

@@ -132,7 +132,7 @@ def make_trainer(name: str = "nnUNetTrainerMuDuo", fold=0, continue_training: bo
 
 def prepare_tiny(trainer: str = "nnUNetTrainerMuDuo", fold: str = "0") -> None:
     """`muduo prepare` of the tiny data set, in this process."""
-    from nnunetv2_muduo.data.prepare import Training, prepare
+    from nnunetv2_muduo.trainers.prepare import Training, prepare
 
     prepare(Training("1", "3d_fullres", fold, "nnUNetPlans", trainer, torch.device("cpu")), n_processes=1)
 

@@ -82,7 +82,7 @@ def test_a_wheel_in_a_new_environment_is_found_with_no_variable_from_any_directo
     found = subprocess.run(command, cwd="/", env=clean, capture_output=True, text=True)
     assert found.returncode == 0, found.stderr
     assert "FOUND nnunetv2_muduo.trainers.muduo" in found.stdout
-    location = "import nnunetv2_muduo, nnunetv2_muduo.dataset_conversion.dicom as d; print(nnunetv2_muduo.__file__, d.__file__)"
+    location = "import nnunetv2_muduo, nnunetv2_muduo.conversion.dicom as d; print(nnunetv2_muduo.__file__, d.__file__)"
     files = subprocess.run([command[0], "-c", location], cwd="/", env=clean, **run).stdout.split()
     assert all(file.startswith(str(site)) for file in files)
 

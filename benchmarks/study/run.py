@@ -1,4 +1,4 @@
-"""One row of the study in a process of its own: train, predict the test cases, measure. See `benchmarks.label_efficiency`."""
+"""One row of the study in a process of its own: train, predict the test cases, measure. See `label_efficiency`."""
 
 import argparse
 import json
@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from nnunetv2.training.logging.nnunet_logger import MetaLogger
 
+from benchmarks.study.batched_predictor import BatchedPredictor
 from benchmarks.study.bfloat16 import compute_in_bfloat16
-from benchmarks.study.quality import observe
+from benchmarks.study.pseudo_label_quality import observe
 from benchmarks.study.rows import MUDUO, PET_ONLY, ROWS, SUPERVISED, Row
 from benchmarks.study.scale import CONFIGURATION, FOLD, PLANS, Scale, Setting
-from benchmarks.study.tiles import BatchedPredictor
 
 TILE_STEP = 0.75  # of the sliding window, for every row: half the tiles of nnU-Net's own 0.5
 
@@ -59,7 +59,7 @@ def make_trainer(setting: Setting, row: Row, device: torch.device):
 
 def prepare(setting: Setting, device: torch.device) -> None:
     """The prompt generator, its prompt maps and the preprocessed unlabeled cases, which all rows of a setting share."""
-    from nnunetv2_muduo.data import prepare as preparation
+    from nnunetv2_muduo.trainers import prepare as preparation
 
     _seed_all(setting.seed)
     if device.type == "cpu":

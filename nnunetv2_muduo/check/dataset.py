@@ -9,7 +9,7 @@ from itertools import combinations
 from pathlib import Path
 
 from nnunetv2_muduo.check.findings import Finding, finding, first
-from nnunetv2_muduo.dataset_conversion.record import known_patients
+from nnunetv2_muduo.conversion.record import known_patients
 
 IMAGE_FOLDERS = {"labeled": "imagesTr", "unlabeled": "imagesUn", "test": "imagesTs"}
 LABEL_FOLDERS = {"labeled": "labelsTr", "test": "labelsTs"}

@@ -63,7 +63,7 @@ def check_trainer(name: str, trainer: type | None) -> Finding:
 def check_teachers(overrides: dict) -> list[Finding]:
     """The configured teachers must be on this machine, or be downloadable; `overrides` are the trainer's own choices."""
     from nnunetv2_muduo.config import load_config
-    from nnunetv2_muduo.trainers.panel import teacher_source
+    from nnunetv2_muduo.teachers.ensemble import teacher_source
 
     try:
         config = load_config(overrides)

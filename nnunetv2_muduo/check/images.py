@@ -9,10 +9,9 @@ import SimpleITK as sitk
 
 from nnunetv2_muduo.check.dataset import RawDataset
 from nnunetv2_muduo.check.findings import Finding, finding, first
-from nnunetv2_muduo.dataset_conversion.cases import CaseRefused
-from nnunetv2_muduo.dataset_conversion.check import require_suv, value_range
-from nnunetv2_muduo.dataset_conversion.geometry import Grid
-from nnunetv2_muduo.dataset_conversion.sources import NIFTI_ENDINGS, NiftiFile
+from nnunetv2_muduo.imageio.grid import Grid
+from nnunetv2_muduo.imageio.nifti import NIFTI_ENDINGS, CaseRefused, NiftiFile
+from nnunetv2_muduo.imageio.units import require_suv, value_range
 
 GRID_TOLERANCE = 1e-3
 """Largest difference, in mm and in cosines, that the preparation of unlabeled cases accepts."""

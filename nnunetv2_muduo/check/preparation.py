@@ -34,7 +34,7 @@ def check_plans(plans: dict | None, plans_name: str, configuration: str) -> Find
 
 def check_sides(dataset: RawDataset, plans: dict | None) -> Finding:
     """Organs that come in left and right switch mirroring off along the axis from side to side."""
-    from nnunetv2_muduo.trainers.plans import left_right_axis, left_right_names
+    from nnunetv2_muduo.data.left_right import left_right_axis, left_right_names
 
     pairs = left_right_names(dataset.json["labels"])
     if not pairs:

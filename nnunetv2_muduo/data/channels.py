@@ -2,7 +2,7 @@
 
 A scanner writes 16-bit numbers and a scale for each slice. What is made of them, SUV say, is float32 that hardly
 compresses, but each slice still consists of whole multiples of one step. The step is found again and the multiples are
-stored; what they lack to the float32 values, if anything, is stored as well. So nothing is lost, whatever the values are.
+stored; the residual to the float32 values, if any, is stored as well. So nothing is lost, whatever the values are.
 """
 
 from pathlib import Path
@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from nnunetv2_muduo.data import storage
+from nnunetv2_muduo import storage
 
 SEEN_HU = (-1000, 1000)  # what the CT teacher sees (teachers.md 4.1)
 AIR_HU, AIR_STEP_HU = -900, 16  # below the first there is air alone, where the noise of a CT is about the second
@@ -34,11 +34,11 @@ def write_channel(volume: np.ndarray, path: Path, patch_size: list[int], slice_a
     """Write a channel [a, b, c], float32 or float16, and return what `StoredChannel` needs to read it exactly.
 
     Args:
-        path: the file, .b2nd; what multiples lack goes beside it.
+        path: the file, .b2nd; the residual goes beside it.
         slice_axis: axis of the volume along which the scanner's slices lie.
     """
-    lack_path = _lack_path(path)
-    lack_path.unlink(missing_ok=True)
+    residual_path = _residual_path(path)
+    residual_path.unlink(missing_ok=True)
     if volume.dtype == np.float32 and _is_whole(volume):
         volume = volume.astype(np.int16)
     if volume.dtype != np.float32:
@@ -46,14 +46,14 @@ def write_channel(volume: np.ndarray, path: Path, patch_size: list[int], slice_a
         return {"slice_axis": slice_axis, "steps": None}
     slices = np.moveaxis(volume + np.float32(0), slice_axis, 0)  # + 0 makes -0 a 0, which has multiples
     steps = np.array([_step(one) for one in slices])
-    multiples, lack = np.empty(slices.shape, np.int16), np.empty(slices.shape, np.int32)
+    multiples, residual = np.empty(slices.shape, np.int16), np.empty(slices.shape, np.int32)
     for i, (one, step) in enumerate(zip(slices, steps, strict=True)):  # slice by slice, so that it stays in the cache
         multiples[i] = _multiples(one, step)
-        lack[i] = one.view(np.int32) - _products(multiples[i : i + 1], steps[i : i + 1], 0)[0].view(np.int32)
-    if lack.any():
-        small = np.abs(lack).max() <= np.iinfo(np.int8).max
-        lack = np.moveaxis(lack.astype(np.int8 if small else np.int32), 0, slice_axis)
-        storage.write_array(lack[None], lack_path, patch_size)
+        residual[i] = one.view(np.int32) - _products(multiples[i : i + 1], steps[i : i + 1], 0)[0].view(np.int32)
+    if residual.any():
+        small = np.abs(residual).max() <= np.iinfo(np.int8).max
+        residual = np.moveaxis(residual.astype(np.int8 if small else np.int32), 0, slice_axis)
+        storage.write_array(residual[None], residual_path, patch_size)
     storage.write_array(np.moveaxis(multiples, 0, slice_axis)[None], path, patch_size)
     return {"slice_axis": slice_axis, "steps": steps.tolist()}
 
@@ -63,7 +63,7 @@ class StoredChannel:
 
     def __init__(self, path: Path, slice_axis: int, steps: list[float] | None):
         self._numbers = storage.StoredArray(path)
-        self._lack = storage.StoredArray(_lack_path(path)) if _lack_path(path).is_file() else None
+        self._residual = storage.StoredArray(_residual_path(path)) if _residual_path(path).is_file() else None
         self._slice_axis = slice_axis
         self._steps = None if steps is None else np.array(steps)
         self.shape = self._numbers.shape[1:]
@@ -73,12 +73,12 @@ class StoredChannel:
         if self._steps is None:
             return numbers.astype(np.float32)
         values = _products(numbers, self._steps[region[self._slice_axis]], self._slice_axis)
-        if self._lack is not None:
-            values.view(np.int32)[:] += self._lack[(0, *region)]
+        if self._residual is not None:
+            values.view(np.int32)[:] += self._residual[(0, *region)]
         return values
 
 
-def _lack_path(path: Path) -> Path:
+def _residual_path(path: Path) -> Path:
     return path.with_name(f"{path.stem}_lack{path.suffix}")
 
 
@@ -99,11 +99,11 @@ def _step(one_slice: np.ndarray) -> float:
         near = values[values <= reach * step]
         multiples = np.rint(near / step)
         step = near @ multiples / (multiples @ multiples) if multiples.any() else step
-    step = _step_without_lack(values[values > step / 2], step)
+    step = _step_without_residual(values[values > step / 2], step)
     return step if values[-1] < (_MAX_MULTIPLE + 0.5) * step else finest
 
 
-def _step_without_lack(values: np.ndarray, step: float) -> float:
+def _step_without_residual(values: np.ndarray, step: float) -> float:
     """A step near the given one whose multiples all round to the float32 values; the given one where there is none."""
     multiples = np.rint(values / step)
     half_unit = np.spacing(values.astype(np.float32)).astype(np.float64) / 2

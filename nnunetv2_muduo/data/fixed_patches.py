@@ -10,7 +10,7 @@ import torch
 from acvl_utils.cropping_and_padding.bounding_boxes import crop_and_pad_nd
 from torch import Tensor
 
-from nnunetv2_muduo.data import storage
+from nnunetv2_muduo import storage
 from nnunetv2_muduo.data.unlabeled import UnlabeledDataset
 
 

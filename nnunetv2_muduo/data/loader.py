@@ -14,9 +14,9 @@ from batchgeneratorsv2.transforms.utils.compose import ComposeTransforms
 from batchgeneratorsv2.transforms.utils.pseudo2d import Convert2DTo3DTransform, Convert3DTo2DTransform
 from nnunetv2.training.dataloading.data_loader import nnUNetDataLoader
 
-from nnunetv2_muduo.data.reading import DamagedCase, NotedDataset
-from nnunetv2_muduo.data.unusable import refuse_too_many
+from nnunetv2_muduo.data.excluded_cases import refuse_too_many
 from nnunetv2_muduo.data.views import N_CHANNELS
+from nnunetv2_muduo.data.worker_status import DamagedCase, TrackedDataset
 
 _PROCESSES_VARIABLE = "nnUNet_n_proc_DA"
 _SPATIAL = (SpatialTransform, MirrorTransform, Convert3DTo2DTransform, Convert2DTo3DTransform)
@@ -51,7 +51,7 @@ class UnlabeledLoader(nnUNetDataLoader):
         RuntimeError: more than 5 % of the cases can't be read; they are listed.
     """
 
-    def __init__(self, data: NotedDataset, *args, **kwargs):
+    def __init__(self, data: TrackedDataset, *args, **kwargs):
         super().__init__(data, *args, **kwargs)
         self.damaged: dict[str, str] = {}
 

@@ -9,9 +9,9 @@ from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
 from nnunetv2.preprocessing.preprocessors.default_preprocessor import DefaultPreprocessor
 from tqdm import tqdm
 
-from nnunetv2_muduo.data import storage
-from nnunetv2_muduo.data.fragments import without_fragments
-from nnunetv2_muduo.data.generator import why_not
+from nnunetv2_muduo import storage
+from nnunetv2_muduo.data.generator_identity import why_not
+from nnunetv2_muduo.data.small_components import remove_small_components
 from nnunetv2_muduo.data.unlabeled import load_views
 from nnunetv2_muduo.data.views import N_CHANNELS
 
@@ -28,9 +28,9 @@ def prompt_map_folder(unlabeled_folder: Path, model: str, fold: str, generator_i
     return unlabeled_folder / "prompt_maps" / f"{model}__{fold}__{generator_id[:8]}"
 
 
-def latest_prompt_maps(unlabeled_folder: Path, generator_trainer: str, fold: str) -> Path | None:
-    """The newest maps that a trainer of generators made for a fold (`fold_0`), None where there are none."""
-    folders = (unlabeled_folder / "prompt_maps").glob(f"{generator_trainer}__*__{fold}__*")
+def latest_prompt_maps(unlabeled_folder: Path, generator_trainer: str | None, fold: str) -> Path | None:
+    """The newest maps that a trainer of generators (None: any) made for a fold (`fold_0`), None where there are none."""
+    folders = (unlabeled_folder / "prompt_maps").glob(f"{generator_trainer or '*'}__*__{fold}__*")
     return max(folders, key=lambda folder: folder.stat().st_mtime, default=None)
 
 
@@ -76,12 +76,12 @@ def make_prompt_maps(
     unlabeled_folder: Path,
     made_by: dict[str, Any],
     predictor: nnUNetPredictor,
-    in_few_parts: list[int],
+    in_few_components: list[int],
 ) -> None:
     """Predict organ maps for cases; see `write_prompt_map`. A record `CASE.json` is written last.
 
     Args:
-        in_few_parts: organs whose fragments are left out; see `fragments`.
+        in_few_components: organs whose fragments are left out; see `fragments`.
     """
     folder.mkdir(parents=True, exist_ok=True)
     storage.remove_leftovers(folder)
@@ -90,7 +90,7 @@ def make_prompt_maps(
         views = load_views(unlabeled_folder, case)
         student_view = views[tuple(slice(0, n) for n in views.shape)][:N_CHANNELS]
         organs, patch_size = predictor.label_manager.foreground_labels, predictor.configuration_manager.patch_size
-        organ_map = without_fragments(_predict(predictor, student_view)[0], in_few_parts)[None]
+        organ_map = remove_small_components(_predict(predictor, student_view)[0], in_few_components)[None]
         write_prompt_map(organ_map, folder, case, organs, patch_size)
         storage.write_json(_case_identity(unlabeled_folder, case), folder / f"{case}.json")
 

@@ -9,10 +9,10 @@ import SimpleITK as sitk
 from nnunetv2.imageio.base_reader_writer import BaseReaderWriter
 from nnunetv2.utilities.utils import create_lists_from_splitted_dataset_folder
 
-from nnunetv2_muduo.data.unusable import UnusableCase
+from nnunetv2_muduo.data.excluded_cases import ExcludedCase
 from nnunetv2_muduo.data.views import N_CHANNELS, PET_CHANNEL
-from nnunetv2_muduo.dataset_conversion.check import require_suv
-from nnunetv2_muduo.dataset_conversion.sources import NIFTI_ENDINGS, n_not_finite
+from nnunetv2_muduo.imageio.nifti import NIFTI_ENDINGS, n_not_finite
+from nnunetv2_muduo.imageio.units import require_suv
 
 UNLABELED_FOLDER = "imagesUn"
 _SAFE_NAME = re.compile(r"[\w=@+][\w=@+.,-]*")  # nothing that a path, a shell or an option is made of
@@ -54,7 +54,7 @@ def read_case(files: list[str], reader: BaseReaderWriter) -> tuple[np.ndarray, d
     """Both channels [2, z, y, x] (HU, SUV) and their properties, as nnU-Net's reader gives them.
 
     Raises:
-        UnusableCase: the channels lie on different grids, are damaged, hold NaN, are constant, or the PET is no SUV; the
+        ExcludedCase: the channels lie on different grids, are damaged, hold NaN, are constant, or the PET is no SUV; the
             file is named.
     """
     try:
@@ -64,13 +64,13 @@ def read_case(files: list[str], reader: BaseReaderWriter) -> tuple[np.ndarray, d
         _refuse_constant(images, files)
         require_suv(sitk.GetImageFromArray(images[PET_CHANNEL]), files[PET_CHANNEL])
     except (ValueError, RuntimeError, OSError) as error:
-        raise UnusableCase(str(error)) from error
+        raise ExcludedCase(str(error)) from error
     return images, properties
 
 
 def _refuse_different_grids(files: list[str]) -> None:
     # Here, since prediction imports this module and needs nothing of the evaluation.
-    from nnunetv2_muduo.evaluation.images import check_same_grid, read_header
+    from nnunetv2_muduo.imageio.images import check_same_grid, read_header
 
     ct, *others = (read_header(Path(file)) for file in files)
     for other in others:

@@ -9,11 +9,10 @@ from nnunetv2.preprocessing.preprocessors.default_preprocessor import DefaultPre
 from nnunetv2.training.dataloading.nnunet_dataset import nnUNetBaseDataset
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 
-from nnunetv2_muduo.data import storage
+from nnunetv2_muduo import storage
 from nnunetv2_muduo.data.channels import StoredChannel, without_air_noise, write_channel
-from nnunetv2_muduo.data.parallel import listed, run_all
+from nnunetv2_muduo.data.excluded_cases import SUFFIX, ExcludedCase, exclusion_reason, record_excluded
 from nnunetv2_muduo.data.raw_images import read_case
-from nnunetv2_muduo.data.unusable import SUFFIX, UnusableCase, note_unusable, unusable_reason
 from nnunetv2_muduo.data.views import (
     CT_CHANNEL,
     N_CHANNELS,
@@ -22,6 +21,7 @@ from nnunetv2_muduo.data.views import (
     StackedViews,
     channel_normalization,
 )
+from nnunetv2_muduo.parallel import listed, run_all
 
 
 class UnlabeledPreprocessor(DefaultPreprocessor):
@@ -61,7 +61,7 @@ def unlabeled_folder(preprocessed_dataset: Path, data_identifier: str) -> Path:
 def outdated_cases(cases: dict[str, list[str] | None], folder: Path, identity: str) -> dict[str, str]:
     """Cases that have to be preprocessed (again), each with the reason why. Without raw files their change can't be seen."""
     reasons = {}
-    unusable = unusable_cases(cases, folder, identity)
+    unusable = excluded_cases(cases, folder, identity)
     for case, files in cases.items():
         if case in unusable:
             continue
@@ -75,10 +75,10 @@ def outdated_cases(cases: dict[str, list[str] | None], folder: Path, identity: s
     return reasons
 
 
-def unusable_cases(cases: dict[str, list[str] | None], folder: Path, identity: str) -> dict[str, str]:
+def excluded_cases(cases: dict[str, list[str] | None], folder: Path, identity: str) -> dict[str, str]:
     """Cases that were tried with these plans and images and can't be used, each with the reason why."""
     tried = [case for case, files in cases.items() if files and (folder / f"{case}{SUFFIX}").is_file()]
-    reasons = {case: unusable_reason(folder, case, _made_from(cases[case], identity)) for case in tried}
+    reasons = {case: exclusion_reason(folder, case, _made_from(cases[case], identity)) for case in tried}
     return {case: reason for case, reason in reasons.items() if reason is not None}
 
 
@@ -109,8 +109,8 @@ def preprocess_unlabeled(
     )
     failures = run_all(job, list(cases.items()), n, "Preprocessing unlabeled cases")
     identity = plan_identity(plans_manager, configuration)
-    for case in [case for case, error in failures.items() if isinstance(error, UnusableCase)]:
-        note_unusable(folder, case, str(failures.pop(case)), _made_from(cases[case], identity))
+    for case in [case for case, error in failures.items() if isinstance(error, ExcludedCase)]:
+        record_excluded(folder, case, str(failures.pop(case)), _made_from(cases[case], identity))
     if failures:
         raise RuntimeError(
             f"{len(failures)} of {len(cases)} unlabeled cases could not be preprocessed, the others are done.\n"
@@ -125,7 +125,7 @@ def preprocess_case(case_and_files, folder: Path, plans: dict, configuration: st
     which moves SUV by at most 0.05 %. In either case `without_air_noise` changes the air that the student does not see.
 
     Raises:
-        UnusableCase: the channels lie on different grids, are damaged, hold NaN, are constant, or the PET is no SUV; the
+        ExcludedCase: the channels lie on different grids, are damaged, hold NaN, are constant, or the PET is no SUV; the
             file is named.
     """
     case, files = case_and_files

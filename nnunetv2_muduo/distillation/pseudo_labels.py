@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from nnunetv2_muduo.distillation.losses import pair_losses
-from nnunetv2_muduo.distillation.pairs import Pairs
-from nnunetv2_muduo.distillation.separable import along_axes, interpolation_matrix
+from nnunetv2_muduo.teachers.pairs import Pairs
+from nnunetv2_muduo.teachers.patch_space import patch_probs
 
 PAIRS_PER_CHUNK = 3  # maps of 128^3 then stay below 32 MB, beyond which glibc maps and clears fresh memory for each
 
@@ -42,37 +42,24 @@ def mix(ct_probs: Tensor, pet_probs: Tensor, alpha: Tensor) -> Tensor:
     return torch.lerp(pet_probs, ct_probs, alpha) > 0.5
 
 
-def patch_logits(low_res_logits: Tensor, patch_size: tuple[int, ...]) -> Tensor:
-    """Logits [n, *patch_size] from low-resolution ones [n, 1, s, s, s], as `inputs.upsample_logits` but faster on a CPU."""
-    low_res = low_res_logits[:, 0].float()
-    a, b, c = (
-        interpolation_matrix(size, new_size, low_res.device)
-        for size, new_size in zip(low_res.shape[1:], patch_size, strict=True)
-    )
-    return along_axes(low_res, (a, b, c))
-
-
-def patch_probs(low_res_logits: Tensor, patch_size: tuple[int, ...]) -> Tensor:
-    """Probabilities [n, *patch_size] from low-resolution logits [n, 1, s, s, s]: trilinear, then sigmoid (eq. 1, 3)."""
-    return patch_logits(low_res_logits, patch_size).sigmoid_()
-
-
 @torch.no_grad()
-def agreement_of_logits(answers: dict[str, Tensor], patch_size: tuple[int, ...], chunk: int | None = None) -> Tensor:
+def agreement_of_logits(
+    teacher_logits: dict[str, Tensor], patch_size: tuple[int, ...], chunk: int | None = None
+) -> Tensor:
     """Agreement [n_pairs] of the two teachers at patch resolution, `chunk` pairs at a time; 1 where there is only one."""
-    logits = next(iter(answers.values()))
-    if len(answers) == 1 or not len(logits):
+    logits = next(iter(teacher_logits.values()))
+    if len(teacher_logits) == 1 or not len(logits):
         return logits.new_ones(len(logits))
     chunk = chunk or PAIRS_PER_CHUNK
-    chunks = zip(answers["ct"].split(chunk), answers["pet"].split(chunk), strict=True)
+    chunks = zip(teacher_logits["ct"].split(chunk), teacher_logits["pet"].split(chunk), strict=True)
     parts = [soft_iou(patch_probs(ct, patch_size), patch_probs(pet, patch_size)) for ct, pet in chunks]
     return torch.cat(parts)
 
 
 @torch.no_grad()
-def pseudo_label(answers: dict[str, Tensor], alpha: Tensor, patch_size: tuple[int, ...]) -> Tensor:
+def pseudo_label(teacher_logits: dict[str, Tensor], alpha: Tensor, patch_size: tuple[int, ...]) -> Tensor:
     """Hard pseudo labels [n, *patch_size] of pairs: both teachers mixed, or the only one's mask."""
-    probs = {modality: patch_probs(logits, patch_size) for modality, logits in answers.items()}
+    probs = {modality: patch_probs(logits, patch_size) for modality, logits in teacher_logits.items()}
     if len(probs) == 1:
         (only,) = probs.values()
         return only > 0.5
@@ -81,7 +68,7 @@ def pseudo_label(answers: dict[str, Tensor], alpha: Tensor, patch_size: tuple[in
 
 def consistency_with_teachers(
     student_probs: Tensor,
-    answers: dict[str, Tensor],
+    teacher_logits: dict[str, Tensor],
     pairs: Pairs,
     weights: Tensor,
     alpha: Tensor,
@@ -94,7 +81,7 @@ def consistency_with_teachers(
 
     Args:
         student_probs: probabilities [B, 1 + n_organs, *patch_size], background first.
-        answers: the teachers' logits for the pairs.
+        teacher_logits: the teachers' logits for the pairs.
         weights: weight of each pair [n_pairs]; 0 keeps a pair out of the loss.
         alpha: share of CT in each pair's mixture [n_pairs].
         kind: `mse` or `dice`.
@@ -110,7 +97,7 @@ def consistency_with_teachers(
     for start in range(0, len(pairs), chunk):
         part = slice(start, start + chunk)
         where = samples[part], 1 + organs[part]
-        masks = pseudo_label({m: logits[part] for m, logits in answers.items()}, alpha[part], probs.shape[2:])
+        masks = pseudo_label({m: logits[part] for m, logits in teacher_logits.items()}, alpha[part], probs.shape[2:])
         losses, gradients = pair_losses(probs[where], masks, kind)
         gradient[where] = gradients.mul_(weights[part].view(-1, 1, 1, 1))
         loss = loss + (weights[part] * losses).sum()

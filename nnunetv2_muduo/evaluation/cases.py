@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from nnunetv2_muduo.evaluation.images import check_same_grid, read_header, read_labels
+from nnunetv2_muduo.imageio.images import check_same_grid, read_header, read_labels
 
 FILE_ENDINGS = (".nii.gz", ".nii", ".nrrd", ".mha")
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
-from nnunetv2_muduo.dataset_conversion.cases import split_autopet_name
-from nnunetv2_muduo.dataset_conversion.sources import nifti_stem
+from nnunetv2_muduo.conversion.cases import split_autopet_name
+from nnunetv2_muduo.imageio.nifti import nifti_stem
 from nnunetv2_muduo.phantom.appearance import ct_image, pet_image
 from nnunetv2_muduo.phantom.body import body_canvas, crop_to_body, paint_rest_of_body
 from nnunetv2_muduo.phantom.cohort import check_settings, claim_folder, run_all, stored_images, to_image, write_images

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
-from nnunetv2_muduo.dataset_conversion.label_names import AUTOPET3, LabelScheme, guess_scheme, read_scheme
-from nnunetv2_muduo.dataset_conversion.sources import NIFTI_ENDINGS, NiftiFile, nifti_stem
+from nnunetv2_muduo.conversion.label_names import AUTOPET3, LabelScheme, guess_scheme, read_scheme
+from nnunetv2_muduo.imageio.nifti import NIFTI_ENDINGS, NiftiFile, nifti_stem
 
 _N_LOOKED_AT = 3  # maps whose values are looked at where nothing names them
 

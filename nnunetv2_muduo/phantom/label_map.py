@@ -7,7 +7,7 @@ import numpy as np
 import SimpleITK as sitk
 from scipy.ndimage import find_objects
 
-from nnunetv2_muduo.dataset_conversion.sources import NiftiFile
+from nnunetv2_muduo.imageio.nifti import NiftiFile
 
 
 @dataclass(frozen=True)

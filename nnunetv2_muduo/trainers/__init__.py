@@ -9,13 +9,13 @@ from nnunetv2_muduo.trainers.ablations import (
     nnUNetTrainerMuDuo_PETTeacherOnly,
     nnUNetTrainerMuDuo_SinglePoint,
 )
-from nnunetv2_muduo.trainers.baselines import nnUNetTrainerMuDuo_Supervised
 from nnunetv2_muduo.trainers.muduo import nnUNetTrainerMuDuo, nnUNetTrainerMuDuo_paper
 from nnunetv2_muduo.trainers.prompt_generator import (
     nnUNetTrainerMuDuoPromptGenerator,
     nnUNetTrainerMuDuoPromptGenerator_1epoch,
     nnUNetTrainerMuDuoPromptGenerator_5epochs,
 )
+from nnunetv2_muduo.trainers.supervised import nnUNetTrainerMuDuo_Supervised
 
 __all__ = [
     "nnUNetTrainerMuDuo",

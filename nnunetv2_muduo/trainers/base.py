@@ -8,19 +8,19 @@ from nnunetv2.training.lr_scheduler.polylr import PolyLRScheduler
 from nnunetv2.utilities.crossval_split import generate_crossval_split
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 
-from nnunetv2_muduo.config import MuDuoConfig, differences, load_config
-from nnunetv2_muduo.data.checkpoints import STATE_KEY
-from nnunetv2_muduo.data.generator import NNUNET_EPOCHS
-from nnunetv2_muduo.data.storage import read_json, write_json
-from nnunetv2_muduo.trainers.durable import DurableTrainer
-from nnunetv2_muduo.trainers.plans import fit_plans, left_right_axis, left_right_names
+from nnunetv2_muduo.checkpoints import STATE_KEY
+from nnunetv2_muduo.config import CONFIG_FILE, MuDuoConfig, differences, load_config
+from nnunetv2_muduo.data.generator_identity import NNUNET_EPOCHS
+from nnunetv2_muduo.data.left_right import left_right_axis, left_right_names
+from nnunetv2_muduo.storage import read_json, write_json
+from nnunetv2_muduo.trainers.fault_tolerant import FaultTolerantTrainer
+from nnunetv2_muduo.trainers.plans import fit_plans
 
-CONFIG_FILE = "muduo_config.yaml"
 N_FOLDS = 5  # nnU-Net's
 ADAMW_LEARNING_RATE = 3e-3
 
 
-class MuDuoTrainer(DurableTrainer):
+class MuDuoTrainer(FaultTolerantTrainer):
     """nnU-Net's trainer on the teachers' patch, configured by a MuDuoConfig. Not trained with itself: see its subclasses."""
 
     config_overrides: dict = {}
@@ -92,9 +92,9 @@ class MuDuoTrainer(DurableTrainer):
         known = self.my_init_kwargs.get(STATE_KEY, {}).get("image_size")
         if known is not None:
             return known
-        from nnunetv2_muduo.trainers.panel import panel_image_size  # teachers are only needed to train
+        from nnunetv2_muduo.teachers.ensemble import ensemble_image_size  # teachers are only needed to train
 
-        return panel_image_size(self.muduo_config)
+        return ensemble_image_size(self.muduo_config)
 
     def get_training_transforms(self, patch_size, rotation, deep_supervision_scales, *args, **kwargs):
         """nnU-Net's augmentation, or with `augmentation: none` what it does to validation patches."""

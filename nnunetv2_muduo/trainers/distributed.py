@@ -1,17 +1,12 @@
 """One training over several processes: every rank takes part in every exchange, whatever its own patches hold."""
 
 import os
-import subprocess
-import sys
-import time
 from functools import lru_cache
 
 import torch
 from torch import Tensor, nn
 from torch import distributed as dist
 from torch.nn.parallel import DistributedDataParallel
-
-_SECONDS_BETWEEN_LOOKS = 10
 
 
 def world_size() -> int:
@@ -94,32 +89,6 @@ def mean_over_ranks(value: float) -> float:
     values: list = [None] * world_size()
     dist.all_gather_object(values, value)
     return sum(values) / len(values)
-
-
-def prepare_on_first_rank(trainer) -> None:
-    """Make what the training still needs: the first rank in a process of its own, the others wait.
-
-    A process of its own, since it trains the prompt generator: no memory, random state or process group is shared.
-
-    Raises:
-        RuntimeError: the preparation failed; its own message stands above.
-    """
-    missing = trainer.preparation.missing()
-    if rank() > 0:
-        while trainer.preparation.missing():  # no barrier: training a generator outlasts every time-out
-            time.sleep(_SECONDS_BETWEEN_LOOKS)
-        return
-    if not missing:
-        trainer.print_to_log_file(
-            "Unlabeled cases, prompt generator and prompt maps are there and belong to this training."
-        )
-        return
-    trainer.print_to_log_file(f"Preparing first (`muduo prepare` does this beforehand): {missing[0]}.")
-    arguments = ["-d", trainer.plans_manager.dataset_name, "-c", trainer.configuration_name, "-f", str(trainer.fold)]
-    arguments += ["-p", trainer.plans_manager.plans_name, "-tr", type(trainer).__name__, "-device", trainer.device.type]
-    finished = subprocess.run([sys.executable, "-m", "nnunetv2_muduo.cli", "prepare", *arguments])
-    if finished.returncode != 0:
-        raise RuntimeError("Preparation failed; see the message above. What is done is kept, start again to go on.")
 
 
 @lru_cache

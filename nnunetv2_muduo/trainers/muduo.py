@@ -21,6 +21,8 @@ from nnunetv2.utilities.collate_outputs import collate_outputs
 from nnunetv2.utilities.default_n_proc_DA import get_allowed_n_proc_DA
 from torch import Tensor
 
+from nnunetv2_muduo.data.excluded_cases import refuse_too_many
+from nnunetv2_muduo.data.left_right import left_right_axis
 from nnunetv2_muduo.data.loader import (
     IsolatedRandomness,
     UnlabeledLoader,
@@ -28,22 +30,22 @@ from nnunetv2_muduo.data.loader import (
     shared_spatial_transforms,
     start_loader,
 )
-from nnunetv2_muduo.data.preparation import Preparation
 from nnunetv2_muduo.data.prompt_maps import require_prompt_maps
-from nnunetv2_muduo.data.reading import NotedDataset
-from nnunetv2_muduo.data.storage import read_json
 from nnunetv2_muduo.data.unlabeled import UnlabeledDataset
-from nnunetv2_muduo.data.unusable import refuse_too_many
 from nnunetv2_muduo.data.views import split_views
+from nnunetv2_muduo.data.worker_status import TrackedDataset
 from nnunetv2_muduo.distillation.losses import ramp_up
-from nnunetv2_muduo.distillation.pairs import Pairs, pair_weights, select_pairs, valid_pairs
 from nnunetv2_muduo.distillation.pseudo_labels import agreement_of_logits, consistency_with_teachers
+from nnunetv2_muduo.distillation.selection import pair_weights, select_pairs
+from nnunetv2_muduo.storage import read_json
+from nnunetv2_muduo.teachers.pairs import Pairs, valid_pairs
 from nnunetv2_muduo.trainers import distributed
 from nnunetv2_muduo.trainers.base import MuDuoTrainer
-from nnunetv2_muduo.trainers.durable import finite_steps
-from nnunetv2_muduo.trainers.frugal import FrugalCalls
+from nnunetv2_muduo.trainers.fault_tolerant import finite_steps
+from nnunetv2_muduo.trainers.out_of_memory import ChunkFallback
 from nnunetv2_muduo.trainers.pictures import draw_pictures
-from nnunetv2_muduo.trainers.plans import left_right_axis
+from nnunetv2_muduo.trainers.prepare import prepare_on_first_rank
+from nnunetv2_muduo.trainers.requirements import Preparation
 
 LOGGED = (
     "consistency_losses",
@@ -84,10 +86,12 @@ class nnUNetTrainerMuDuo(MuDuoTrainer):
         student_probs = full_resolution_logits.float().softmax(1)
         with self._autocast():
             images = {"ct": ct_hu, "pet": pet_suv}
-            answers = self.frugally(self.panel.ask, images, prompt_map, student_probs.detach(), pairs)
-        agreement, kept, weights = self.judge(answers, pairs)
+            teacher_logits = self.within_memory(
+                self.ensemble.predict, images, prompt_map, student_probs.detach(), pairs
+            )
+        agreement, kept, weights = self.judge(teacher_logits, pairs)
         alpha, kind = self._draw_alpha(pairs), self.muduo_config.consistency
-        loss = self.frugally(consistency_with_teachers, student_probs, answers, pairs, weights, alpha, kind)
+        loss = self.within_memory(consistency_with_teachers, student_probs, teacher_logits, pairs, weights, alpha, kind)
         self._backward(weight * loss + self._tie(output))
         return {
             "consistency_loss": loss.detach().cpu().numpy(),
@@ -96,7 +100,7 @@ class nnUNetTrainerMuDuo(MuDuoTrainer):
             "n_kept": kept.sum(0).cpu().numpy(),
         }
 
-    def judge(self, answers: dict[str, Tensor], pairs: Pairs) -> tuple[Tensor, Tensor, Tensor]:
+    def judge(self, teacher_logits: dict[str, Tensor], pairs: Pairs) -> tuple[Tensor, Tensor, Tensor]:
         """Which pairs teach, chosen over the global batch of all GPUs.
 
         Returns:
@@ -104,9 +108,9 @@ class nnUNetTrainerMuDuo(MuDuoTrainer):
             scaled so that DDP's mean over GPUs is the mean over the global batch.
         """
         config = self.muduo_config
-        own_agreement = self.frugally(agreement_of_logits, answers, self.patch_size)
+        own_agreement = self.within_memory(agreement_of_logits, teacher_logits, self.patch_size)
         agreement = distributed.gather_rows(pairs.as_matrix(own_agreement))
-        how = config.kept_pairs if len(answers) == 2 else "all"  # one teacher has nobody to agree with
+        how = config.kept_pairs if len(teacher_logits) == 2 else "all"  # one teacher has nobody to agree with
         kept = select_pairs(agreement, how, config.agreement_threshold)
         local = distributed.own_rows(pair_weights(kept), pairs.n_samples)
         return agreement, kept, pairs.from_matrix(local) * distributed.world_size()
@@ -152,7 +156,7 @@ class nnUNetTrainerMuDuo(MuDuoTrainer):
         super().initialize()
         self.organ_labels = [int(label) for label in self.label_manager.foreground_labels]
         self.patch_size = tuple(self.configuration_manager.patch_size)
-        self.frugally = FrugalCalls(self.device, self.print_to_log_file)
+        self.within_memory = ChunkFallback(self.device, self.print_to_log_file)
         self.damaged_cases: dict[str, str] = {}
         self.preparation = Preparation(self, self.prompt_generator)
         self.dataloader_unlabeled = None  # -> get_dataloaders
@@ -165,18 +169,18 @@ class nnUNetTrainerMuDuo(MuDuoTrainer):
         """Make what is still missing, load the teachers, then start as nnU-Net does."""
         if not self.was_initialized:
             self.initialize()
-        distributed.prepare_on_first_rank(self)
+        prepare_on_first_rank(self)
         require_prompt_maps(self.preparation.prompt_map_folder, self.preparation.identity)
-        self.preparation.say_what_is_unusable()
+        self.preparation.log_excluded()
         self.unlabeled_cases = sorted(self.preparation.unlabeled_files)
         self._load_teachers()
         super().on_train_start()
 
     def _load_teachers(self):
-        from nnunetv2_muduo.trainers.panel import TeacherPanel  # prediction never needs it
+        from nnunetv2_muduo.teachers.ensemble import TeacherEnsemble  # prediction never needs it
 
         with torch.random.fork_rng(devices=[]):  # building a network draws random numbers
-            self.panel = TeacherPanel(
+            self.ensemble = TeacherEnsemble(
                 self.muduo_config, self.plans_manager.transpose_forward, self.organ_labels, self.device
             )
 
@@ -213,7 +217,7 @@ class nnUNetTrainerMuDuo(MuDuoTrainer):
         dataset = UnlabeledDataset(preparation.unlabeled_folder, preparation.prompt_map_folder, self.unlabeled_cases)
         labels = {name: label for name, label in self.dataset_json["labels"].items() if name != "ignore"}
         return UnlabeledLoader(
-            NotedDataset(dataset, self.reading_notes),
+            TrackedDataset(dataset, self.worker_status),
             distributed.own_share(self.muduo_config.unlabeled_batch_size or self.configuration_manager.batch_size),
             initial_patch_size,
             self.patch_size,

@@ -5,10 +5,9 @@ from pathlib import Path
 from nnunetv2.utilities.helpers import empty_cache
 
 from nnunetv2_muduo.data.views import split_views
-from nnunetv2_muduo.trainers.consultation import Consultation, consult
-
-PROGRESS_NAME = "muduo_progress"  # .csv and .png
-PANEL_FOLDER = "muduo_panels"
+from nnunetv2_muduo.trainers.inspection import Inspection, inspect_patches
+from nnunetv2_muduo.visualization.teacher_picture import PANEL_FOLDER
+from nnunetv2_muduo.visualization.training_curves import PROGRESS_NAME
 
 
 def draw_pictures(trainer, epoch: int) -> None:
@@ -31,7 +30,7 @@ def draw_pictures(trainer, epoch: int) -> None:
 
 def draw_curves(trainer, epoch: int) -> None:
     """Write muduo_progress.csv and muduo_progress.png beside nnU-Net's progress.png, with every epoch up to this one."""
-    from nnunetv2_muduo.evaluation.training_curves import plot_progress, progress_table
+    from nnunetv2_muduo.visualization.training_curves import plot_progress, progress_table
 
     names = organ_names(trainer)
     table = progress_table(trainer.logger.local_logger.my_fantastic_logging, list(names.values()))
@@ -42,9 +41,9 @@ def draw_curves(trainer, epoch: int) -> None:
 
 def draw_panel(trainer, epoch: int) -> None:
     """Write muduo_panels/epoch_XXXX.png: what everybody says of the fixed patches, and which organs are kept."""
-    from nnunetv2_muduo.evaluation.training_panel import plot_panel
+    from nnunetv2_muduo.visualization.teacher_picture import plot_panel
 
-    rows = panel_rows(consult(trainer), trainer)
+    rows = panel_rows(inspect_patches(trainer), trainer)
     empty_cache(trainer.device)
     folder = Path(trainer.output_folder) / PANEL_FOLDER
     folder.mkdir(exist_ok=True)
@@ -59,18 +58,18 @@ def organ_names(trainer) -> dict[int, str]:
     return {label: names[label] for label in trainer.organ_labels}
 
 
-def panel_rows(consultation: Consultation, trainer) -> list:
+def panel_rows(inspection: Inspection, trainer) -> list:
     """A `PanelRow` for each patch: the coronal plane that shows most of the prompt map's organs."""
-    from nnunetv2_muduo.evaluation.coronal import coronal_plane
-    from nnunetv2_muduo.evaluation.training_panel import PanelRow, label_masks
+    from nnunetv2_muduo.visualization.coronal import coronal_plane
+    from nnunetv2_muduo.visualization.teacher_picture import PanelRow, label_masks
 
     rows = []
-    for i, patch in enumerate(consultation.patches):
+    for i, patch in enumerate(inspection.patches):
         plane = coronal_plane(patch.prompt_map[0].numpy(), patch.direction, trainer.plans_manager.transpose_forward)
-        of_patch = consultation.pairs.of_sample(i)
-        organs = consultation.pairs.organs[of_patch].tolist()
+        of_patch = inspection.pairs.of_sample(i)
+        organs = inspection.pairs.organs[of_patch].tolist()
         labels = [trainer.organ_labels[organ] for organ in organs]
-        said = {who: plane.cut(masks[of_patch]) for who, masks in consultation.masks.items()}
+        said = {who: plane.cut(masks[of_patch]) for who, masks in inspection.masks.items()}
         _, ct_hu, pet_suv = split_views(patch.views[None])
         row = PanelRow(
             case=patch.case,
@@ -79,11 +78,11 @@ def panel_rows(consultation: Consultation, trainer) -> list:
             pixel_mm=plane.pixel_mm(trainer.configuration_manager.spacing),
             masks={
                 "prompts": label_masks(plane.cut(patch.prompt_map[0])),
-                "student": label_masks(plane.cut(consultation.student_labels[i])),
+                "student": label_masks(plane.cut(inspection.student_labels[i])),
                 **{who: dict(zip(labels, masks, strict=True)) for who, masks in said.items()},
             },
-            agreement=dict(zip(labels, consultation.agreement[i, organs].tolist(), strict=True)),
-            kept={label for label, kept in zip(labels, consultation.kept[i, organs].tolist(), strict=True) if kept},
+            agreement=dict(zip(labels, inspection.agreement[i, organs].tolist(), strict=True)),
+            kept={label for label, kept in zip(labels, inspection.kept[i, organs].tolist(), strict=True) if kept},
         )
         rows.append(row)
     return rows

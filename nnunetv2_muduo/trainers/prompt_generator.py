@@ -6,10 +6,10 @@ from pathlib import Path
 
 from torch import nn
 
-from nnunetv2_muduo.data.checkpoints import STATE_KEY
-from nnunetv2_muduo.data.preparation import training_identity
+from nnunetv2_muduo.checkpoints import STATE_KEY
 from nnunetv2_muduo.data.views import PET_CHANNEL
 from nnunetv2_muduo.trainers.base import MuDuoTrainer
+from nnunetv2_muduo.trainers.requirements import training_identity
 
 
 class nnUNetTrainerMuDuoPromptGenerator(MuDuoTrainer):

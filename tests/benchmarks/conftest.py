@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from nnunetv2_muduo.teachers.training.volumes import Volume
+from nnunetv2_muduo.teacher_training.volumes import Volume
 
 KINDS = {"a": {1: "liver", 2: "spleen"}, "b": {1: "liver", 2: "lungs"}}
 N_OF_KIND = 7

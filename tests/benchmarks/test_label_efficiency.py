@@ -10,8 +10,7 @@ from statistics import mean
 import pandas as pd
 import pytest
 
-from benchmarks import label_efficiency
-from benchmarks.study import report
+from benchmarks.study import label_efficiency, report
 from benchmarks.study.datasets import draw_members, studies, unlabeled_truth, write_raw
 from benchmarks.study.rows import CHOICES, ROWS, STUDY
 from benchmarks.study.scale import SMALL, Scale, Setting

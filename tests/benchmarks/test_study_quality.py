@@ -5,9 +5,9 @@ import pytest
 import SimpleITK as sitk
 from support import make_case, make_trainer
 
-from benchmarks.study import quality
+from benchmarks.study import pseudo_label_quality as quality
 from nnunetv2_muduo.data.unlabeled import UnlabeledDataset
-from nnunetv2_muduo.trainers.consultation import consult
+from nnunetv2_muduo.trainers.inspection import inspect_patches
 
 PET_SUV = 3  # channel of the views
 
@@ -49,10 +49,10 @@ def test_every_pair_is_measured_against_its_patch(trainer, truth_files):
     patches = quality.drawn_patches(trainer, truth_files)
     rows = quality.measure(trainer, patches)
     patch, truth = patches[rows[0]["patch"]]
-    consultation = consult(trainer, [patch])
+    inspection = inspect_patches(trainer, [patch])
     organ = rows[0]["organ"]
-    (pair,) = (i for i, o in enumerate(consultation.pairs.organs.tolist()) if trainer.organ_labels[o] == organ)
-    mask, true_mask = consultation.masks["ct"][pair].numpy(), truth == organ
+    (pair,) = (i for i, o in enumerate(inspection.pairs.organs.tolist()) if trainer.organ_labels[o] == organ)
+    mask, true_mask = inspection.masks["ct"][pair].numpy(), truth == organ
     expected = 2 * (mask & true_mask).sum() / (mask.sum() + true_mask.sum())
     assert rows[0]["dice_ct"] == pytest.approx(expected, nan_ok=True)
     assert rows[0]["there"] == true_mask.any()

@@ -11,7 +11,7 @@ import torch
 import yaml
 
 import nnunetv2_muduo
-from benchmarks.label_efficiency import Runner
+from benchmarks.study.label_efficiency import Runner
 from benchmarks.study.rows import MUDUO, PET_ONLY, ROWS
 from benchmarks.study.scale import SMALL, Setting
 from nnunetv2_muduo.phantom.cohort import write_cohort

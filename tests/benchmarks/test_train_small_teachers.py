@@ -5,11 +5,11 @@ from dataclasses import replace
 import pytest
 import torch
 
-from benchmarks.train_small_teachers import SETTINGS, TimedTraining
-from benchmarks.young_students import segmentation_loss, train_students
+from benchmarks.small_teachers.train_small_teachers import SETTINGS, TimedTraining
+from benchmarks.small_teachers.young_students import segmentation_loss, train_students
+from nnunetv2_muduo.teacher_training.checkpoints import BEST
+from nnunetv2_muduo.teacher_training.crops import Cropper
 from nnunetv2_muduo.teachers.small import SMALL_CONFIG, untrained_teacher
-from nnunetv2_muduo.teachers.training.checkpoints import BEST
-from nnunetv2_muduo.teachers.training.crops import Cropper
 from nnunetv2_muduo.teachers.weights import load_teacher
 
 SIZE = 16

@@ -2,8 +2,8 @@
 
 import torch
 
-from benchmarks.young_students import N_CASES, train_students
-from nnunetv2_muduo.teachers.training.crops import Cropper
+from benchmarks.small_teachers.young_students import N_CASES, train_students
+from nnunetv2_muduo.teacher_training.crops import Cropper
 
 SIZE = 16
 

@@ -10,9 +10,9 @@ import SimpleITK as sitk
 from support import DATASET, set_nnunet_folders, write_config, write_raw_dataset
 
 from nnunetv2_muduo.check import environment
-from nnunetv2_muduo.check.command import add_arguments, run
 from nnunetv2_muduo.check.dataset import RawDataset
 from nnunetv2_muduo.check.findings import OK, PROBLEM, WARNING
+from nnunetv2_muduo.cli.check import add_arguments, run
 
 
 @pytest.fixture(scope="module")

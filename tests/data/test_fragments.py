@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from nnunetv2_muduo.data.fragments import LEAST_SHARE, organs_in_few_parts, without_fragments
+from nnunetv2_muduo.data.small_components import LEAST_SHARE, organs_in_few_components, remove_small_components
 
 LIVER, KIDNEYS, LESION = 1, 2, 3
 
@@ -21,24 +21,24 @@ def test_parts_far_smaller_than_the_largest_go(organ_map):
     scattered = organ_map.copy()
     scattered[15:17, 0:3, 0:3] = LIVER  # 18 of 100: below a fifth
     scattered[19, 19, 19] = KIDNEYS
-    np.testing.assert_array_equal(without_fragments(scattered, [LIVER, KIDNEYS]), organ_map)
+    np.testing.assert_array_equal(remove_small_components(scattered, [LIVER, KIDNEYS]), organ_map)
 
 
 def test_parts_of_like_size_stay(organ_map):
     organ_map[15:17, 0:3, 0:4] = LIVER  # 24 of 100
     assert 18 < 100 * LEAST_SHARE < 24
-    np.testing.assert_array_equal(without_fragments(organ_map, [LIVER, KIDNEYS]), organ_map)
+    np.testing.assert_array_equal(remove_small_components(organ_map, [LIVER, KIDNEYS]), organ_map)
 
 
 def test_parts_that_touch_at_a_corner_are_one(organ_map):
     organ_map[5, 5, 4] = LIVER
-    np.testing.assert_array_equal(without_fragments(organ_map, [LIVER]), organ_map)
+    np.testing.assert_array_equal(remove_small_components(organ_map, [LIVER]), organ_map)
 
 
 def test_the_given_map_and_other_organs_are_left_alone(organ_map):
     organ_map[19, 19, 19], organ_map[0, 0, 19] = LIVER, KIDNEYS
     before = organ_map.copy()
-    cleaned = without_fragments(organ_map, [LIVER, LESION])
+    cleaned = remove_small_components(organ_map, [LIVER, LESION])
     np.testing.assert_array_equal(organ_map, before)
     changed = np.argwhere(cleaned != organ_map)
     assert changed.tolist() == [[19, 19, 19]]
@@ -51,4 +51,4 @@ def test_labels_with_parts_of_any_size_are_told_from_organs(organ_map):
     without_lesion = np.where(organ_map == LESION, 0, organ_map).astype(np.int8)
     without_lesion[19, 0, 0] = -1  # cropped away by nnU-Net
     maps = [organ_map, without_lesion]
-    assert organs_in_few_parts(maps, [LIVER, KIDNEYS, LESION]) == [LIVER, KIDNEYS]
+    assert organs_in_few_components(maps, [LIVER, KIDNEYS, LESION]) == [LIVER, KIDNEYS]

@@ -3,7 +3,7 @@ import signal
 
 import pytest
 
-from nnunetv2_muduo.data.parallel import run_all
+from nnunetv2_muduo.parallel import run_all
 
 
 def fail_on_odd(item):

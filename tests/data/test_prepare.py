@@ -14,8 +14,8 @@ from support import DATASET, make_trainer, prepare_tiny, write_config
 
 from nnunetv2_muduo import trainers
 from nnunetv2_muduo.cli import main
-from nnunetv2_muduo.data.preparation import Preparation
 from nnunetv2_muduo.data.prompt_maps import latest_prompt_maps
+from nnunetv2_muduo.trainers.requirements import Preparation
 
 GENERATOR = "nnUNetTrainerMuDuoPromptGenerator__nnUNetPlans__3d_fullres"
 
@@ -223,7 +223,7 @@ def test_a_training_prepares_itself_in_a_process_of_its_own(prepared_dataset, mo
         prepare_tiny()
         return subprocess.CompletedProcess(command, returncode=0)
 
-    monkeypatch.setattr("nnunetv2_muduo.trainers.distributed.subprocess", SimpleNamespace(run=run))
+    monkeypatch.setattr("nnunetv2_muduo.trainers.prepare.subprocess", SimpleNamespace(run=run))
     shutil.rmtree(map_folder(prepared_dataset))
     make_trainer().on_train_start()
     (command,) = commands

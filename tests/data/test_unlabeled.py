@@ -12,11 +12,11 @@ from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 from nnunetv2_muduo.data.raw_images import find_unlabeled
 from nnunetv2_muduo.data.unlabeled import (
     UnlabeledDataset,
+    excluded_cases,
     load_views,
     outdated_cases,
     plan_identity,
     preprocess_unlabeled,
-    unusable_cases,
 )
 from nnunetv2_muduo.data.views import N_CHANNELS
 
@@ -151,14 +151,14 @@ def test_bad_images_are_recorded_and_the_others_are_made(raw, plans, tmp_path, c
     change(file)
     folder, identity = tmp_path / "un", plan_identity(plans, "3d_fullres")
     cases = preprocess(raw, folder, plans)
-    unusable = unusable_cases(cases, folder, identity)
+    unusable = excluded_cases(cases, folder, identity)
     assert unusable.keys() == {"unlabeled_1"}
     assert re.search(message, unusable["unlabeled_1"])
     assert outdated_cases(cases, folder, identity) == {}
     assert UnlabeledDataset.get_identifiers(folder) == ["unlabeled_0", "unlabeled_2", "unlabeled_3"]
     file.write_bytes(whole)
     assert outdated_cases(cases, folder, identity) == {"unlabeled_1": "not there"}
-    assert unusable_cases(cases, folder, identity) == {}
+    assert excluded_cases(cases, folder, identity) == {}
 
 
 @pytest.mark.parametrize("case", ["$(reboot)", "a b", "-o", "..", "a;b", "a\\b", "'a'", "a|b", "a`b`", "a\nb", "*"])
@@ -173,7 +173,7 @@ def test_a_failure_that_is_not_the_images_stops_the_preparation(raw, plans, tmp_
     def full_disk(*args):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("nnunetv2_muduo.data.storage.write_array", full_disk)
+    monkeypatch.setattr("nnunetv2_muduo.storage.write_array", full_disk)
     with pytest.raises(RuntimeError, match=r"4 of 4 unlabeled cases could not(.|\n)*unlabeled_0: .*No space left"):
         preprocess(raw, tmp_path / "un", plans)
     assert list((tmp_path / "un").iterdir()) == []

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from nnunetv2_muduo.dataset_conversion import check
+from nnunetv2_muduo.conversion import check
 
 pydicom = pytest.importorskip("pydicom")
 pytest.importorskip("highdicom")
 from dicom_writer import write_case  # noqa: E402
 
-from nnunetv2_muduo.dataset_conversion.dicom_tree import find_dicom_cases  # noqa: E402
+from nnunetv2_muduo.conversion.dicom_tree import find_dicom_cases  # noqa: E402
 
 
 @pytest.fixture

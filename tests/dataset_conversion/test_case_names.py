@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nnunetv2_muduo.dataset_conversion.cases import Case, match_key, patient_key, safe_name, split_autopet_name
+from nnunetv2_muduo.conversion.cases import Case, match_key, patient_key, safe_name, split_autopet_name
 
 
 @pytest.mark.parametrize(

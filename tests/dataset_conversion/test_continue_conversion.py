@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from nnunetv2_muduo.dataset_conversion import check, write
-from nnunetv2_muduo.dataset_conversion import convert as conversion
+from nnunetv2_muduo.conversion import check, write
+from nnunetv2_muduo.conversion import convert as conversion
 
 SIZES = (3, 1, 2)
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from nnunetv2_muduo.dataset_conversion.geometry import (
+from nnunetv2_muduo.imageio.grid import (
     Grid,
     has_equal_header,
     is_same_grid,

@@ -10,8 +10,8 @@ from pydicom.dataset import FileMetaDataset  # noqa: E402
 from pydicom.sr.codedict import codes  # noqa: E402
 from pydicom.uid import ExplicitVRLittleEndian  # noqa: E402
 
-from nnunetv2_muduo.dataset_conversion.cases import CaseRefused  # noqa: E402
-from nnunetv2_muduo.dataset_conversion.dicom_seg import SegFile  # noqa: E402
+from nnunetv2_muduo.conversion.dicom_seg import SegFile  # noqa: E402
+from nnunetv2_muduo.imageio.nifti import CaseRefused  # noqa: E402
 
 SHAPE = (6, 7, 8)
 OBLIQUE = np.linalg.qr(np.random.default_rng(3).normal(size=(3, 3)))[0][:, :2].T.ravel()

@@ -8,8 +8,8 @@ pydicom = pytest.importorskip("pydicom")
 pytest.importorskip("highdicom")
 from dicom_writer import AXIAL, OBLIQUE, SUV_FACTOR, ct_volume, pet_volume, write_series  # noqa: E402
 
-from nnunetv2_muduo.dataset_conversion.cases import CaseRefused  # noqa: E402
-from nnunetv2_muduo.dataset_conversion.dicom import DicomSeries, read_pet_suv  # noqa: E402
+from nnunetv2_muduo.conversion.dicom import DicomSeries, read_pet_suv  # noqa: E402
+from nnunetv2_muduo.imageio.nifti import CaseRefused  # noqa: E402
 
 
 @pytest.mark.parametrize("orientation", [AXIAL, OBLIQUE], ids=["axial", "oblique"])

@@ -8,7 +8,7 @@ pydicom = pytest.importorskip("pydicom")
 pytest.importorskip("highdicom")
 from dicom_writer import SUV_FACTOR, ct_volume, pet_volume, uid, write_case, write_segmentation, write_series  # noqa: E402
 
-from nnunetv2_muduo.dataset_conversion.dicom_tree import Wanted, find_dicom_cases  # noqa: E402
+from nnunetv2_muduo.conversion.dicom_tree import Wanted, find_dicom_cases  # noqa: E402
 
 
 def test_tree_is_paired_by_patient_study_and_frame_of_reference(tmp_path):

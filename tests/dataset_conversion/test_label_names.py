@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from nnunetv2_muduo.dataset_conversion.label_names import (
+from nnunetv2_muduo.conversion.label_names import (
     AUTOPET3_ORGANS,
     AUTOPET_ORGAN_11,
     AUTOPET_ORGAN_12,

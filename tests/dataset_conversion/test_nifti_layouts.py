@@ -208,7 +208,7 @@ def test_real_sarcoma_data(convert, shared_data):
 
 
 def test_real_organ_maps_of_autopet3(shared_data):
-    from nnunetv2_muduo.dataset_conversion.label_maps import find_label_maps
+    from nnunetv2_muduo.conversion.label_maps import find_label_maps
 
     maps = find_label_maps(shared_data / "autopet3_organs")
     assert len(maps.by_key) == 304

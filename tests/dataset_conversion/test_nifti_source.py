@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from nnunetv2_muduo.dataset_conversion.cases import CaseRefused
-from nnunetv2_muduo.dataset_conversion.sources import NiftiFile, ZipMember, nifti_stem
+from nnunetv2_muduo.imageio.nifti import CaseRefused, NiftiFile, ZipMember, nifti_stem
 
 TYPES = (np.uint8, np.int16, np.uint16, np.int32, np.float32, np.float64)
 

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nnunetv2_muduo.dataset_conversion.split import (
+from nnunetv2_muduo.conversion.split import (
     DRAWING_ORDER,
     LABELED,
     LEFT_OUT,

@@ -9,8 +9,8 @@ pydicom = pytest.importorskip("pydicom")
 from pydicom.dataset import Dataset  # noqa: E402
 from pydicom.sequence import Sequence  # noqa: E402
 
-from nnunetv2_muduo.dataset_conversion.cases import CaseRefused  # noqa: E402
-from nnunetv2_muduo.dataset_conversion.suv import MissingTag, parse_datetime, suv_scaling  # noqa: E402
+from nnunetv2_muduo.conversion.suv import MissingTag, parse_datetime, suv_scaling  # noqa: E402
+from nnunetv2_muduo.imageio.nifti import CaseRefused  # noqa: E402
 
 F18_HALF_LIFE_S = 6586.2
 

@@ -3,7 +3,7 @@
 import pytest
 import SimpleITK as sitk
 
-from nnunetv2_muduo.dataset_conversion.split import SETS
+from nnunetv2_muduo.conversion.split import SETS
 
 
 @pytest.fixture

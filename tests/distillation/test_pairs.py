@@ -4,7 +4,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nnunetv2_muduo.distillation.pairs import pair_weights, select_pairs, valid_pairs
+from nnunetv2_muduo.distillation.selection import pair_weights, select_pairs
+from nnunetv2_muduo.teachers.pairs import valid_pairs
 
 ORGANS = [1, 2, 3, 5]
 

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import find_objects, gaussian_filter
 
-from nnunetv2_muduo.distillation.prompts import gaussian_smooth, mask_prompts, points_of_mask, points_of_organs
+from nnunetv2_muduo.teachers.prompts import gaussian_smooth, mask_prompts, points_of_mask, points_of_organs
 
 
 def random_masks(seed: int, n: int = 3, shape=(14, 12, 10)) -> torch.Tensor:

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nnunetv2_muduo.distillation import pseudo_labels
-from nnunetv2_muduo.distillation.pairs import valid_pairs
 from nnunetv2_muduo.distillation.pseudo_labels import agreement_of_logits, consistency_with_teachers, mix, soft_iou
+from nnunetv2_muduo.teachers.pairs import valid_pairs
 
 
 def random_maps(seed: int, n: int = 4) -> torch.Tensor:
@@ -49,10 +49,10 @@ def make_case(seed: int = 0):
     prompt_map = torch.randint(0, 4, (3, 1, 8, 8, 8), generator=generator)
     prompt_map[1][prompt_map[1] == 2] = 0
     pairs = valid_pairs(prompt_map, [1, 2, 3])
-    answers = {m: 3 * torch.randn(len(pairs), 1, 2, 2, 2, generator=generator) for m in ("ct", "pet")}
+    teacher_logits = {m: 3 * torch.randn(len(pairs), 1, 2, 2, 2, generator=generator) for m in ("ct", "pet")}
     student_logits = torch.randn(3, 4, 8, 8, 8, generator=generator, requires_grad=True)
     weights, alpha = torch.rand(len(pairs), generator=generator), torch.rand(len(pairs), generator=generator)
-    return pairs, answers, student_logits, weights, alpha
+    return pairs, teacher_logits, student_logits, weights, alpha
 
 
 def upsampled(logits: torch.Tensor) -> torch.Tensor:
@@ -62,25 +62,25 @@ def upsampled(logits: torch.Tensor) -> torch.Tensor:
 @pytest.mark.parametrize("kind", ["mse", "dice"])
 def test_loss_equals_a_loop_over_pairs(kind, monkeypatch):
     monkeypatch.setattr(pseudo_labels, "PAIRS_PER_CHUNK", 3)
-    pairs, answers, student_logits, weights, alpha = make_case()
+    pairs, teacher_logits, student_logits, weights, alpha = make_case()
     probs = student_logits.softmax(1)
     expected = 0.0
     for k in range(len(pairs)):
         p = probs[pairs.samples[k], 1 + pairs.organs[k]]
-        fused = alpha[k] * upsampled(answers["ct"])[k] + (1 - alpha[k]) * upsampled(answers["pet"])[k]
+        fused = alpha[k] * upsampled(teacher_logits["ct"])[k] + (1 - alpha[k]) * upsampled(teacher_logits["pet"])[k]
         y = (fused > 0.5).float()
         dice = 1 - (2 * (p * y).sum() + 1e-5) / (p.sum() + y.sum() + 1e-5)
         expected = expected + weights[k] * (((p - y) ** 2).mean() if kind == "mse" else dice)
-    torch.testing.assert_close(consistency_with_teachers(probs, answers, pairs, weights, alpha, kind), expected)
+    torch.testing.assert_close(consistency_with_teachers(probs, teacher_logits, pairs, weights, alpha, kind), expected)
 
 
 @pytest.mark.parametrize("kind", ["mse", "dice"])
 def test_gradient_equals_that_of_a_loop_over_pairs(kind, monkeypatch):
     monkeypatch.setattr(pseudo_labels, "PAIRS_PER_CHUNK", 3)
-    pairs, answers, student_logits, weights, alpha = make_case()
-    masks = pseudo_labels.pseudo_label(answers, alpha, (8, 8, 8)).float()
+    pairs, teacher_logits, student_logits, weights, alpha = make_case()
+    masks = pseudo_labels.pseudo_label(teacher_logits, alpha, (8, 8, 8)).float()
     probs = student_logits.softmax(1)
-    own = 3 * consistency_with_teachers(probs, answers, pairs, weights, alpha, kind)
+    own = 3 * consistency_with_teachers(probs, teacher_logits, pairs, weights, alpha, kind)
     (gradient,) = torch.autograd.grad(own, student_logits, retain_graph=True)
     p = probs[pairs.samples, 1 + pairs.organs].flatten(1)
     y = masks.flatten(1)
@@ -91,31 +91,31 @@ def test_gradient_equals_that_of_a_loop_over_pairs(kind, monkeypatch):
 
 
 def test_autograd_keeps_one_map_per_channel_and_none_per_pair():
-    pairs, answers, student_logits, weights, alpha = make_case()
+    pairs, teacher_logits, student_logits, weights, alpha = make_case()
     probs = student_logits.softmax(1)
     kept = []
     with torch.autograd.graph.saved_tensors_hooks(lambda t: kept.append(t.numel()) or t, lambda t: t):
-        consistency_with_teachers(probs, answers, pairs, weights, alpha, "mse")
+        consistency_with_teachers(probs, teacher_logits, pairs, weights, alpha, "mse")
     assert kept == [probs.numel()]
 
 
 @pytest.mark.parametrize("kind", ["mse", "dice"])
 def test_rejected_pairs_have_no_gradient(kind):
-    pairs, answers, student_logits, weights, alpha = make_case()
+    pairs, teacher_logits, student_logits, weights, alpha = make_case()
     rejected = (pairs.samples == 0).float()
     probs = student_logits.softmax(1)
-    consistency_with_teachers(probs, answers, pairs, weights * (1 - rejected), alpha, kind).backward()
+    consistency_with_teachers(probs, teacher_logits, pairs, weights * (1 - rejected), alpha, kind).backward()
     assert student_logits.grad[0].abs().max() == 0
     assert student_logits.grad[1].abs().max() > 0
 
 
 def test_a_student_equal_to_the_pseudo_label_has_no_loss():
-    pairs, answers, _, weights, alpha = make_case()
-    targets = pseudo_labels.pseudo_label(answers, alpha, (8, 8, 8)).float()
+    pairs, teacher_logits, _, weights, alpha = make_case()
+    targets = pseudo_labels.pseudo_label(teacher_logits, alpha, (8, 8, 8)).float()
     probs = torch.zeros(3, 4, 8, 8, 8)
     probs[pairs.samples, 1 + pairs.organs] = targets
     for kind in ("mse", "dice"):
-        assert consistency_with_teachers(probs, answers, pairs, weights, alpha, kind).item() == pytest.approx(
+        assert consistency_with_teachers(probs, teacher_logits, pairs, weights, alpha, kind).item() == pytest.approx(
             0, abs=1e-6
         )
 
@@ -124,18 +124,20 @@ def test_no_valid_pair_is_no_loss_but_still_a_gradient():
     pairs = valid_pairs(torch.zeros(2, 1, 8, 8, 8), [1, 2])
     nothing = torch.zeros(0, 1, 2, 2, 2)
     student_logits = torch.randn(2, 3, 8, 8, 8, requires_grad=True)
-    answers = {"ct": nothing, "pet": nothing}
-    loss = consistency_with_teachers(student_logits.softmax(1), answers, pairs, torch.zeros(0), torch.zeros(0), "mse")
+    teacher_logits = {"ct": nothing, "pet": nothing}
+    loss = consistency_with_teachers(
+        student_logits.softmax(1), teacher_logits, pairs, torch.zeros(0), torch.zeros(0), "mse"
+    )
     loss.backward()
     assert loss.item() == 0
     assert student_logits.grad.abs().max() == 0
-    assert agreement_of_logits(answers, (8, 8, 8)).shape == (0,)
+    assert agreement_of_logits(teacher_logits, (8, 8, 8)).shape == (0,)
 
 
 def test_agreement_is_measured_at_patch_resolution():
-    _, answers, *_ = make_case()
-    expected = soft_iou(upsampled(answers["ct"]), upsampled(answers["pet"]))
-    torch.testing.assert_close(agreement_of_logits(answers, (8, 8, 8)), expected)
+    _, teacher_logits, *_ = make_case()
+    expected = soft_iou(upsampled(teacher_logits["ct"]), upsampled(teacher_logits["pet"]))
+    torch.testing.assert_close(agreement_of_logits(teacher_logits, (8, 8, 8)), expected)
 
 
 def test_patch_probabilities_equal_torchs_interpolation():
@@ -145,7 +147,7 @@ def test_patch_probabilities_equal_torchs_interpolation():
 
 
 def test_a_single_teacher_is_never_in_disagreement():
-    _, answers, _, _, alpha = make_case()
-    only = {"pet": answers["pet"]}
+    _, teacher_logits, _, _, alpha = make_case()
+    only = {"pet": teacher_logits["pet"]}
     assert agreement_of_logits(only, (8, 8, 8)).eq(1).all()
-    assert torch.equal(pseudo_labels.pseudo_label(only, alpha, (8, 8, 8)), upsampled(answers["pet"]) > 0.5)
+    assert torch.equal(pseudo_labels.pseudo_label(only, alpha, (8, 8, 8)), upsampled(teacher_logits["pet"]) > 0.5)

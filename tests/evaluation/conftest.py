@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from nnunetv2_muduo.config import MuDuoConfig
-from nnunetv2_muduo.evaluation.training_curves import progress_table
+from nnunetv2_muduo.visualization.training_curves import progress_table
 
 ORGANS = (
     "liver", "spleen", "kidney_left", "kidney_right", "heart", "aorta", "stomach", "lung_upper_lobe_left",

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from nnunetv2_muduo.evaluation.coronal import coronal_plane
+from nnunetv2_muduo.visualization.coronal import coronal_plane
 
 SIDES = ("RL", "AP", "IS")
 ORIENTATIONS = ["".join(sides) for order in permutations(SIDES) for sides in product(*order)]

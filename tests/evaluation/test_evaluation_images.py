@@ -1,7 +1,7 @@
 import numpy as np
 import SimpleITK as sitk
 
-from nnunetv2_muduo.evaluation.images import read_labels, read_pet
+from nnunetv2_muduo.imageio.images import read_labels, read_pet
 
 
 def test_large_images_survive_reading(tmp_path):

@@ -7,9 +7,9 @@ import SimpleITK as sitk
 from matplotlib.figure import Figure
 from matplotlib.image import imread
 
-from nnunetv2_muduo.evaluation import figure_command
-from nnunetv2_muduo.evaluation.figure import _layout, draw_case, draw_view, organ_color
-from nnunetv2_muduo.evaluation.views import View
+from nnunetv2_muduo.cli import figure as figure_command
+from nnunetv2_muduo.visualization.case_figure import _layout, draw_case, draw_view, organ_color
+from nnunetv2_muduo.visualization.slices import View
 
 ORGANS = {"liver": 1, "spleen": 2, "bladder": 3}
 SPACING_MM = (3.0, 2.0, 2.0)

@@ -8,10 +8,10 @@ import pytest
 from PIL import Image
 
 from nnunetv2_muduo.cli import main
-from nnunetv2_muduo.evaluation.report_chart import Line, line_chart
-from nnunetv2_muduo.evaluation.report_data import read_training
-from nnunetv2_muduo.evaluation.report_page import MAX_PANELS, report_page
-from nnunetv2_muduo.evaluation.report_warnings import find_warnings
+from nnunetv2_muduo.visualization.report_chart import Line, line_chart
+from nnunetv2_muduo.visualization.report_data import read_training
+from nnunetv2_muduo.visualization.report_page import MAX_PANELS, report_page
+from nnunetv2_muduo.visualization.report_warnings import find_warnings
 
 
 def page_of(training) -> str:

@@ -7,9 +7,9 @@ import seaborn
 from matplotlib import colors
 from PIL import Image
 
-from nnunetv2_muduo.evaluation.figure import organ_color
-from nnunetv2_muduo.evaluation.training_curves import plot_progress, progress_table
-from nnunetv2_muduo.evaluation.training_panel import PanelRow, label_masks, plot_panel
+from nnunetv2_muduo.visualization.case_figure import organ_color
+from nnunetv2_muduo.visualization.teacher_picture import PanelRow, label_masks, plot_panel
+from nnunetv2_muduo.visualization.training_curves import plot_progress, progress_table
 
 NAMES = {1: "liver", 2: "an_organ_whose_name_is_longer_than_any"}
 LABELS = np.kron([[0, 0, 0], [1, 0, 2]], np.ones((20, 20), int))

@@ -1,6 +1,6 @@
 import numpy as np
 
-from nnunetv2_muduo.evaluation.views import axial_view, best_slice, body_box, coronal_projection, coronal_view
+from nnunetv2_muduo.visualization.slices import axial_view, best_slice, body_box, coronal_projection, coronal_view
 
 SPACING_MM = (3.0, 2.0, 1.0)
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.label_cohorts import split_patients
+from benchmarks.small_teachers.label_cohorts import split_patients
 from nnunetv2_muduo.phantom.label_cohort import mapped_case
 
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 from support import DATASET, make_trainer
 
-from nnunetv2_muduo.data.checkpoints import BEST, FINAL, LATEST, PREVIOUS, why_not_to_continue
+from nnunetv2_muduo.checkpoints import BEST, FINAL, LATEST, PREVIOUS, why_not_to_continue
 
 NAME = "nnUNetTrainerMuDuoPromptGenerator"
 

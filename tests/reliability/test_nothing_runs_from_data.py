@@ -10,8 +10,8 @@ import torch
 from support import DATASET, build_small_teacher, make_trainer, write_config
 
 from nnunetv2_muduo.config import load_config
-from nnunetv2_muduo.dataset_conversion.cases import Case
-from nnunetv2_muduo.dataset_conversion.label_maps import find_label_maps
+from nnunetv2_muduo.conversion.cases import Case
+from nnunetv2_muduo.conversion.label_maps import find_label_maps
 from nnunetv2_muduo.teachers.weights import save_teacher
 
 
@@ -39,15 +39,15 @@ def test_a_crafted_teacher_stops_the_training_and_does_nothing(tiny_dataset, tmp
 
 
 def test_teachers_are_found_in_the_home_folder(tiny_dataset, tmp_path, monkeypatch, capsys):
-    from nnunetv2_muduo.trainers.panel import TeacherPanel
+    from nnunetv2_muduo.teachers.ensemble import TeacherEnsemble
 
     save_teacher(build_small_teacher(3), tmp_path / "teacher.pth")
     monkeypatch.setenv("HOME", str(tmp_path))
     write_config(monkeypatch, tmp_path, ct_teacher="~/teacher.pth", pet_teacher="~/teacher.pth")
     trainer = make_trainer()
     trainer.initialize()
-    panel = TeacherPanel(trainer.muduo_config, [0, 1, 2], [1, 2], torch.device("cpu"))
-    assert panel.teachers.keys() == {"ct", "pet"}
+    ensemble = TeacherEnsemble(trainer.muduo_config, [0, 1, 2], [1, 2], torch.device("cpu"))
+    assert ensemble.teachers.keys() == {"ct", "pet"}
     assert "(sha256 " in capsys.readouterr().out
 
 

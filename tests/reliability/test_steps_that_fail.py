@@ -12,9 +12,9 @@ from support import DATASET, make_trainer
 
 from nnunetv2_muduo.data.loader import UnlabeledLoader
 from nnunetv2_muduo.data.prompt_maps import latest_prompt_maps
-from nnunetv2_muduo.data.reading import NotedDataset, ReadingNotes
 from nnunetv2_muduo.data.unlabeled import UnlabeledDataset
-from nnunetv2_muduo.trainers.frugal import FrugalCalls
+from nnunetv2_muduo.data.worker_status import TrackedDataset, WorkerStatus
+from nnunetv2_muduo.trainers.out_of_memory import ChunkFallback
 
 
 def started(name="nnUNetTrainerMuDuo"):
@@ -127,11 +127,11 @@ def out_of_memory(n_times, real):
 def no_room(monkeypatch, trainer, part, n_times):
     from nnunetv2_muduo.trainers import muduo
 
-    owner = trainer.panel if part == "ask" else muduo
+    owner = trainer.ensemble if part == "predict" else muduo
     monkeypatch.setattr(owner, part, out_of_memory(n_times, getattr(owner, part)))
 
 
-PARTS = ("ask", "agreement_of_logits", "consistency_with_teachers")
+PARTS = ("predict", "agreement_of_logits", "consistency_with_teachers")
 
 
 def outcome_of_a_step(monkeypatch=None, part=None):
@@ -151,7 +151,7 @@ def test_without_memory_the_teachers_take_one_organ_at_a_time(prepared_dataset, 
     for part in PARTS:
         with monkeypatch.context() as patch:
             trainer, outcome, gradients = outcome_of_a_step(patch, part)
-        assert trainer.frugally.chunk == 1
+        assert trainer.within_memory.chunk == 1
         assert log_of(trainer).count("from now on it takes one organ at a time") == 1
         for key, values in expected.items():
             np.testing.assert_allclose(outcome[key], values, rtol=1e-4)
@@ -160,11 +160,11 @@ def test_without_memory_the_teachers_take_one_organ_at_a_time(prepared_dataset, 
 
 
 def test_running_out_of_memory_a_second_time_ends_with_advice():
-    frugally = FrugalCalls(torch.device("cpu"), print)
+    within_memory = ChunkFallback(torch.device("cpu"), print)
     part = out_of_memory(2, lambda chunk: chunk)
     with pytest.raises(RuntimeError, match=r"too little memory(.|\n)*20\.00 GiB(.|\n)*unlabeled_batch_size: 1"):
-        frugally(part)
-    assert frugally(part) == 1  # the smaller chunk stays
+        within_memory(part)
+    assert within_memory(part) == 1  # the smaller chunk stays
 
 
 def unlabeled_loader(root, n_cases):
@@ -177,7 +177,7 @@ def unlabeled_loader(root, n_cases):
     trainer = make_trainer()
     trainer.initialize()
     cases = [f"unlabeled_{i}" for i in range(n_cases)]
-    dataset = NotedDataset(UnlabeledDataset(folder, maps, cases), ReadingNotes())
+    dataset = TrackedDataset(UnlabeledDataset(folder, maps, cases), WorkerStatus())
     return UnlabeledLoader(dataset, 4, (24,) * 3, (24,) * 3, trainer.label_manager), folder, maps
 
 

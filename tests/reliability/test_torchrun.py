@@ -22,7 +22,7 @@ def torchrun(*arguments):
         "--nproc_per_node",
         "2",
         "-m",
-        "nnunetv2_muduo.trainers.torchrun",
+        "nnunetv2_muduo.cli.torchrun",
     ]
     finished = subprocess.run(
         [sys.executable, "-m", *command, DATASET, "3d_fullres", "0", *arguments],

@@ -8,9 +8,9 @@ import pytest
 import SimpleITK as sitk
 from support import DATASET, make_case, make_trainer, prepare_tiny, set_nnunet_folders, write_case, write_config
 
-from nnunetv2_muduo.data.preparation import Preparation
-from nnunetv2_muduo.data.storage import remove_leftovers
-from nnunetv2_muduo.data.unusable import too_many
+from nnunetv2_muduo.data.excluded_cases import too_many
+from nnunetv2_muduo.storage import remove_leftovers
+from nnunetv2_muduo.trainers.requirements import Preparation
 
 N_CASES = 20
 
@@ -66,7 +66,7 @@ def test_two_of_twenty_stop_the_preparation_and_the_training(many_cases):
     with pytest.raises(RuntimeError, match=r"2 of 20 .* more than 5 %(.|\n)*unlabeled_7: (.|\n)*unlabeled_9: "):
         prepare_tiny()
     with pytest.raises(RuntimeError, match="2 of 20"):
-        preparation().say_what_is_unusable()
+        preparation().log_excluded()
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ import signal
 import pytest
 from support import DATASET, make_trainer
 
-from nnunetv2_muduo.data.reading import NotedDataset
-from nnunetv2_muduo.trainers import durable
+from nnunetv2_muduo.data.worker_status import TrackedDataset
+from nnunetv2_muduo.trainers import fault_tolerant as durable
 from nnunetv2_muduo.trainers.muduo import nnUNetTrainerMuDuo
 
 
@@ -63,7 +63,7 @@ def test_unlabeled_cases_that_cannot_be_read_are_listed(two_workers, monkeypatch
         train()
 
 
-class Deadly(NotedDataset):
+class Deadly(TrackedDataset):
     """The kernel ends a process that takes too much memory like this."""
 
     def load_case(self, identifier):
@@ -72,7 +72,7 @@ class Deadly(NotedDataset):
 
 
 def test_a_killed_worker_says_where_it_was(two_workers, monkeypatch):
-    monkeypatch.setattr(durable, "NotedDataset", Deadly)
+    monkeypatch.setattr(durable, "TrackedDataset", Deadly)
     with pytest.raises(RuntimeError, match=r"was killed, probably for lack of memory, at case labeled_\d(.|\n)*--c"):
         train()
 

@@ -22,12 +22,12 @@ from nnunetv2.utilities.find_objects import recursive_find_trainer_class_by_name
 from support import make_trainer, prepare_tiny
 
 from nnunetv2_muduo.trainers import pictures
-from nnunetv2_muduo.trainers.durable import DurableTrainer
+from nnunetv2_muduo.trainers.fault_tolerant import FaultTolerantTrainer
 
 
 def make_quick() -> None:
     """A checkpoint every epoch; no pictures, which take longer than a tiny training."""
-    initialize = DurableTrainer.initialize
+    initialize = FaultTolerantTrainer.initialize
 
     def quick(self):
         initialize(self)
@@ -35,7 +35,7 @@ def make_quick() -> None:
         self.plot_network_architecture = lambda: None
         self.logger.plot_progress_png = lambda folder: None
 
-    DurableTrainer.initialize = quick
+    FaultTolerantTrainer.initialize = quick
     pictures.draw_curves = lambda trainer, epoch: None
 
 

@@ -4,13 +4,13 @@ import pytest
 import torch
 from support import build_small_teacher
 
-from benchmarks.literal_sam3d import literal_decode
-from benchmarks.material import Patches
-from benchmarks.published_stage import published_organ
-from benchmarks.stage import TeacherStage
+from benchmarks.speed.literal_sam3d import literal_decode
+from benchmarks.speed.phantom_patches import Patches
+from benchmarks.speed.published_stage import published_organ
+from benchmarks.speed.stage import TeacherStage
 from nnunetv2_muduo.config import MuDuoConfig
+from nnunetv2_muduo.teachers.ensemble import TeacherEnsemble
 from nnunetv2_muduo.teachers.weights import save_teacher
-from nnunetv2_muduo.trainers.panel import TeacherPanel
 
 
 @pytest.mark.parametrize("kind", ["points", "mask"])
@@ -31,12 +31,12 @@ def test_published_stage_equals_ours(tmp_path, generator):
     for seed, modality in enumerate(("ct", "pet")):
         save_teacher(build_small_teacher(seed), tmp_path / f"{modality}.pth")
     config = MuDuoConfig(ct_teacher=str(tmp_path / "ct.pth"), pet_teacher=str(tmp_path / "pet.pth"))
-    panel = TeacherPanel(config, [0, 1, 2], [1, 2], torch.device("cpu"))
-    agreement, masks = TeacherStage(panel, Patches(ct_hu, pet_suv, organ_map), probs)()
+    ensemble = TeacherEnsemble(config, [0, 1, 2], [1, 2], torch.device("cpu"))
+    agreement, masks = TeacherStage(ensemble, Patches(ct_hu, pet_suv, organ_map), probs)()
     images = {"ct": ct_hu, "pet": pet_suv}
     with torch.no_grad():
         for organ in (1, 2):
             prompts = {"ct": probs[:, organ], "pet": organ_map[:, 0] == organ}
-            expected, mask = published_organ(panel.teachers, images, prompts, TeacherStage.alpha)
+            expected, mask = published_organ(ensemble.teachers, images, prompts, TeacherStage.alpha)
             torch.testing.assert_close(agreement[:, organ - 1], expected, rtol=1e-4, atol=1e-5)
             assert (masks[expected.argmax() * 2 + organ - 1] == mask).float().mean() > 0.999

@@ -4,12 +4,12 @@ import pytest
 import torch
 
 from nnunetv2_muduo.phantom.cohort import write_cohort
+from nnunetv2_muduo.teacher_training.crops import Cropper
+from nnunetv2_muduo.teacher_training.data import load_volumes
+from nnunetv2_muduo.teacher_training.validation import PROMPT_ITSELF, held_out_crops, validate
 from nnunetv2_muduo.teachers import load_teacher
 from nnunetv2_muduo.teachers.registry import SMALL_TEACHERS, TEACHERS
 from nnunetv2_muduo.teachers.small import SMALL_CONFIG
-from nnunetv2_muduo.teachers.training.crops import Cropper
-from nnunetv2_muduo.teachers.training.data import load_volumes
-from nnunetv2_muduo.teachers.training.validation import PROMPT_ITSELF, held_out_crops, validate
 
 LOWEST = {"3 points at once": 0.55, "true mask": 0.75, "gain": 0.05}
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks.literal_sam3d import literal_attention, literal_encode, with_position_terms
+from benchmarks.speed.literal_sam3d import literal_attention, literal_encode, with_position_terms
 from nnunetv2_muduo.teachers.sam3d.config import Sam3DConfig
 from nnunetv2_muduo.teachers.sam3d.model import Sam3DTeacher
 from nnunetv2_muduo.teachers.sam3d.relative_attention import RelativeAttention

@@ -7,15 +7,14 @@ import pytest
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from nnunetv2_muduo.teachers.inputs import (
+from nnunetv2_muduo.teachers.patch_space import (
     from_teacher_axes,
     normalize_ct,
     normalize_pet,
-    points_from_teacher_axes,
+    patch_logits,
     points_to_teacher_axes,
     teacher_axes,
     to_teacher_axes,
-    upsample_logits,
 )
 
 TRANSPOSES = list(itertools.permutations(range(3)))
@@ -39,7 +38,8 @@ def test_axes_round_trip(array_zyx, transpose_forward):
     volume = torch.from_numpy(array_zyx)
     assert torch.equal(from_teacher_axes(to_teacher_axes(volume, axes), axes), volume)
     points = torch.randint(0, 3, (2, 7, 3))
-    assert torch.equal(points_from_teacher_axes(points_to_teacher_axes(points, axes), axes), points)
+    inverse = tuple(axes.index(axis) for axis in range(3))
+    assert torch.equal(points_to_teacher_axes(points_to_teacher_axes(points, axes), inverse), points)
 
 
 @pytest.mark.parametrize("transpose_forward", TRANSPOSES)
@@ -103,7 +103,7 @@ def test_normalization_waits_for_nothing_on_the_host():
 
 def test_upsampling_is_trilinear_with_centers_aligned():
     ramp = torch.arange(8.0).view(1, 1, 8, 1, 1).expand(2, 1, 8, 8, 8)
-    upsampled = upsample_logits(ramp, (32, 32, 32))
+    upsampled = patch_logits(ramp, (32, 32, 32))
     centers = (torch.arange(32) + 0.5) / 4 - 0.5  # of the fine voxels, in coarse ones
-    expected = centers.clamp(0, 7).view(1, 1, 32, 1, 1).expand(2, 1, 32, 32, 32)
+    expected = centers.clamp(0, 7).view(1, 32, 1, 1).expand(2, 32, 32, 32)
     torch.testing.assert_close(upsampled, expected)

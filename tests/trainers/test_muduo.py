@@ -74,7 +74,7 @@ def test_each_teacher_encodes_each_patch_once(prepared_dataset, monkeypatch):
     trainer.on_train_start()
     trainer.on_train_epoch_start()
     trainer.train_step(next(trainer.dataloader_train))
-    assert sorted(encoded) == sorted((id(teacher), 2) for teacher in trainer.panel.teachers.values())
+    assert sorted(encoded) == sorted((id(teacher), 2) for teacher in trainer.ensemble.teachers.values())
     assert len(encoded) == 2
 
 
@@ -96,7 +96,7 @@ def test_teachers_stay_out_of_the_network_and_the_checkpoint(prepared_dataset):
     stock = stock_trainer_on_the_same_patch()
     stock.initialize()
     assert checkpoint["network_weights"].keys() == stock.network.state_dict().keys()
-    assert not any(p.requires_grad for teacher in trainer.panel.teachers.values() for p in teacher.parameters())
+    assert not any(p.requires_grad for teacher in trainer.ensemble.teachers.values() for p in teacher.parameters())
 
 
 def test_logs_of_every_epoch_survive_continuing(prepared_dataset, tmp_path, monkeypatch):
@@ -124,7 +124,7 @@ def test_prompt_maps_from_other_labels_are_refused(prepared_dataset, monkeypatch
     trainer = make_trainer()
     trainer.initialize()
     trainer._split = (trainer.do_split()[0][:-1], trainer.do_split()[1])
-    monkeypatch.setattr("nnunetv2_muduo.trainers.distributed.prepare_on_first_rank", lambda trainer: None)
+    monkeypatch.setattr("nnunetv2_muduo.trainers.prepare.prepare_on_first_rank", lambda trainer: None)
     with pytest.raises(ValueError, match=r"prompt maps in .* can't be used: it was trained on other labeled cases"):
         trainer.on_train_start()
 

@@ -6,18 +6,19 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from nnunetv2_muduo.config import MuDuoConfig
-from nnunetv2_muduo.distillation.pairs import Pairs, pair_weights, select_pairs, valid_pairs
 from nnunetv2_muduo.distillation.pseudo_labels import agreement_of_logits, consistency_with_teachers
+from nnunetv2_muduo.distillation.selection import pair_weights, select_pairs
+from nnunetv2_muduo.teachers.ensemble import TeacherEnsemble
+from nnunetv2_muduo.teachers.pairs import Pairs, valid_pairs
 from nnunetv2_muduo.teachers.sam3d.model import PROMPTS_PER_CHUNK, Sam3DTeacher
 from nnunetv2_muduo.teachers.small import SMALL_CONFIG
-from nnunetv2_muduo.trainers.panel import TeacherPanel
 
 SIZE = SMALL_CONFIG.image_size
 
 
-def make_panel(n_organs: int) -> TeacherPanel:
+def make_ensemble(n_organs: int) -> TeacherEnsemble:
     config = MuDuoConfig(ct_teacher="small", pet_teacher="small")
-    return TeacherPanel(config, [1, 0, 2], list(range(1, n_organs + 1)), torch.device("cpu"))
+    return TeacherEnsemble(config, [1, 0, 2], list(range(1, n_organs + 1)), torch.device("cpu"))
 
 
 def make_batch(n_organs: int, device="cpu"):
@@ -29,13 +30,13 @@ def make_batch(n_organs: int, device="cpu"):
     return images, organ_map, probs
 
 
-def teach(panel: TeacherPanel, pairs: Pairs, images, prompt_map, probs) -> torch.Tensor:
+def teach(ensemble: TeacherEnsemble, pairs: Pairs, images, prompt_map, probs) -> torch.Tensor:
     """The stage as a training step has it, for one process."""
-    answers = panel.ask(images, prompt_map, probs.detach(), pairs)
-    agreement = pairs.as_matrix(agreement_of_logits(answers, (SIZE,) * 3))
+    teacher_logits = ensemble.predict(images, prompt_map, probs.detach(), pairs)
+    agreement = pairs.as_matrix(agreement_of_logits(teacher_logits, (SIZE,) * 3))
     weights = pairs.from_matrix(pair_weights(select_pairs(agreement, "best_half")))
     alpha = torch.rand(pairs.n_samples)[pairs.samples].to(probs.device, non_blocking=True)
-    return consistency_with_teachers(probs, answers, pairs, weights, alpha, "mse")
+    return consistency_with_teachers(probs, teacher_logits, pairs, weights, alpha, "mse")
 
 
 class LargestTensor(TorchDispatchMode):
@@ -56,11 +57,11 @@ def test_memory_does_not_grow_with_the_organs():
     largest = {}
     for n_organs in (20, 117):
         images, prompt_map, probs = make_batch(n_organs)
-        panel, pairs = make_panel(n_organs), valid_pairs(prompt_map, list(range(1, n_organs + 1)))
+        ensemble, pairs = make_ensemble(n_organs), valid_pairs(prompt_map, list(range(1, n_organs + 1)))
         assert len(pairs) == 2 * n_organs
         with LargestTensor() as mode, torch.no_grad():
-            answers = panel.ask(images, prompt_map, probs, pairs)
-            agreement_of_logits(answers, (SIZE,) * 3)
+            teacher_logits = ensemble.predict(images, prompt_map, probs, pairs)
+            agreement_of_logits(teacher_logits, (SIZE,) * 3)
         largest[n_organs] = mode.n_elements
     low_res = SMALL_CONFIG.low_res_size**3
     n_features = PROMPTS_PER_CHUNK * SMALL_CONFIG.prompt_embed_dim // 8 * low_res  # of one chunk of prompts, upscaled
@@ -82,21 +83,21 @@ def test_only_organs_that_are_there_are_decoded(monkeypatch):
             decoded.append(len(points[0] if points else masks)) or decode(self, embedding, points, masks)
         ),
     )
-    make_panel(n_organs).ask(images, prompt_map, probs, pairs)
+    make_ensemble(n_organs).predict(images, prompt_map, probs, pairs)
     assert decoded == [12, 5, 12, 5]
 
 
 def test_the_order_of_organs_does_not_matter():
     images, prompt_map, probs = make_batch(4)
     pairs = valid_pairs(prompt_map, [1, 2, 3, 4])
-    answers = make_panel(4).ask(images, prompt_map, probs, pairs)
+    teacher_logits = make_ensemble(4).predict(images, prompt_map, probs, pairs)
     order = [3, 0, 2, 1]
-    panel = make_panel(4)
-    panel.organ_labels = [order[0] + 1, order[1] + 1, order[2] + 1, order[3] + 1]
-    other = panel.ask(
-        images, prompt_map, probs[:, [0, *(o + 1 for o in order)]], valid_pairs(prompt_map, panel.organ_labels)
+    ensemble = make_ensemble(4)
+    ensemble.organ_labels = [order[0] + 1, order[1] + 1, order[2] + 1, order[3] + 1]
+    other = ensemble.predict(
+        images, prompt_map, probs[:, [0, *(o + 1 for o in order)]], valid_pairs(prompt_map, ensemble.organ_labels)
     )
-    for modality, logits in answers.items():
+    for modality, logits in teacher_logits.items():
         of_samples = logits.unflatten(0, (2, 4))[:, order].flatten(0, 1)
         torch.testing.assert_close(other[modality], of_samples, rtol=1e-4, atol=1e-5)
 
@@ -120,16 +121,16 @@ def test_nothing_in_the_stage_waits_for_the_gpu():
     # Fake tensors need no GPU and hold no values: .item(), boolean indexing and the like raise, NoWaiting sees the rest.
     _, prompt_map, _ = make_batch(3)
     real = valid_pairs(prompt_map, [1, 2, 3])
-    panel = make_panel(3)
+    ensemble = make_ensemble(3)
     with FakeTensorMode(allow_non_fake_inputs=True):
         pairs = Pairs(torch.tensor(real.samples.tolist()), torch.tensor(real.organs.tolist()), 2, 3, real.boxes)
         with torch.device("cuda"):
-            panel.teachers = {modality: Sam3DTeacher(SMALL_CONFIG) for modality in ("ct", "pet")}
+            ensemble.teachers = {modality: Sam3DTeacher(SMALL_CONFIG) for modality in ("ct", "pet")}
             images = {modality: torch.empty(2, 1, SIZE, SIZE, SIZE) for modality in ("ct", "pet")}
             fake_map = torch.empty(2, 1, SIZE, SIZE, SIZE, dtype=torch.int16)
             probs = torch.empty(2, 4, SIZE, SIZE, SIZE, requires_grad=True)
         with NoWaiting() as mode:
-            loss = teach(panel, pairs, images, fake_map, probs)
+            loss = teach(ensemble, pairs, images, fake_map, probs)
         assert (loss.device.type, loss.shape) == ("cuda", ())
         assert mode.n_copies > 0
         with pytest.raises(AssertionError, match="waits"), NoWaiting():
@@ -139,13 +140,13 @@ def test_nothing_in_the_stage_waits_for_the_gpu():
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 def test_nothing_in_the_stage_waits_for_a_real_gpu():
     images, prompt_map, probs = make_batch(3)
-    panel, pairs = make_panel(3), valid_pairs(prompt_map, [1, 2, 3])
-    for teacher in panel.teachers.values():
+    ensemble, pairs = make_ensemble(3), valid_pairs(prompt_map, [1, 2, 3])
+    for teacher in ensemble.teachers.values():
         teacher.cuda()
     images, prompt_map, probs = {m: i.cuda() for m, i in images.items()}, prompt_map.cuda(), probs.cuda()
-    teach(panel, pairs, images, prompt_map, probs)  # libraries wait when they are set up
+    teach(ensemble, pairs, images, prompt_map, probs)  # libraries wait when they are set up
     torch.cuda.set_sync_debug_mode("error")
     try:
-        teach(panel, pairs, images, prompt_map, probs)
+        teach(ensemble, pairs, images, prompt_map, probs)
     finally:
         torch.cuda.set_sync_debug_mode("default")

@@ -8,9 +8,9 @@ import torch
 from PIL import Image
 from support import make_trainer, write_config
 
-from nnunetv2_muduo.distillation.pseudo_labels import patch_probs
+from nnunetv2_muduo.teachers.patch_space import patch_probs
 from nnunetv2_muduo.trainers import pictures
-from nnunetv2_muduo.trainers.consultation import consult
+from nnunetv2_muduo.trainers.inspection import inspect_patches
 
 
 def started_trainer(name: str = "nnUNetTrainerMuDuo"):
@@ -54,43 +54,43 @@ def test_a_consultation_says_what_the_teachers_say(prepared_dataset):
     trainer = started_trainer()
     trainer.network.train()
     before = random_states(), trainer.mixing_generator.get_state().tolist()
-    consultation = consult(trainer)
+    inspection = inspect_patches(trainer)
     assert (random_states(), trainer.mixing_generator.get_state().tolist()) == before
     assert trainer.network.training
     assert all(parameter.grad is None for parameter in trainer.network.parameters())
 
-    first, second = consultation.patches
+    first, second = inspection.patches
     assert first.case < second.case
     views = torch.stack([first.views, second.views])
     with torch.no_grad():
         probs = trainer.network.eval()(views[:, :2])[0].softmax(1)
         images = {"ct": views[:, 2:3], "pet": views[:, 3:4]}
         prompt_map = torch.stack([first.prompt_map, second.prompt_map])
-        answers = trainer.panel.ask(images, prompt_map, probs, consultation.pairs)
-    assert torch.equal(consultation.student_labels, probs.argmax(1))
-    for pair in range(len(consultation.pairs)):
-        sample, organ = int(consultation.pairs.samples[pair]), int(consultation.pairs.organs[pair])
-        ct, pet = (patch_probs(answers[m][pair : pair + 1], (24, 24, 24))[0] for m in ("ct", "pet"))
+        teacher_logits = trainer.ensemble.predict(images, prompt_map, probs, inspection.pairs)
+    assert torch.equal(inspection.student_labels, probs.argmax(1))
+    for pair in range(len(inspection.pairs)):
+        sample, organ = int(inspection.pairs.samples[pair]), int(inspection.pairs.organs[pair])
+        ct, pet = (patch_probs(teacher_logits[m][pair : pair + 1], (24, 24, 24))[0] for m in ("ct", "pet"))
         expected = (ct * pet).sum() / (ct + pet - ct * pet).sum()
-        assert consultation.agreement[sample, organ] == pytest.approx(float(expected), rel=1e-4)
-        assert torch.equal(consultation.masks["ct"][pair], ct > 0.5)
-        assert torch.equal(consultation.masks["mixed"][pair], (ct + pet) / 2 > 0.5)
-    valid = ~consultation.agreement.isnan()
+        assert inspection.agreement[sample, organ] == pytest.approx(float(expected), rel=1e-4)
+        assert torch.equal(inspection.masks["ct"][pair], ct > 0.5)
+        assert torch.equal(inspection.masks["mixed"][pair], (ct + pet) / 2 > 0.5)
+    valid = ~inspection.agreement.isnan()
     assert valid.any()
-    best = consultation.agreement.nan_to_num(-1).argmax(0)
+    best = inspection.agreement.nan_to_num(-1).argmax(0)
     for organ in range(2):
         n_valid = int(valid[:, organ].sum())
-        assert consultation.kept[:, organ].sum() == min(n_valid, 1)
-        assert n_valid == 0 or consultation.kept[best[organ], organ]
+        assert inspection.kept[:, organ].sum() == min(n_valid, 1)
+        assert n_valid == 0 or inspection.kept[best[organ], organ]
 
 
 def test_rows_of_the_picture_hold_what_was_said(prepared_dataset):
     trainer = started_trainer()
-    consultation = consult(trainer)
-    row = pictures.panel_rows(consultation, trainer)[0]
-    assert row.case == consultation.patches[0].case
-    assert row.agreement.keys() == {1 + int(o) for o in consultation.pairs.organs[consultation.pairs.of_sample(0)]}
-    assert row.kept == {1 + organ for organ in range(2) if consultation.kept[0, organ]}
+    inspection = inspect_patches(trainer)
+    row = pictures.panel_rows(inspection, trainer)[0]
+    assert row.case == inspection.patches[0].case
+    assert row.agreement.keys() == {1 + int(o) for o in inspection.pairs.organs[inspection.pairs.of_sample(0)]}
+    assert row.kept == {1 + organ for organ in range(2) if inspection.kept[0, organ]}
     assert row.ct_hu.shape == row.pet_suv.shape == (24, 24)
     assert row.ct_hu.min() < -100  # HU, not normalized
     assert row.masks.keys() == {"prompts", "student", "ct", "pet", "mixed"}
@@ -99,7 +99,7 @@ def test_rows_of_the_picture_hold_what_was_said(prepared_dataset):
 
 def test_one_teacher_is_drawn_alone(prepared_dataset):
     trainer = started_trainer("nnUNetTrainerMuDuo_PETTeacherOnly")
-    rows = pictures.panel_rows(consult(trainer), trainer)
+    rows = pictures.panel_rows(inspect_patches(trainer), trainer)
     assert rows[0].masks.keys() == {"prompts", "student", "pet"}
     assert rows[0].kept == rows[0].agreement.keys()
     pictures.draw_panel(trainer, 3)
@@ -110,7 +110,7 @@ def test_a_failure_is_logged_and_stops_nothing(prepared_dataset, monkeypatch):
     def fail(*_):
         raise torch.OutOfMemoryError("no memory for pictures")
 
-    monkeypatch.setattr(pictures, "consult", fail)
+    monkeypatch.setattr(pictures, "inspect_patches", fail)
     monkeypatch.setattr(pictures, "draw_curves", fail)
     trainer = make_trainer()
     trainer.run_training()

@@ -3,7 +3,8 @@ import itertools
 import numpy as np
 import pytest
 
-from nnunetv2_muduo.trainers.plans import fit_plans, left_right_axis, left_right_names
+from nnunetv2_muduo.data.left_right import left_right_axis, left_right_names
+from nnunetv2_muduo.trainers.plans import fit_plans
 
 
 def make_plans(strides, n_features=(32, 64, 128, 256, 320, 320)):

@@ -38,7 +38,7 @@ def rows(batch: dict, part: slice) -> dict:
 class TeachersOfThePromptMap:
     """Teachers whose answers are the same to the last bit in every batch: a rounded voxel would turn a hard label over."""
 
-    def ask(self, images, prompt_map, student_probs, pairs, chunk=None):
+    def predict(self, images, prompt_map, student_probs, pairs, chunk=None):
         masks = [prompt_map[sample, 0] == organ + 1 for sample, organ in zip(pairs.samples, pairs.organs, strict=True)]
         pooled = [F.adaptive_avg_pool3d(mask.float()[None, None], 8) for mask in masks] or [torch.zeros(0, 1, 8, 8, 8)]
         return {"ct": 8 * torch.cat(pooled) - 4, "pet": 6 * torch.cat(pooled) - 1}
@@ -48,7 +48,7 @@ def ready_trainer(root):
     torch.manual_seed(0)
     trainer = make_trainer()
     trainer.initialize()
-    trainer.panel = TeachersOfThePromptMap()
+    trainer.ensemble = TeachersOfThePromptMap()
     trainer._draw_alpha = lambda pairs: torch.full((len(pairs),), 0.3)
     trainer.network.load_state_dict(torch.load(root / "weights.pth"))
     trainer.network.double()  # in float32 the order of summation alone moves gradients by up to 1e-4

@@ -67,16 +67,6 @@ class Sam3DTeacher(nn.Module):
         Raises:
             ValueError: neither points nor masks, or shapes that do not fit.
         """
-        return self.decode_with_iou(embedding, points, masks, multimask_output)[0]
-
-    def decode_with_iou(
-        self,
-        embedding: torch.Tensor,
-        points: Points | None = None,
-        masks: torch.Tensor | None = None,
-        multimask_output: bool = False,
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """As `decode`, with the predicted IoU [N, 1] of each mask (a head that the public weights never trained)."""
         n_prompts = self._check_prompts(points, masks)
         self._check_embedding(embedding, n_prompts)
         image_positions = self.prompt_encoder.dense_positions()
@@ -86,9 +76,8 @@ class Sam3DTeacher(nn.Module):
                 chunk = slice(start, min(start + PROMPTS_PER_CHUNK, n_prompts))
                 sparse, dense = self._embed_prompts(points, masks, chunk, embedding)
                 image = (embedding if len(embedding) == 1 else embedding[chunk]) + dense
-                parts.append(self.mask_decoder(image, image_positions, sparse, multimask_output))
-        logits, iou = zip(*parts, strict=True)
-        return torch.cat(logits), torch.cat(iou)
+                parts.append(self.mask_decoder(image, image_positions, sparse, multimask_output)[0])
+        return torch.cat(parts)
 
     def _embed_prompts(
         self, points: Points | None, masks: torch.Tensor | None, chunk: slice, embedding: torch.Tensor

@@ -51,7 +51,7 @@ def raw_dataset(tmp_path_factory):
 
 @pytest.fixture
 def volumes(raw_dataset, tmp_path):
-    from nnunetv2_muduo.teachers.training.data import load_volumes
+    from nnunetv2_muduo.teacher_training.data import load_volumes
 
     return load_volumes([str(raw_dataset)], "ct", (4.0, 4.0), tmp_path / "cache", seed=0)
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from nnunetv2_muduo.teachers.training.student_like import student_like_probs
+from nnunetv2_muduo.teacher_training.simulated_student_masks import simulated_student_probs
 
 N = 200
 
@@ -20,7 +20,7 @@ def organs():
 def probs(organs, generator):
     crop_index = torch.arange(N // 2).repeat_interleave(2)
     return torch.cat(
-        [student_like_probs(o, c, generator) for o, c in zip(organs.split(4), crop_index.split(4), strict=True)]
+        [simulated_student_probs(o, c, generator) for o, c in zip(organs.split(4), crop_index.split(4), strict=True)]
     )
 
 
@@ -46,7 +46,7 @@ def test_some_spill_into_the_neighbor_of_the_same_crop_only(organs, generator):
     other = organs.roll(1, 0)
 
     def share(crop_index):
-        probs = student_like_probs(organs, crop_index, generator)
+        probs = simulated_student_probs(organs, crop_index, generator)
         inside, outside = ((probs * m).flatten(1).sum(1) / m.flatten(1).sum(1) for m in (organs, other))
         return (outside > 0.7 * inside).float().mean()
 
@@ -56,6 +56,6 @@ def test_some_spill_into_the_neighbor_of_the_same_crop_only(organs, generator):
 
 def test_the_same_generator_spoils_in_the_same_way(organs):
     crop_index = torch.arange(4) // 2
-    spoiled = [student_like_probs(organs[:4], crop_index, torch.Generator().manual_seed(s)) for s in (0, 0, 1)]
+    spoiled = [simulated_student_probs(organs[:4], crop_index, torch.Generator().manual_seed(s)) for s in (0, 0, 1)]
     assert torch.equal(spoiled[0], spoiled[1])
     assert not torch.equal(spoiled[0], spoiled[2])

@@ -8,12 +8,12 @@ import pytest
 import torch
 
 from nnunetv2_muduo.cli import main
+from nnunetv2_muduo.cli import teacher as command_module
+from nnunetv2_muduo.teacher_training.crops import Cropper
+from nnunetv2_muduo.teacher_training.settings import TrainingSettings
+from nnunetv2_muduo.teacher_training.trainer import TeacherTraining
+from nnunetv2_muduo.teacher_training.validation import held_out_crops, mean_of_prompts, validate
 from nnunetv2_muduo.teachers.small import SMALL_CONFIG, untrained_teacher
-from nnunetv2_muduo.teachers.training import command as command_module
-from nnunetv2_muduo.teachers.training.crops import Cropper
-from nnunetv2_muduo.teachers.training.settings import TrainingSettings
-from nnunetv2_muduo.teachers.training.training import TeacherTraining
-from nnunetv2_muduo.teachers.training.validation import held_out_crops, mean_of_prompts, validate
 from nnunetv2_muduo.teachers.weights import load_teacher, save_teacher
 
 QUICK = TrainingSettings(
@@ -66,7 +66,7 @@ class FixedCrops:
         self.crops = crops
 
     def random_crops(self, volumes, n, generator):
-        from nnunetv2_muduo.teachers.training.crops import join_crops
+        from nnunetv2_muduo.teacher_training.crops import join_crops
 
         return join_crops(self.crops)
 
@@ -126,7 +126,7 @@ def test_gradients_of_parts_add_up_to_those_of_the_batch(tiny_teacher, volumes, 
                 is_noisy=crops.is_noisy[part], organs=crops.organs[part],
             )  # fmt: skip
 
-    monkeypatch.setattr("nnunetv2_muduo.teachers.training.rounds.error_clicks", _first_voxel)
+    monkeypatch.setattr("nnunetv2_muduo.teacher_training.rounds.error_clicks", _first_voxel)
     gradients = []
     for crops_at_once in (4, 2, 3):
         settings = replace(QUICK, batch_size=4, crops_at_once=crops_at_once, n_rounds=2, first_points=1)

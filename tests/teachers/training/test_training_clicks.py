@@ -6,7 +6,7 @@ import pytest
 import torch
 from scipy import ndimage
 
-from nnunetv2_muduo.teachers.training.clicks import error_clicks, interior_points, random_voxels
+from nnunetv2_muduo.teachers.clicks import error_clicks, interior_points, random_voxels
 
 
 @pytest.fixture

@@ -8,11 +8,11 @@ import pytest
 import SimpleITK as sitk
 import torch
 
-from nnunetv2_muduo.teachers.inputs import normalize_ct
-from nnunetv2_muduo.teachers.training.crops import Cropper, cut_cube, join_crops
-from nnunetv2_muduo.teachers.training.data import hold_out, load_volumes, read_noisy_names
-from nnunetv2_muduo.teachers.training.sources import find_scans
-from nnunetv2_muduo.teachers.training.volumes import cached_volume, read_isotropic
+from nnunetv2_muduo.teacher_training.crops import Cropper, cut_cube, join_crops
+from nnunetv2_muduo.teacher_training.data import hold_out, load_volumes, read_noisy_names
+from nnunetv2_muduo.teacher_training.sources import find_scans
+from nnunetv2_muduo.teacher_training.volumes import cached_volume, read_isotropic
+from nnunetv2_muduo.teachers.patch_space import normalize_ct
 
 
 def test_nnunet_dataset_by_folder_name_and_id(raw_dataset, monkeypatch):

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from nnunetv2_muduo.teachers.training.losses import dice_bce, rectify, sum_over_rounds
+from nnunetv2_muduo.teacher_training.losses import dice_bce, rectify, sum_over_rounds
 
 LOGITS = torch.tensor([[[0.5, -1.0, 2.0, 0.0]], [[-3.0, 1.0, 0.2, 4.0]]])
 TRUTH = torch.tensor([[[1, 0, 1, 0]], [[0, 0, 0, 1]]], dtype=torch.bool)

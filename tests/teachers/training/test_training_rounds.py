@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from nnunetv2_muduo.teachers.training.rounds import chained_rounds, click_schedule, training_rounds
-from nnunetv2_muduo.teachers.training.settings import TrainingSettings
-from nnunetv2_muduo.teachers.training.student_like import student_like_probs
+from nnunetv2_muduo.teacher_training.rounds import chained_rounds, click_schedule, training_rounds
+from nnunetv2_muduo.teacher_training.settings import TrainingSettings
+from nnunetv2_muduo.teacher_training.simulated_student_masks import simulated_student_probs
 
 
 class RecordingTeacher:
@@ -36,7 +36,7 @@ def truth():
 def ask(teacher, truth, generator, **settings):
     settings = TrainingSettings("ct", **settings)
     embeddings, crop_index = torch.arange(2.0).reshape(2, 1, 1, 1, 1), torch.tensor([0, 1, 1])
-    maps = student_like_probs(truth, crop_index, generator) if settings.student_like_prompts else None
+    maps = simulated_student_probs(truth, crop_index, generator) if settings.student_like_prompts else None
     return training_rounds(teacher, embeddings, truth, crop_index, maps, settings, generator)
 
 

@@ -1,0 +1,45 @@
+"""`muduo prepare`: arguments as nnU-Net's own commands have them."""
+
+import argparse
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of the command."""
+    parser.add_argument("-d", required=True, metavar="DATASET", help="data set name or ID")
+    parser.add_argument("-c", default="3d_fullres", metavar="CONFIGURATION", help="default: %(default)s")
+    parser.add_argument("-f", default="0", metavar="FOLD", help="number of the fold, or all; default: %(default)s")
+    parser.add_argument("-p", default="nnUNetPlans", metavar="PLANS", help="plans identifier; default: %(default)s")
+    parser.add_argument(
+        "-tr",
+        default="nnUNetTrainerMuDuo",
+        metavar="TRAINER",
+        help="trainer that this prepares for; default: %(default)s",
+    )
+    parser.add_argument("-device", default="cuda", choices=("cuda", "cpu", "mps"), help="default: %(default)s")
+    parser.add_argument(
+        "-np", type=int, metavar="N", help="processes that preprocess; default: nnU-Net's (nnUNet_def_n_proc)"
+    )
+    parser.add_argument(
+        "-num_parts", type=int, default=1, metavar="N", help="share the unlabeled cases between N machines"
+    )
+    parser.add_argument(
+        "-part_id", type=int, default=0, metavar="I", help="this machine's share, from 0; 0 trains the generator"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Prepare a training; see `data.prepare.prepare`."""
+    if not 0 <= args.part_id < args.num_parts:
+        raise ValueError(f"-part_id counts from 0 to num_parts - 1 = {args.num_parts - 1}, got {args.part_id}.")
+    import os
+
+    import torch
+    from nnunetv2.configuration import default_num_processes
+
+    from nnunetv2_muduo.trainers.prepare import Training, prepare
+
+    if args.device == "cpu":
+        torch.set_num_threads(os.cpu_count())
+    training = Training(args.d, args.c, args.f, args.p, args.tr, torch.device(args.device))
+    prepare(training, args.np or min(default_num_processes, os.cpu_count()), args.part_id, args.num_parts)
+    return 0

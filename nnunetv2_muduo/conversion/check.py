@@ -1,0 +1,126 @@
+"""Reading a case once, from the first to the last byte, and saying what is in it or why it is refused."""
+
+import numpy as np
+import SimpleITK as sitk
+
+from nnunetv2_muduo.conversion.cases import Case
+from nnunetv2_muduo.imageio.grid import (
+    Grid,
+    has_equal_header,
+    is_same_grid,
+    is_same_lattice,
+    overlap_fraction,
+    put_on_grid,
+)
+from nnunetv2_muduo.imageio.nifti import CaseRefused
+from nnunetv2_muduo.imageio.units import require_suv, value_range
+
+CT_OUTSIDE_HU = -1024
+AS_IS, NEW_HEADER, REORDERED = "as it is", "header noise removed", "voxels reordered"
+LINEAR, NEAREST = "resampled linearly", "resampled to nearest"
+
+
+def file_stamps(case: Case) -> list[list]:
+    """Path, size and time of every file of a case: equal stamps mean that it needn't be read again."""
+    return [stamp for source in (case.ct, case.pet, case.label) if source is not None for stamp in source.file_stamps()]
+
+
+def check_case(case: Case, allow_bqml: bool = False) -> dict:
+    """Findings about a case that may be converted, or {"problem": text}. All values can be written as JSON."""
+    try:
+        if case.problem:
+            raise CaseRefused(case.problem)
+        return _findings(case, allow_bqml)
+    except (CaseRefused, OSError, RuntimeError) as error:
+        return {"problem": str(error)}
+    except (
+        Exception
+    ) as error:  # headers can be broken in ways that nobody foresees, and one case must not end all others
+        return {"problem": f"{case.ct} and {case.pet} can't be checked ({type(error).__name__}: {error})"}
+
+
+def _findings(case: Case, allow_bqml: bool) -> dict:
+    pet, pet_hash = case.pet.read_with_hash()
+    ct, ct_hash = case.ct.read_with_hash()
+    pet_range, ct_range = value_range(pet, case.pet), value_range(ct, case.ct)
+    if ct_range[0] >= 0:
+        raise CaseRefused(f"{case.ct}: CT without negative values ({ct_range[0]:g} to {ct_range[1]:g}) is not in HU")
+    if not allow_bqml:
+        require_suv(pet, case.pet)
+    grid = Grid.of(pet)
+    findings = {
+        "sha256": {"ct": ct_hash, "pet": pet_hash},
+        "grid": {"size": grid.size, "spacing_mm": grid.spacing_mm, "orientation": grid.orientation},
+        "ct_hu": ct_range,
+        "pet_suv": pet_range,
+        "changes": {"ct": relate_ct(ct, pet, case)},
+        "ct_covers": round(overlap_fraction(Grid.of(ct), grid), 3),
+    }
+    if pet.HasMetaDataKey("ITK_FileNotes"):
+        findings["pet_units"] = pet.GetMetaData("ITK_FileNotes")
+    if case.label is not None:
+        label, findings["sha256"]["label"] = case.label.read_with_hash()
+        findings["changes"]["label"] = relate_label(label, pet, case.label)
+        findings["labels"] = label_statistics(label, pet, case.label)
+    return findings
+
+
+def relate_ct(ct: sitk.Image, pet: sitk.Image, case: Case) -> str:
+    """How the CT comes onto the PET's grid. Raises CaseRefused, with both geometries, where it may not."""
+    grid, reference = Grid.of(ct), Grid.of(pet)
+    known = _exact_relation(grid, reference)
+    if known:
+        return known
+    if not case.ct_may_be_resampled:
+        raise CaseRefused(f"{case.ct}: not on the grid of its PET\n  CT:  {grid}\n  PET: {reference}")
+    if overlap_fraction(grid, reference) == 0:
+        raise CaseRefused(f"{case.ct}: CT and PET don't overlap\n  CT:  {grid}\n  PET: {reference}")
+    return LINEAR
+
+
+def relate_label(label: sitk.Image, pet: sitk.Image, source) -> str:
+    """How the label map comes onto the PET's grid. Raises CaseRefused, with both geometries, where they are apart."""
+    grid, reference = Grid.of(label), Grid.of(pet)
+    if overlap_fraction(grid, reference) == 0:
+        raise CaseRefused(f"{source}: label map and PET don't overlap\n  label: {grid}\n  PET:   {reference}")
+    return _exact_relation(grid, reference) or NEAREST
+
+
+def _exact_relation(grid: Grid, reference: Grid) -> str | None:
+    if has_equal_header(grid, reference):
+        return AS_IS
+    if is_same_grid(grid, reference):
+        return NEW_HEADER
+    return REORDERED if is_same_lattice(grid, reference) else None
+
+
+def whole_numbers(label: sitk.Image, source) -> sitk.Image:
+    """The label map in an integer type. Raises CaseRefused for values that are not whole numbers."""
+    values = sitk.GetArrayViewFromImage(label)
+    if np.issubdtype(values.dtype, np.integer):
+        return label
+    if not np.isfinite(values.sum()) or (values != np.rint(values)).any():
+        raise CaseRefused(f"{source}: a label map with values that are not whole numbers")
+    return sitk.Cast(label, sitk.sitkInt32)
+
+
+def label_statistics(label: sitk.Image, pet: sitk.Image, source) -> dict[str, dict]:
+    """Per value of the label map, on the PET's grid: voxels, volume in ml, center in mm (LPS).
+
+    Raises CaseRefused where labels exist but none lies inside the PET.
+    """
+    label = whole_numbers(label, source)
+    on_grid = put_on_grid(label, pet, sitk.sitkNearestNeighbor, 0)
+    statistics = sitk.LabelShapeStatisticsImageFilter()
+    statistics.SetBackgroundValue(0)
+    statistics.Execute(on_grid)
+    if not statistics.GetLabels() and sitk.GetArrayViewFromImage(label).any():
+        raise CaseRefused(f"{source}: no labelled voxel lies inside the PET\n  PET: {Grid.of(pet)}")
+    return {
+        str(value): {
+            "voxels": statistics.GetNumberOfPixels(value),
+            "ml": round(statistics.GetPhysicalSize(value) / 1000, 3),
+            "center_mm": [round(x, 1) for x in statistics.GetCentroid(value)],
+        }
+        for value in statistics.GetLabels()
+    }

@@ -1,0 +1,73 @@
+"""The dataset's folder: is it ours, and the files that nnU-Net needs beside images and label maps."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+from nnunetv2_muduo.conversion.record import Record, write_json
+from nnunetv2_muduo.conversion.split import LABELED, SETS, VAL
+from nnunetv2_muduo.conversion.write import PARTIAL_FOLDER
+
+SPLITS_FILE = "splits_final.json"
+
+
+def dataset_folder(dataset_id: int, dataset_name: str) -> Path:
+    """Folder of the dataset below $nnUNet_raw. Raises RuntimeError where the id belongs to another dataset."""
+    if not os.environ.get("nnUNet_raw"):
+        raise RuntimeError(
+            "nnUNet_raw is not set. Export the folder of nnU-Net's raw datasets: export nnUNet_raw=/path"
+        )
+    for variable in ("nnUNet_raw", "nnUNet_preprocessed", "nnUNet_results"):
+        for other in Path(os.environ.get(variable) or os.devnull).glob(f"Dataset{dataset_id:03d}_*"):
+            if other.name != dataset_name:
+                raise RuntimeError(f"Id {dataset_id} belongs to {other}. Choose another -d, or its --name.")
+    return Path(os.environ["nnUNet_raw"]) / dataset_name
+
+
+def require_own_folder(record: Record, settings: dict) -> None:
+    """Raises RuntimeError where the folder holds another dataset, ValueError where it was made with other settings."""
+    folder = record.dataset
+    if not record.exists and folder.exists() and any(path.name != PARTIAL_FOLDER for path in folder.iterdir()):
+        raise RuntimeError(f"{folder} holds a dataset that `muduo convert` didn't make. Choose another -d or --name.")
+    if record.settings and record.settings != settings:
+        raise ValueError(f"{folder} was made with {record.settings}, not {settings}. Choose another -d, or the same.")
+
+
+def make_folder(folder: Path) -> None:
+    """Make the folder ready for writing; what a killed call left half-written goes."""
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(folder / PARTIAL_FOLDER, ignore_errors=True)
+
+
+def write_dataset_files(record: Record, name: str) -> dict[str, str]:
+    """Write dataset.json and the split; returns {} or what is wrong with an existing split of nnU-Net's."""
+    members = {one: sorted(i for i, entry in record.cases.items() if entry["set"] == one) for one in SETS}
+    dataset_json = {
+        "channel_names": {"0": "CT", "1": "PET"},
+        "labels": record.labels,
+        "numTraining": len(members[LABELED]) + len(members[VAL]),
+        "file_ending": ".nii.gz",
+        "name": name,
+    }
+    write_json(record.dataset, "dataset.json", dataset_json)
+    splits = [{"train": members[LABELED], "val": members[VAL] or members[LABELED]}]
+    write_json(record.dataset, SPLITS_FILE, splits)
+    return _write_preprocessed_splits(record.dataset.name, splits)
+
+
+def _write_preprocessed_splits(dataset_name: str, splits: list[dict]) -> dict[str, str]:
+    if not os.environ.get("nnUNet_preprocessed"):
+        return {}
+    folder = Path(os.environ["nnUNet_preprocessed"]) / dataset_name
+    existing = folder / SPLITS_FILE
+    if existing.exists():
+        if json.loads(existing.read_text(encoding="utf-8")) != splits:
+            return {
+                str(existing): f"another split is already there and was left; training needs that of {dataset_name}"
+            }
+        return {}
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json(folder, SPLITS_FILE, splits)
+    (folder / PARTIAL_FOLDER).rmdir()
+    return {}

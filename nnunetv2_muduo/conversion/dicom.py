@@ -1,0 +1,188 @@
+"""Reading DICOM series: PET in SUVbw, CT in HU. Tags by pydicom, geometry and pixels by SimpleITK."""
+
+import hashlib
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk
+
+from nnunetv2_muduo.conversion.suv import MissingTag, Scaling, required, required_numbers, suv_scaling
+from nnunetv2_muduo.imageio.nifti import CaseRefused
+
+NOTE_KEY = "ITK_FileNotes"
+"""Meta data that says how SUV came about; SimpleITK writes it into a NIfTI's description field."""
+SLICE_TOLERANCE = 0.2
+"""Slices may be off an even spacing by this share of it; real scanners are off by a few percent where beds join."""
+TILT_TOLERANCE = 0.01
+"""Slices may move sideways by this share of their spacing."""
+
+
+def import_pydicom():
+    """The pydicom module. Raises RuntimeError that says how to install it."""
+    try:
+        import pydicom
+    except ImportError as error:
+        raise RuntimeError("DICOM needs pydicom: pip install 'nnunetv2_muduo[dicom]'") from error
+    pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE  # over-long texts are common, and harmless
+    return pydicom
+
+
+def read_pet_suv(folder: Path | str, allow_bqml: bool = False) -> sitk.Image:
+    """PET series of a folder as SUVbw (g/ml, float32) on its own grid.
+
+    With `allow_bqml`, a series whose header lacks what SUV needs is returned as activity in Bq/ml. Raises CaseRefused
+    (a ValueError) that names the missing tag, an uneven slice, or the series where there are several.
+    """
+    files = sorted(path for path in Path(folder).iterdir() if path.is_file())
+    if not files:
+        raise FileNotFoundError(f"{folder} holds no files")
+    return PetSeries(tuple(files), allow_bqml).read()
+
+
+@dataclass(frozen=True)
+class DicomSeries:
+    """The files of one series, in any order."""
+
+    files: tuple[Path, ...]
+
+    can_stand_as_it_is = False
+    modality = "CT"
+
+    def __str__(self) -> str:
+        return f"{self.files[0].parent} ({len(self.files)} files)"
+
+    def file_stamps(self) -> list[list]:
+        """One stamp for all files: their number, total size and newest time."""
+        stats = [path.stat() for path in self.files]
+        return [[str(self.files[0]), len(stats), sum(s.st_size for s in stats), max(s.st_mtime_ns for s in stats)]]
+
+    def read_with_hash(self) -> tuple[sitk.Image, str]:
+        """(image, SHA-256 over the files in the order of their names). Raises CaseRefused."""
+        digest = hashlib.sha256()
+        datasets = []
+        for path in sorted(self.files):
+            data = path.read_bytes()
+            digest.update(data)
+            datasets.append((path, _parse(data, path)))
+        try:
+            return self._read(sorted_slices(datasets, self.modality)), digest.hexdigest()
+        except CaseRefused as error:
+            raise type(error)(f"{self}: {error}") from error
+
+    def read(self) -> sitk.Image:
+        return self.read_with_hash()[0]
+
+    def _read(self, slices: list[tuple]) -> sitk.Image:
+        values = read_pixels(slices)
+        array = sitk.GetArrayViewFromImage(values)
+        return sitk.Cast(values, sitk.sitkInt16) if (array == np.rint(array)).all() else values
+
+
+@dataclass(frozen=True)
+class PetSeries(DicomSeries):
+    """The files of one PET series; read as SUVbw."""
+
+    allow_bqml: bool = False
+
+    modality = "PT"
+
+    def _read(self, slices: list[tuple]) -> sitk.Image:
+        datasets = [dataset for _, dataset in slices]
+        corrected = datasets[0].get("CorrectedImage")
+        if corrected and "ATTN" not in corrected:
+            raise CaseRefused("not attenuation corrected (CorrectedImage (0028,0051) lacks ATTN), so no SUV")
+        scaling = self._scaling(datasets)
+        activity = read_pixels(slices)
+        scaled = sitk.GetArrayViewFromImage(activity) * np.asarray(scaling.factors)[:, None, None]
+        suv = sitk.GetImageFromArray(scaled.astype(np.float32))
+        suv.CopyInformation(activity)
+        suv.SetMetaData(NOTE_KEY, scaling.explanation)
+        return suv
+
+    def _scaling(self, datasets: list) -> Scaling:
+        try:
+            return suv_scaling(datasets)
+        except MissingTag as error:
+            if not self.allow_bqml:
+                raise MissingTag(f"{error}; --allow-bqml keeps such a PET in Bq/ml") from error
+            return Scaling((1.0,) * len(datasets), f"Bq/ml, not SUV: {error}")
+
+
+def _parse(data: bytes, path: Path):
+    pydicom = import_pydicom()
+    try:
+        dataset = pydicom.dcmread(io.BytesIO(data))
+    except Exception as error:  # pydicom has no error of its own for damage; any may come
+        raise CaseRefused(f"{path}: not DICOM, or damaged ({error})") from error
+    if "PixelData" not in dataset:
+        raise CaseRefused(f"{path}: no pixel data; truncated?")
+    try:
+        rows, columns, n_bits = (required(dataset, keyword) for keyword in ("Rows", "Columns", "BitsAllocated"))
+        transfer_syntax = required(dataset.file_meta, "TransferSyntaxUID")
+    except CaseRefused as error:
+        raise type(error)(f"{path}: {error}") from error
+    n_expected = rows * columns * n_bits // 8
+    if not transfer_syntax.is_compressed and len(dataset.PixelData) < n_expected:
+        raise CaseRefused(f"{path}: {len(dataset.PixelData)} bytes of pixel data, {n_expected} expected; truncated?")
+    del dataset.PixelData
+    return dataset
+
+
+def require_place(path: Path, dataset) -> None:
+    """Raises CaseRefused where a slice's header doesn't say where in space the slice lies."""
+    for keyword, n_values in (("ImageOrientationPatient", 6), ("ImagePositionPatient", 3), ("PixelSpacing", 2)):
+        try:
+            values = required_numbers(dataset, keyword)
+        except CaseRefused as error:
+            raise type(error)(f"{path.name}: {error}") from error
+        if len(values) != n_values:
+            raise CaseRefused(f"{path.name}: {keyword} has {len(values)} values, {n_values} expected")
+
+
+def sorted_slices(datasets: list[tuple], modality: str) -> list[tuple]:
+    """(path, data set) of one series along its normal. Raises CaseRefused unless they are one evenly spaced volume."""
+    datasets = [(path, dataset) for path, dataset in datasets if dataset.get("Modality") == modality]
+    series = {required(dataset, "SeriesInstanceUID") for _, dataset in datasets}
+    if len(series) != 1:
+        raise CaseRefused(f"one {modality} series expected, found {len(series)}")
+    if any(int(dataset.get("NumberOfFrames") or 1) > 1 for _, dataset in datasets):
+        raise CaseRefused("multi-frame (enhanced) DICOM is not supported; convert it to one file per slice")
+    for path, dataset in datasets:
+        require_place(path, dataset)
+    if len({tuple(np.round(dataset.ImageOrientationPatient, 4)) for _, dataset in datasets}) != 1:
+        raise CaseRefused("slices of several orientations: ImageOrientationPatient (0020,0037)")
+    row, column = np.reshape(np.asarray(datasets[0][1].ImageOrientationPatient, float), (2, 3))
+    normal = np.cross(row, column)
+    ordered = sorted(datasets, key=lambda pair: float(normal @ np.asarray(pair[1].ImagePositionPatient, float)))
+    require_even_spacing(np.array([dataset.ImagePositionPatient for _, dataset in ordered], float), normal)
+    return ordered
+
+
+def require_even_spacing(positions_mm: np.ndarray, normal: np.ndarray) -> None:
+    """Raises CaseRefused unless the (n, 3) slice positions are one straight, evenly spaced stack without gaps."""
+    if len(positions_mm) < 2:
+        raise CaseRefused("a single slice is no volume")
+    along_mm = positions_mm @ normal
+    if np.diff(along_mm).min() < 0.5 * np.median(np.diff(along_mm)) or along_mm[-1] == along_mm[0]:
+        raise CaseRefused("several slices in one place (dynamic, gated, or two series in one?)")
+    even_mm = np.linspace(positions_mm[0], positions_mm[-1], len(positions_mm))
+    step_mm = (along_mm[-1] - along_mm[0]) / (len(along_mm) - 1)
+    if np.abs(along_mm - even_mm @ normal).max() > SLICE_TOLERANCE * step_mm:
+        widest = int(np.diff(along_mm).argmax())
+        raise CaseRefused(f"slices are missing between {along_mm[widest]:.1f} and {along_mm[widest + 1]:.1f} mm")
+    tilt_mm = np.linalg.norm(np.cross(positions_mm[-1] - positions_mm[0], normal)) / (len(along_mm) - 1)
+    if tilt_mm > TILT_TOLERANCE * step_mm:
+        raise CaseRefused(f"sheared stack (gantry tilt?): every slice is shifted sideways by {tilt_mm:.3f} mm")
+
+
+def read_pixels(slices: list[tuple]) -> sitk.Image:
+    """Rescaled values (float32) of sorted slices; every slice's own rescale slope counts."""
+    reader = sitk.ImageSeriesReader()
+    reader.SetFileNames([str(path) for path, _ in slices])
+    reader.SetOutputPixelType(sitk.sitkFloat32)
+    try:
+        return reader.Execute()
+    except RuntimeError as error:
+        raise CaseRefused(f"pixels can't be read ({str(error).strip().splitlines()[-1]})") from error

@@ -1,0 +1,95 @@
+"""Finding the label maps that belong to cases: in a folder, a zip archive, or a tree in the source's own layout."""
+
+import dataclasses
+import stat
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from nnunetv2_muduo.conversion.cases import Case, match_key, safe_name, split_autopet_name
+from nnunetv2_muduo.conversion.label_names import find_names_file
+from nnunetv2_muduo.conversion.layouts import patient_and_study, walk_studies
+from nnunetv2_muduo.imageio.nifti import NIFTI_ENDINGS, NiftiFile, ZipMember, nifti_stem
+
+
+@dataclass(frozen=True)
+class LabelMaps:
+    """Label maps by the key of the case they belong to (see cases.match_key), and what is known of their names."""
+
+    by_key: dict
+    file_stems: list[str]
+    names_file: Path | None
+    problems: dict[str, str]
+
+    def remarks(self, cases: list[Case]) -> tuple[str, ...]:
+        """What to say where maps found no case."""
+        lonely = sorted(self.by_key.keys() - {case.match_key for case in cases})
+        if not lonely:
+            return ()
+        return (
+            f"{len(lonely)} of {len(self.by_key)} label maps belong to no PET/CT here, e.g. {self.by_key[lonely[0]]}.",
+        )
+
+
+def find_label_maps(place: Path) -> LabelMaps:
+    """Label maps of a zip archive, of a tree of SEG.nii.gz, of nnU-Net's labelsTr, or of a folder of maps.
+
+    Raises FileNotFoundError where there are none.
+    """
+    if place.is_file() and place.suffix == ".zip":
+        maps = [(nifti_stem(PurePosixPath(name).name), ZipMember(place, name)) for name in _zip_names(place)]
+        names_file = place.with_name("labels.json")
+        return _flat_maps(place, maps, names_file if names_file.is_file() else None)
+    if not place.is_dir():
+        raise FileNotFoundError(f"--labels {place}: no such folder or zip archive")
+    tree = list(walk_studies(place, ("SEG",)))
+    if tree:
+        keyed = {match_key(*patient_and_study(Path(folder), place)): NiftiFile(f["SEG"][0]) for folder, f in tree}
+        return LabelMaps(keyed, [], find_names_file(place), {})
+    folder = place / "labelsTr" if (place / "labelsTr").is_dir() else place
+    paths = sorted(path for path in folder.rglob("*") if path.name.endswith(NIFTI_ENDINGS))
+    return _flat_maps(folder, [(nifti_stem(path.name), NiftiFile(path)) for path in paths], find_names_file(folder))
+
+
+def _zip_names(archive: Path) -> list[str]:
+    try:
+        with zipfile.ZipFile(archive) as opened:
+            members = opened.infolist()
+    except zipfile.BadZipFile as error:
+        raise ValueError(
+            f"--labels {archive}: not a zip archive, or truncated ({error}). Download it again."
+        ) from error
+    for member in members:
+        path = PurePosixPath(member.filename.replace("\\", "/"))
+        if path.is_absolute() or ".." in path.parts or stat.S_ISLNK(member.external_attr >> 16):
+            raise ValueError(
+                f"--labels {archive}: {member.filename} is a link or leads out of the archive. Don't trust it."
+            )
+    names = [member.filename for member in members]
+    return sorted(n for n in names if n.endswith(NIFTI_ENDINGS) and not n.startswith("__MACOSX/"))
+
+
+def _flat_maps(place: Path, maps: list[tuple[str, object]], names_file: Path | None) -> LabelMaps:
+    if not maps:
+        raise FileNotFoundError(f"--labels {place}: no .nii.gz label maps in it")
+    by_key: dict[str, object] = {}
+    problems: dict[str, str] = {}
+    for stem, source in maps:
+        autopet_name = split_autopet_name(stem)
+        key = match_key(*autopet_name) if autopet_name else safe_name(stem)
+        if key in by_key:
+            problems[key] = f"two label maps for one case: {by_key[key]} and {source}"
+        by_key[key] = source
+    return LabelMaps(by_key, [stem for stem, _ in maps], names_file, problems)
+
+
+def attach_labels(cases: list[Case], maps: LabelMaps) -> list[Case]:
+    """The cases with the labels of `maps` in place of their own; a case that has none there is unlabelled."""
+    return [
+        dataclasses.replace(
+            case,
+            label=maps.by_key.get(case.match_key),
+            problem=case.problem or maps.problems.get(case.match_key, ""),
+        )
+        for case in cases
+    ]

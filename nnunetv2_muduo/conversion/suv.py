@@ -1,0 +1,221 @@
+"""From what a PET's DICOM header says to SUV by body weight (SUVbw, g/ml).
+
+SUVbw = activity (Bq/ml) * weight (g) / dose (Bq) decayed to the time to which the voxels were decay-corrected. Which time
+that is follows DICOM PS3.3 C.8.9.1.1.2 (Decay Correction) and the QIBA profile's advice for altered series times.
+"""
+
+import math
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from nnunetv2_muduo.imageio.nifti import CaseRefused
+
+LOWEST_DOSE_BQ = 1e6
+LONG_HALF_LIFE_S = 24 * 3600
+MAX_HALF_LIVES = 10
+GE_CREATOR, GE_SCAN_DATETIME = "GEMS_PETD_01", (0x0009, 0x0D)
+PHILIPS_GROUP, PHILIPS_SUV_FACTOR, PHILIPS_ACTIVITY_FACTOR = 0x7053, 0x00, 0x09
+
+
+class MissingTag(CaseRefused):
+    """A tag without which activity can't become SUV."""
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """Factor per slice from a PET's rescaled values to SUVbw, and in words where it comes from."""
+
+    factors: tuple[float, ...]
+    explanation: str
+
+
+def suv_scaling(slices: list) -> Scaling:
+    """Factors to SUVbw for the pydicom data sets of one PET series, in the order of the slices.
+
+    Raises MissingTag where weight, dose, a time or the kind of decay correction is missing, CaseRefused where the units
+    are none that can become SUVbw, or a value is implausible.
+    """
+    first = slices[0]
+    units = required(first, "Units")
+    if units == "GML":
+        if first.get("SUVType", "BW") not in ("BW", ""):
+            raise CaseRefused(f"SUV normalized by {first.SUVType}, not by body weight: SUVType (0054,1006)")
+        return Scaling((1.0,) * len(slices), "GML: already SUVbw")
+    if units == "CNTS":
+        return _philips_scaling(slices)
+    if units == "BQML":
+        return _activity_scaling(slices)
+    raise CaseRefused(f"PET in units of {units!r}, known are BQML, CNTS and GML: Units (0054,1001)")
+
+
+def _philips_scaling(slices: list) -> Scaling:
+    suv_factors = [_philips_value(dataset, PHILIPS_SUV_FACTOR) for dataset in slices]
+    if all(suv_factors):
+        return Scaling(tuple(suv_factors), "CNTS times Philips' SUV factor (7053,1000)")
+    activity_factors = [_philips_value(dataset, PHILIPS_ACTIVITY_FACTOR) for dataset in slices]
+    if not all(activity_factors):
+        raise MissingTag("PET in counts without Philips' SUV factor (7053,1000) or activity factor (7053,1009)")
+    scaling = _activity_scaling(slices)
+    factors = tuple(a * b for a, b in zip(activity_factors, scaling.factors, strict=True))
+    return Scaling(factors, f"CNTS times Philips' activity factor (7053,1009), {scaling.explanation}")
+
+
+def _philips_value(dataset, element: int) -> float:
+    for block in range(0x10, 0x20):
+        found = dataset.get((PHILIPS_GROUP, block << 8 | element))
+        if found is not None and found.value not in (None, "", b""):
+            value = found.value.decode() if isinstance(found.value, bytes) else found.value
+            return float(str(value).strip(" \0"))
+    return 0.0
+
+
+def _activity_scaling(slices: list) -> Scaling:
+    first = slices[0]
+    weight_g = 1000 * _positive(first, "PatientWeight")
+    radiopharmaceutical = required(first, "RadiopharmaceuticalInformationSequence")[0]
+    dose_bq = _positive(radiopharmaceutical, "RadionuclideTotalDose")
+    if dose_bq < LOWEST_DOSE_BQ:
+        raise CaseRefused(f"RadionuclideTotalDose (0018,1074) is {dose_bq:g}, Bq expected (is it MBq?)")
+    correction = required(first, "DecayCorrection")
+    if correction == "ADMIN":
+        return Scaling((weight_g / dose_bq,) * len(slices), "BQML, decay corrected to administration")
+    half_life_s = _positive(radiopharmaceutical, "RadionuclideHalfLife")
+    if correction == "START":
+        scan_times = [series_reference_time(slices, half_life_s)] * len(slices)
+    elif correction == "NONE":
+        scan_times = [_mean_activity_time(dataset, half_life_s) for dataset in slices]
+    else:
+        raise CaseRefused(f"DecayCorrection (0054,1102) is {correction!r}, known are START, ADMIN and NONE")
+    injected = injection_time(radiopharmaceutical, min(scan_times), half_life_s)
+    factors = tuple(weight_g / dose_bq * 2 ** ((t - injected).total_seconds() / half_life_s) for t in scan_times)
+    minutes = (min(scan_times) - injected).total_seconds() / 60
+    return Scaling(factors, f"BQML, decay correction {correction}, {minutes:.1f} min after injection")
+
+
+def series_reference_time(slices: list, half_life_s: float) -> datetime:
+    """Time to which a series with decay correction START is corrected: the start of its first bed position.
+
+    That is the series time. A series time after the first acquisition was altered later; then GE's private scan time, or
+    the time computed back from the first acquisition and its frame reference time.
+    """
+    first = min(slices, key=lambda dataset: acquisition_time(dataset) or datetime.max)
+    acquired, series = acquisition_time(first), _date_time(first, "Series")
+    if series is not None and (acquired is None or series <= acquired + timedelta(seconds=1)):
+        return series
+    if acquired is None:
+        raise MissingTag("SeriesTime (0008,0031) and AcquisitionTime (0008,0032) are missing")
+    return _ge_scan_time(first) or _computed_back(first, acquired, half_life_s)
+
+
+def _ge_scan_time(dataset) -> datetime | None:
+    group, element = GE_SCAN_DATETIME
+    try:
+        return parse_datetime(dataset.private_block(group, GE_CREATOR)[element].value)
+    except KeyError:
+        return None
+
+
+def _computed_back(dataset, acquired: datetime, half_life_s: float) -> datetime:
+    reference_ms = _number(dataset, "FrameReferenceTime")
+    if reference_ms <= 0:
+        return acquired
+    is_ge = str(dataset.get("Manufacturer", "")).upper().startswith("GE")
+    mean_s = 0.0 if is_ge else _mean_activity_offset_s(dataset, half_life_s)
+    return acquired - timedelta(seconds=reference_ms / 1000 - mean_s)
+
+
+def _mean_activity_offset_s(dataset, half_life_s: float) -> float:
+    """When, after its start, a frame's activity equals its mean over the frame."""
+    x = math.log(2) / half_life_s * _number(dataset, "ActualFrameDuration") / 1000
+    return half_life_s / math.log(2) * math.log(x / -math.expm1(-x)) if x > 0 else 0.0
+
+
+def _mean_activity_time(dataset, half_life_s: float) -> datetime:
+    acquired = acquisition_time(dataset)
+    if acquired is None:
+        raise MissingTag("AcquisitionTime (0008,0032) is missing")
+    return acquired + timedelta(seconds=_mean_activity_offset_s(dataset, half_life_s))
+
+
+def injection_time(radiopharmaceutical, scan_time: datetime, half_life_s: float) -> datetime:
+    """Time of injection. A date that can't be is ignored; a time of day after the scan is of the day before.
+
+    Raises MissingTag without any time, or without a date where the isotope lives for days.
+    """
+    text = radiopharmaceutical.get("RadiopharmaceuticalStartDateTime")
+    if text:
+        injected = parse_datetime(text)
+        if timedelta(0) <= scan_time - injected <= timedelta(seconds=MAX_HALF_LIVES * half_life_s):
+            return injected
+    if half_life_s > LONG_HALF_LIFE_S:
+        raise MissingTag(
+            "RadiopharmaceuticalStartDateTime (0018,1078) is missing or can't be, and the isotope lives long"
+        )
+    time_of_day = radiopharmaceutical.get("RadiopharmaceuticalStartTime") or str(text or "")[8:]
+    if not time_of_day:
+        raise MissingTag("RadiopharmaceuticalStartTime (0018,1072) is missing")
+    injected = parse_datetime(f"{scan_time:%Y%m%d}{time_of_day}")
+    return injected if injected <= scan_time else injected - timedelta(days=1)
+
+
+def acquisition_time(dataset) -> datetime | None:
+    """Start of a slice's acquisition, None where the header doesn't say."""
+    return _date_time(dataset, "Acquisition")
+
+
+def _date_time(dataset, what: str) -> datetime | None:
+    date = dataset.get(f"{what}Date") or dataset.get("SeriesDate") or dataset.get("StudyDate")
+    time = dataset.get(f"{what}Time")
+    return parse_datetime(f"{date}{time}") if date and time else None
+
+
+def parse_datetime(text: str) -> datetime:
+    """A DICOM DT, or DA followed by TM; fractions may be missing, a UTC offset is left out. Raises CaseRefused."""
+    digits, _, fraction = str(text).strip(" \0").partition("+")[0].partition(".")
+    try:
+        start = datetime.strptime(digits[:14].ljust(14, "0"), "%Y%m%d%H%M%S")
+        return start + timedelta(seconds=float(f"0.{fraction.partition('-')[0] or 0}"))
+    except ValueError as error:
+        raise CaseRefused(f"{text!r} is not a DICOM date and time") from error
+
+
+def required(dataset, keyword: str):
+    """Value of a tag of a pydicom data set. Raises MissingTag that names a tag that is missing, empty or unreadable."""
+    value = _readable(dataset, keyword)
+    if value in (None, "") or (hasattr(value, "__len__") and not len(value)):
+        raise MissingTag(f"{_with_number(keyword)} is missing")
+    return value
+
+
+def _readable(dataset, keyword: str):
+    try:
+        return dataset.get(keyword)
+    except ValueError as error:  # pydicom makes sense of bytes when they are asked for
+        raise MissingTag(f"{_with_number(keyword)} can't be read ({error})") from error
+
+
+def required_numbers(dataset, keyword: str) -> tuple[float, ...]:
+    """Values of a numeric tag, one or several. Raises MissingTag that names a tag that is missing or holds other text."""
+    values = required(dataset, keyword)
+    try:
+        return tuple(map(float, values if hasattr(values, "__len__") and not isinstance(values, str) else [values]))
+    except ValueError as error:
+        raise MissingTag(f"{_with_number(keyword)} can't be read ({error})") from error
+
+
+def _with_number(keyword: str) -> str:
+    from pydicom.datadict import tag_for_keyword
+
+    tag = tag_for_keyword(keyword)
+    return f"{keyword} ({tag >> 16:04x},{tag & 0xFFFF:04x})"
+
+
+def _number(dataset, keyword: str) -> float:
+    return required_numbers(dataset, keyword)[0] if _readable(dataset, keyword) else 0.0
+
+
+def _positive(dataset, keyword: str) -> float:
+    value = required_numbers(dataset, keyword)[0]
+    if not value > 0:
+        raise MissingTag(f"{keyword} is {value:g}")
+    return value

@@ -1,0 +1,52 @@
+"""Unlabeled cases that can't be used: left out by name, as long as they are few.
+
+A case whose images can't be read gets a record `CASE.unusable` in the folder of the prepared cases, with the reason and
+with what the images were then: when they change, it is tried again.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from nnunetv2_muduo import storage
+from nnunetv2_muduo.parallel import listed
+
+SUFFIX = ".unusable"
+MOST_PERCENT = 5
+
+
+class ExcludedCase(ValueError):
+    """The images of an unlabeled case can't be read or make no sense; the message names the file."""
+
+
+def record_excluded(folder: Path, case: str, reason: str, identity: Any) -> None:
+    """Record that a case can't be used.
+
+    Args:
+        identity: what the case would have been made from; ready for JSON.
+    """
+    storage.write_json({"reason": reason, "identity": identity}, folder / f"{case}{SUFFIX}")
+
+
+def exclusion_reason(folder: Path, case: str, identity: Any) -> str | None:
+    """Why a case of this identity can't be used; None where nothing is known against it."""
+    record = storage.read_json(folder / f"{case}{SUFFIX}")
+    return record["reason"] if record and record["identity"] == identity else None
+
+
+def too_many(n_unusable: int, n_cases: int) -> bool:
+    """True where more than 5 % of the cases can't be used."""
+    return 100 * n_unusable > MOST_PERCENT * n_cases
+
+
+def refuse_too_many(unusable: dict[str, str], cases: Sequence[str]) -> None:
+    """Refuse to go on without so many cases.
+
+    Raises:
+        RuntimeError: more than 5 % of the cases can't be used; they are listed with their reasons.
+    """
+    if too_many(len(unusable), len(cases)):
+        raise RuntimeError(
+            f"{len(unusable)} of {len(cases)} unlabeled cases can't be used, more than {MOST_PERCENT} %. Correct or remove:\n"
+            f"{listed(unusable)}"
+        )

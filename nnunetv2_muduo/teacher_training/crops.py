@@ -1,0 +1,111 @@
+"""What the teacher sees and is asked for: a cube around an organ, and the organs in it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from nnunetv2_muduo.teacher_training.volumes import Volume
+from nnunetv2_muduo.teachers.patch_space import normalize_ct, normalize_pet
+
+JITTER_PART = 1 / 4  # of the crop's edge, to either side (published: none, but MuDuo's patches lie anywhere)
+_NORMALIZE = {"ct": normalize_ct, "pet": normalize_pet}
+
+
+@dataclass(frozen=True)
+class Crops:
+    """Crops of a batch, in the teacher's axes (x, y, z).
+
+    image: normalized [B, 1, S, S, S]. truth_mask: boolean, one for each of N organs in them, [N, S, S, S].
+    crop_index: [N], the crop of each organ. is_noisy: [N], whether its label is of low quality. organs: their N names.
+    """
+
+    image: Tensor
+    truth_mask: Tensor
+    crop_index: Tensor
+    is_noisy: Tensor
+    organs: list[str]
+
+    def to(self, device: torch.device) -> "Crops":
+        tensors = (self.image, self.truth_mask, self.crop_index, self.is_noisy)
+        return Crops(*(tensor.to(device) for tensor in tensors), self.organs)
+
+    def of_organs(self, indices: list[int]) -> "Crops":
+        """The same crops with some of their organs."""
+        organs = [self.organs[i] for i in indices]
+        return Crops(self.image, self.truth_mask[indices], self.crop_index[indices], self.is_noisy[indices], organs)
+
+
+@dataclass(frozen=True)
+class Cropper:
+    """Cuts crops of edge `size` (voxels) with at most `max_organs` organs for a teacher of `modality`.
+
+    noisy_names: the cases whose labels are of low quality.
+    flip_axes: the axes along which random crops may be flipped.
+    """
+
+    modality: str
+    size: int
+    max_organs: int
+    noisy_names: frozenset[str] = frozenset()
+    flip_axes: tuple[int, ...] = (0, 1, 2)
+
+    def random_crops(self, volumes: list[Volume], n: int, generator: torch.Generator) -> Crops:
+        """Random cases, organs, shifts and flips (teachers.md section 3.3)."""
+        return join_crops([self.random_crop(volumes[_below(len(volumes), generator)], generator) for _ in range(n)])
+
+    def random_crop(self, volume: Volume, generator: torch.Generator) -> Crops:
+        """One crop around a random organ, shifted and flipped at random."""
+        center = list(volume.centers.values())[_below(len(volume.centers), generator)]
+        reach = int(JITTER_PART * self.size)
+        shift = torch.randint(-reach, reach + 1, (3,), generator=generator).numpy()
+        flipped = [axis for axis in self.flip_axes if _below(2, generator)]
+        return self.crop(volume, np.add(center, shift), generator, flipped)
+
+    def crop(self, volume: Volume, center, generator: torch.Generator, flipped: list[int] = []) -> Crops:  # noqa: B006
+        """The crop around a voxel, with a random choice of its organs."""
+        image, labels = (
+            np.flip(cut_cube(array, center, self.size), flipped) for array in (volume.image, volume.labels)
+        )
+        organs = self._choose(labels, volume, generator)
+        image = torch.from_numpy(image.astype(np.float32))
+        truth = [torch.from_numpy(labels == label) for label in organs]
+        return Crops(
+            _NORMALIZE[self.modality](image[None, None]),
+            torch.stack(truth) if truth else torch.zeros(0, *[self.size] * 3, dtype=torch.bool),
+            torch.zeros(len(organs), dtype=torch.long),
+            torch.full((len(organs),), volume.name in self.noisy_names),
+            [volume.organs[label] for label in organs],
+        )
+
+    def _choose(self, labels: np.ndarray, volume: Volume, generator: torch.Generator) -> list[int]:
+        counts = np.bincount(labels.ravel(), minlength=256)
+        present = [label for label in volume.organs if counts[label] >= volume.min_organ_voxels]
+        return [present[i] for i in torch.randperm(len(present), generator=generator)[: self.max_organs].tolist()]
+
+
+def cut_cube(array: np.ndarray, center, size: int) -> np.ndarray:
+    """Cube of edge `size` whose voxel size // 2 is `center`, filled up with zeros (teachers.md section 3.3)."""
+    start = np.asarray(center) - size // 2
+    lower, upper = np.clip(start, 0, array.shape), np.clip(start + size, 0, array.shape)
+    cube = np.zeros((size,) * 3, array.dtype)
+    target = tuple(slice(a - s, b - s) for a, b, s in zip(lower, upper, start, strict=True))
+    cube[target] = array[tuple(slice(a, b) for a, b in zip(lower, upper, strict=True))]
+    return cube
+
+
+def join_crops(parts: list[Crops]) -> Crops:
+    """Several batches as one."""
+    starts = np.cumsum([0] + [len(part.image) for part in parts[:-1]]).tolist()
+    return Crops(
+        torch.cat([part.image for part in parts]),
+        torch.cat([part.truth_mask for part in parts]),
+        torch.cat([part.crop_index + start for part, start in zip(parts, starts, strict=True)]),
+        torch.cat([part.is_noisy for part in parts]),
+        [organ for part in parts for organ in part.organs],
+    )
+
+
+def _below(n: int, generator: torch.Generator) -> int:
+    return int(torch.randint(n, (), generator=generator))

@@ -1,0 +1,127 @@
+"""The labeled scans of nnU-Net's raw datasets and of cohorts in AutoPET's layout."""
+
+import json
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from nnunetv2_muduo.conversion.layouts import find_tree_cases
+from nnunetv2_muduo.conversion.record import known_patients
+
+CHANNEL_NAMES = {"ct": ("ct",), "pet": ("pet", "suv", "nopet")}
+
+
+@dataclass(frozen=True)
+class LabeledScan:
+    """One image of one case, with its labels."""
+
+    name: str
+    patient: str
+    """Cases of one patient are held out together; the case's own name where nothing is known."""
+    image: Path
+    label: Path
+    organs: dict[int, str]
+    """Names of the label values; empty where the source gives none, then all values are organs."""
+
+
+def find_scans(data: str, modality: str) -> list[LabeledScan]:
+    """All labeled scans of a dataset, sorted by name.
+
+    Args:
+        data: id or name of a dataset in $nnUNet_raw, its folder or its preprocessed folder, or a folder in AutoPET's layout
+            (patient/study/SUV.nii.gz ...).
+        modality: "ct" or "pet".
+
+    Raises:
+        FileNotFoundError: no such dataset, no labeled scans in it, or preprocessed data without their raw dataset.
+        ValueError: no channel of the modality, or more than one.
+    """
+    folder = _raw_folder(_folder(data))
+    scans = _nnunet_scans(folder, modality) if (folder / "imagesTr").is_dir() else _tree_scans(folder, modality)
+    if not scans:
+        raise FileNotFoundError(
+            f"No labeled {modality.upper()} in {folder}. Expected nnU-Net's imagesTr and labelsTr, or AutoPET's "
+            "<patient>/<study>/ with CTres.nii.gz or SUV.nii.gz, and SEG.nii.gz."
+        )
+    return sorted(scans, key=lambda scan: scan.name)
+
+
+def _folder(data: str) -> Path:
+    folder = Path(data).expanduser()
+    if folder.is_dir():
+        return folder.resolve()
+    raw = os.environ.get("nnUNet_raw")
+    matches = sorted(Path(raw).glob(f"Dataset{int(data):03d}_*" if data.isdigit() else data)) if raw else []
+    if len(matches) != 1:
+        raise FileNotFoundError(
+            f"No dataset {data} {_where(raw)} and no such folder: found {[m.name for m in matches]}"
+        )
+    return matches[0]
+
+
+def _raw_folder(folder: Path) -> Path:
+    """The folder itself; for a preprocessed dataset, whose intensities are no longer HU or SUV, the raw one it was made of."""
+    if not (list(folder.glob("*Plans*.json")) or (folder / "gt_segmentations").is_dir()):
+        return folder
+    raw = os.environ.get("nnUNet_raw")
+    if not raw or not (Path(raw) / folder.name).is_dir():
+        raise FileNotFoundError(
+            f"{folder} is a preprocessed dataset: its intensities are normalized, and a teacher needs HU or SUV. "
+            f"The raw dataset it was made of is not there {_where(raw)}."
+        )
+    print(f"{folder} is normalized; its cases are read in HU or SUV from {Path(raw) / folder.name}.")
+    return Path(raw) / folder.name
+
+
+def _where(raw: str | None) -> str:
+    return f"in nnUNet_raw={raw}" if raw else "(nnUNet_raw is not set)"
+
+
+def _nnunet_scans(folder: Path, modality: str) -> list[LabeledScan]:
+    from nnunetv2.utilities.utils import get_filenames_of_train_images_and_targets
+
+    if not (folder / "dataset.json").is_file():
+        raise FileNotFoundError(f"{folder / 'dataset.json'} is missing: it says which channel is {modality.upper()}.")
+    dataset_json = json.loads((folder / "dataset.json").read_text(encoding="utf-8"))
+    channel = _channel(dataset_json["channel_names"], modality, folder)
+    organs = _organs(dataset_json["labels"], folder / "dataset.json")
+    files = {str(k): v for k, v in get_filenames_of_train_images_and_targets(str(folder), dataset_json).items()}
+    patients = known_patients(folder, set(files))
+    if len(patients) < len(files):
+        print(
+            f"{folder}: the patients of {len(files) - len(patients)} cases are unknown; each counts as a patient of its own, so "
+            "that one patient's scans may be learned from and held out. `muduo convert --patient-regex` records them."
+        )
+    return [
+        LabeledScan(name, patients.get(name, name), Path(case["images"][channel]), Path(case["label"]), organs)
+        for name, case in files.items()
+    ]
+
+
+def _channel(channel_names: dict[str, str], modality: str, folder: Path) -> int:
+    words = {int(number): re.split(r"[^a-z]+", name.lower()) for number, name in channel_names.items()}
+    matches = [number for number, found in words.items() if set(found) & set(CHANNEL_NAMES[modality])]
+    if len(matches) != 1:
+        raise ValueError(
+            f"{folder / 'dataset.json'}: channel_names {channel_names} must have one {modality.upper()} channel"
+        )
+    return matches[0]
+
+
+def _organs(labels: dict[str, int | list[int]], path: Path) -> dict[int, str]:
+    regions = [name for name, value in labels.items() if not isinstance(value, int)]
+    if regions:
+        raise ValueError(f"{path}: labels {regions} are regions; a teacher learns from label values only")
+    return {value: name for name, value in labels.items() if value != 0 and name != "ignore"}
+
+
+def _tree_scans(folder: Path, modality: str) -> list[LabeledScan]:
+    labels_file = folder / "labels.json"
+    organs = _organs(json.loads(labels_file.read_text()), labels_file) if labels_file.is_file() else {}
+    cases = ((case, case.ct if modality == "ct" else case.pet) for case in find_tree_cases(folder))
+    return [
+        LabeledScan(case.case_id, case.patient_key, image.path, case.label.path, organs)
+        for case, image in cases
+        if image and case.label and not case.problem
+    ]

@@ -1,0 +1,152 @@
+"""SAM-Med3D's training of a promptable teacher (teachers.md section 3.3), on all organs of a crop at once."""
+
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import torch
+from tqdm import tqdm
+
+from nnunetv2_muduo.teacher_training.checkpoints import load_last, save_best, save_last
+from nnunetv2_muduo.teacher_training.crops import Cropper, Crops
+from nnunetv2_muduo.teacher_training.losses import sum_over_rounds
+from nnunetv2_muduo.teacher_training.report import write_report
+from nnunetv2_muduo.teacher_training.rounds import training_rounds
+from nnunetv2_muduo.teacher_training.settings import TrainingSettings
+from nnunetv2_muduo.teacher_training.simulated_student_masks import simulated_student_probs
+from nnunetv2_muduo.teacher_training.validation import held_out_crops, mean_of_prompts, validate
+from nnunetv2_muduo.teacher_training.volumes import Volume
+from nnunetv2_muduo.teachers.sam3d.model import Sam3DTeacher
+
+
+class TeacherTraining:
+    """One training, from its beginning or from where it stopped.
+
+    Args:
+        teacher: the network, trained in place. settings: how.
+        train, held_out: volumes to learn from, and to measure on.
+        folder: where checkpoints, figures and table go.
+        noisy_names: cases whose labels are of low quality.
+    """
+
+    def __init__(
+        self,
+        teacher: Sam3DTeacher,
+        settings: TrainingSettings,
+        train: list[Volume],
+        held_out: list[Volume],
+        folder: Path,
+        noisy_names: frozenset[str] = frozenset(),
+    ):
+        self.teacher, self.settings, self.volumes, self.folder = teacher.requires_grad_(True), settings, train, folder
+        self.device, self.noisy_names = next(teacher.parameters()).device, noisy_names
+        self.cropper = Cropper(settings.modality, teacher.image_size, settings.max_organs, noisy_names)
+        all_organs = replace(self.cropper, max_organs=256)
+        self.held_out = held_out_crops(held_out, all_organs, settings.n_validation_crops)
+        self.optimizer = _optimizer(teacher, settings)
+        self.crop_generator = torch.Generator().manual_seed(settings.seed)
+        self.prompt_generator = torch.Generator(self.device).manual_seed(settings.seed)
+        self.iteration, self.history, self.losses = 0, [], []
+
+    def run(self) -> None:
+        """Train to the end, validating and saving on the way."""
+        settings = self.settings
+        with tqdm(total=settings.n_iterations, initial=self.iteration, unit="it", disable=None) as progress:
+            while self.part_done() < 1:
+                self.losses.append(self.step())
+                progress.update()
+                progress.set_postfix(loss=f"{self.losses[-1]:.2f}", refresh=False)
+                if self.iteration % settings.validate_every == 0 or self.part_done() >= 1:
+                    self.look(progress.write)
+
+    def part_done(self) -> float:
+        """How much of the training is behind, from 0 to 1."""
+        return self.iteration / self.settings.n_iterations
+
+    def step(self) -> float:
+        """One update of the weights; returns the batch's loss."""
+        batch_size, total = self.settings.batch_size, 0.0
+        self._set_learning_rates()
+        self.optimizer.zero_grad()
+        for start in range(0, batch_size, self.settings.crops_at_once):
+            n_crops = min(self.settings.crops_at_once, batch_size - start)
+            crops = self.cropper.random_crops(self.volumes, n_crops, self.crop_generator)
+            if crops.organs:
+                loss = self.loss(crops.to(self.device)) * n_crops / batch_size
+                loss.backward()
+                total += float(loss.detach())
+        self.optimizer.step()
+        self.iteration += 1
+        return total
+
+    def loss(self, crops: Crops) -> torch.Tensor:
+        """Sum over rounds, mean over the organs of the crops."""
+        return self.loss_of_prompts(self.encode(crops.image), crops)
+
+    def encode(self, image: torch.Tensor) -> torch.Tensor:
+        """One embedding per crop."""
+        use_half = self.device.type == "cuda" and torch.cuda.is_bf16_supported()
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=use_half):  # its range needs no loss scaling
+            return self.teacher.encode(image).float()
+
+    def loss_of_prompts(self, embeddings: torch.Tensor, crops: Crops) -> torch.Tensor:
+        """Loss of the answers to prompts for the crops' organs, from the crops' embeddings."""
+        prompts = crops.truth_mask, crops.crop_index
+        maps = self.maps_of_a_student(crops) if self.settings.student_like_prompts else None
+        rounds = training_rounds(self.teacher, embeddings, *prompts, maps, self.settings, self.prompt_generator)
+        return sum_over_rounds(rounds, crops.truth_mask, crops.is_noisy)
+
+    def maps_of_a_student(self, crops: Crops) -> torch.Tensor:
+        """Probabilities [N, S, S, S] as a student might give them to the crops' organs."""
+        return simulated_student_probs(crops.truth_mask, crops.crop_index, self.prompt_generator)
+
+    def _set_learning_rates(self) -> None:
+        n_drops = sum(self.part_done() >= part for part in self.settings.lr_drops)
+        rates = self.settings.lr, self.settings.decoder_lr
+        for group, rate in zip(self.optimizer.param_groups, rates, strict=True):
+            group["lr"] = rate * 0.1**n_drops
+
+    def look(self, say) -> None:
+        """Measure on the held-out crops, say so, save."""
+        dice = validate(self.teacher, self.held_out, self.device)
+        loss, self.losses = sum(self.losses) / max(len(self.losses), 1), []
+        best_before = max((entry["mean_of_prompts"] for entry in self.history), default=-1.0)
+        entry = {"iteration": self.iteration, "loss": loss, "mean_of_prompts": mean_of_prompts(dice), "dice": dice}
+        self.history.append(entry)
+        say(f"{self.iteration}: loss {loss:.3f}, " + ", ".join(f"{kind} {of['mean']:.3f}" for kind, of in dice.items()))
+        if entry["mean_of_prompts"] > best_before:
+            save_best(self.teacher, self.folder)
+        save_last(self.teacher, self.state(), self.folder)
+        write_report(self.history, self.settings, self.folder)
+
+    def state(self) -> dict:
+        """What `resume` needs."""
+        return {
+            "settings": asdict(self.settings),
+            "cases": sorted(volume.name for volume in self.volumes),
+            "noisy_labels": sorted(self.noisy_names),
+            "iteration": self.iteration,
+            "history": self.history,
+            "optimizer": self.optimizer.state_dict(),
+            "crop_generator": self.crop_generator.get_state(),
+            "prompt_generator": self.prompt_generator.get_state(),
+        }
+
+    def resume(self) -> None:
+        """Go on from the last checkpoint, exactly. Raises ValueError where it has other settings or cases."""
+        state = load_last(self.teacher, self.folder, self.device)
+        ours = self.state()
+        differing = [key for key, value in ours["settings"].items() if state["settings"].get(key) != value]
+        differing += [key for key in ("cases", "noisy_labels") if state[key] != ours[key]]
+        if differing:
+            what = ", ".join(differing)
+            raise ValueError(f"the training in {self.folder} has another {what}; continue it as it was begun")
+        self.iteration, self.history = state["iteration"], state["history"]
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.crop_generator.set_state(state["crop_generator"].cpu())
+        self.prompt_generator.set_state(state["prompt_generator"].cpu())
+
+
+def _optimizer(teacher: Sam3DTeacher, settings: TrainingSettings) -> torch.optim.AdamW:
+    others = [*teacher.prompt_encoder.parameters(), *teacher.mask_decoder.parameters()]
+    groups = [{"params": list(teacher.image_encoder.parameters())}, {"params": others}]
+    return torch.optim.AdamW(groups, weight_decay=settings.weight_decay)

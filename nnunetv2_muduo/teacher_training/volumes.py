@@ -1,0 +1,128 @@
+"""Scans as a training reads them: isotropic, in the teacher's axes, in files that are mapped into memory."""
+
+import json
+import os
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk
+from scipy import ndimage
+
+from nnunetv2_muduo.imageio.images import check_same_grid, read_header
+from nnunetv2_muduo.teacher_training.sources import LabeledScan
+
+MIN_ORGAN_MM3 = 3375  # 1000 voxels of 1.5 mm, as published
+MIN_ORGAN_VOXELS = 8
+_STORED_AS = {"ct": np.int16, "pet": np.float16}  # whole HU, and SUV to one part in a thousand
+_LARGEST = {"ct": 32767, "pet": 65504}
+
+
+@dataclass(frozen=True)
+class Volume:
+    """A scan in its cache; arrays have the teacher's axes (x, y, z)."""
+
+    name: str
+    patient: str
+    spacing_mm: float
+    organs: dict[int, str]
+    centers: dict[int, tuple[int, int, int]]
+    """Voxel in the middle of each organ's box, for organs that are large enough."""
+    path: Path
+
+    @cached_property
+    def image(self) -> np.ndarray:
+        """HU or SUV [x, y, z], read where it is needed."""
+        return np.load(self.path / "image.npy", mmap_mode="r")
+
+    @cached_property
+    def labels(self) -> np.ndarray:
+        """Organ labels [x, y, z], read where they are needed."""
+        return np.load(self.path / "labels.npy", mmap_mode="r")
+
+    @property
+    def min_organ_voxels(self) -> int:
+        """Voxels that an organ, or the part of it in a crop, must have to be asked for."""
+        return min_organ_voxels(self.spacing_mm)
+
+
+def min_organ_voxels(spacing_mm: float) -> int:
+    """The published 1000 voxels of 1.5 mm as a volume."""
+    return max(MIN_ORGAN_VOXELS, round(MIN_ORGAN_MM3 / spacing_mm**3))
+
+
+def cached_volume(scan: LabeledScan, modality: str, spacing_mm: float, cache: Path) -> Volume:
+    """The scan at `spacing_mm`, made where the cache has none; it is made again where the scan's files changed."""
+    path = cache / f"{scan.name}_{modality}"
+    identity = {"files": [_stamp(scan.image), _stamp(scan.label)], "spacing_mm": spacing_mm}
+    record_file = path / "record.json"
+    record = json.loads(record_file.read_text()) if record_file.is_file() else {}
+    if record.get("identity") != identity:
+        record = {"identity": identity, "centers": _write(scan, modality, spacing_mm, path)}
+        part = record_file.with_suffix(".part")
+        part.write_text(json.dumps(record))
+        os.replace(part, record_file)  # written last: what has it is whole
+    centers = {int(label): tuple(center) for label, center in record["centers"].items()}
+    organs = scan.organs or {label: f"label {label}" for label in centers}
+    centers = {label: center for label, center in centers.items() if label in organs}
+    return Volume(scan.name, scan.patient, spacing_mm, organs, centers, path)
+
+
+def read_isotropic(scan: LabeledScan, spacing_mm: float) -> tuple[np.ndarray, np.ndarray]:
+    """Image (float32) and labels (uint8) [x, y, z] in the order of the file's axes, linear and nearest (teachers.md 4.1).
+
+    Raises ValueError where the two have different grids or values that can't be used.
+    """
+    check_same_grid(read_header(scan.label), read_header(scan.image))
+    image, labels = sitk.ReadImage(str(scan.image), sitk.sitkFloat32), sitk.ReadImage(str(scan.label))
+    labels.CopyInformation(image)  # their headers may differ by rounding
+    values = sitk.GetArrayViewFromImage(labels)
+    if values.min() < 0 or values.max() > 255:
+        raise ValueError(f"{scan.label} has values from {values.min()} to {values.max()}; 0 to 255 can be used")
+    labels = sitk.Cast(labels, sitk.sitkUInt8)
+    grid = _isotropic_grid(image, spacing_mm)
+    arrays = (
+        sitk.GetArrayFromImage(sitk.Resample(volume, grid, sitk.Transform(), interpolator))
+        for volume, interpolator in ((image, sitk.sitkLinear), (labels, sitk.sitkNearestNeighbor))
+    )
+    image_zyx, labels_zyx = arrays
+    return image_zyx.T, labels_zyx.T
+
+
+def _isotropic_grid(image: sitk.Image, spacing_mm: float) -> sitk.Image:
+    """An empty image whose voxels fill the same box as well as whole voxels can, from the same corner."""
+    old_mm = np.array(image.GetSpacing())
+    size = np.maximum(1, np.rint(np.array(image.GetSize()) * old_mm / spacing_mm)).astype(int)
+    grid = sitk.Image(*map(int, size), sitk.sitkUInt8)
+    grid.SetSpacing((spacing_mm,) * 3)
+    grid.SetDirection(image.GetDirection())
+    grid.SetOrigin(image.TransformContinuousIndexToPhysicalPoint((spacing_mm / old_mm - 1) / 2))
+    return grid
+
+
+def _write(scan: LabeledScan, modality: str, spacing_mm: float, path: Path) -> dict[int, list[int]]:
+    image, labels = read_isotropic(scan, spacing_mm)
+    if not np.abs(image).max() <= _LARGEST[modality]:
+        unit = "HU" if modality == "ct" else "SUV"
+        raise ValueError(f"{scan.image} has values from {image.min()} to {image.max()}, which are no {unit}")
+    if modality == "ct":
+        image = np.rint(image)
+    path.mkdir(parents=True, exist_ok=True)
+    np.save(path / "image.npy", np.ascontiguousarray(image, _STORED_AS[modality]))
+    np.save(path / "labels.npy", np.ascontiguousarray(labels))
+    return _centers(labels, min_organ_voxels(spacing_mm))
+
+
+def _centers(labels: np.ndarray, min_voxels: int) -> dict[int, list[int]]:
+    counts = np.bincount(labels.ravel(), minlength=256)
+    return {
+        label: [(axis.start + axis.stop - 1) // 2 for axis in box]
+        for label, box in enumerate(ndimage.find_objects(labels), start=1)
+        if box is not None and counts[label] >= min_voxels
+    }
+
+
+def _stamp(path: Path) -> list:
+    stat = path.stat()
+    return [str(path), stat.st_size, stat.st_mtime_ns]

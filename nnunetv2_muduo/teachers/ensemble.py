@@ -1,0 +1,129 @@
+"""The frozen teachers of a training: encode each unlabeled patch once, then answer for every organ in it."""
+
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from nnunetv2_muduo.config import MuDuoConfig
+from nnunetv2_muduo.teachers import load_teacher, patch_space
+from nnunetv2_muduo.teachers.checkpoint import read_checkpoint
+from nnunetv2_muduo.teachers.pairs import Box, Pairs
+from nnunetv2_muduo.teachers.prompts import mask_prompts, points_of_organs
+from nnunetv2_muduo.teachers.registry import TEACHERS, SmallTeacher
+from nnunetv2_muduo.teachers.sam3d.config import Sam3DConfig
+from nnunetv2_muduo.teachers.small import SMALL_CONFIG
+
+_NORMALIZE = {"ct": patch_space.normalize_ct, "pet": patch_space.normalize_pet}
+
+
+class TeacherEnsemble:
+    """One or two teachers on one device. Not a module, so that no optimizer, checkpoint or DDP ever sees their weights.
+
+    Args:
+        config: which teachers, and how they are prompted.
+        transpose_forward: the plan's transpose, which decides how patches lie in the teachers' (x, y, z).
+        organ_labels: label value of every organ, without background.
+    """
+
+    def __init__(
+        self, config: MuDuoConfig, transpose_forward: list[int], organ_labels: list[int], device: torch.device
+    ):
+        self.config = config
+        self.axes = patch_space.teacher_axes(transpose_forward)
+        self.organ_labels = organ_labels
+        self.teachers = {m: load_teacher(teacher_source(config, m), device) for m in config.modalities}
+
+    @torch.no_grad()
+    def predict(
+        self,
+        images: dict[str, Tensor],
+        prompt_map: Tensor,
+        student_probs: Tensor,
+        pairs: Pairs,
+        chunk: int | None = None,
+    ) -> dict[str, Tensor]:
+        """What each teacher says of every valid pair, prompted by the prompt map (PET) and the student's map (CT).
+
+        Args:
+            images: "ct" in HU and "pet" in SUV, each [B, 1, a, b, c] in the axes of nnU-Net's patch.
+            prompt_map: organ labels [B, 1, a, b, c].
+            student_probs: the student's probabilities [B, 1 + n_organs, a, b, c].
+            pairs: the valid (sample, organ) pairs.
+            chunk: patches encoded, and organs of a patch decoded, at a time. None: all of them.
+
+        Returns:
+            By modality, low-resolution logits [n_pairs, 1, s, s, s], in the axes of nnU-Net's patch.
+        """
+        teacher_logits = {}
+        for modality, teacher in self.teachers.items():
+            image = patch_space.to_teacher_axes(_NORMALIZE[modality](images[modality]), self.axes)
+            parts = image.contiguous().split(chunk or len(image))
+            embeddings = torch.cat([teacher.encode(part) for part in parts])  # once per patch, for all its organs
+            logits = []
+            for sample, boxes in enumerate(pairs.boxes):
+                for some in _chunks(boxes, chunk):
+                    prompts = self._prompts(modality, prompt_map[sample, 0], student_probs[sample], some)
+                    logits.append(teacher.decode(embeddings[sample : sample + 1], **prompts))
+            size = teacher.low_res_size
+            joined = torch.cat(logits) if logits else image.new_zeros(0, 1, size, size, size)
+            teacher_logits[modality] = patch_space.from_teacher_axes(joined, self.axes).float()
+        return teacher_logits
+
+    def _prompts(self, modality: str, prompt_map: Tensor, student_probs: Tensor, boxes: dict[int, Box]) -> dict:
+        """Prompts of one patch for the organs of `boxes`: `prompt_map` [a, b, c], `student_probs` [1 + n_organs, a, b, c]."""
+        config, low_res = self.config, self.teachers[modality].low_res_size
+        labels = {organ: self.organ_labels[organ] for organ in boxes}
+        if modality == "ct":
+            student = config.ct_mask_prompt_source == "student"
+            maps = (student_probs[1 + o] if student else prompt_map == label for o, label in labels.items())
+            masks = torch.cat([mask_prompts(organ[None], low_res, config.ct_mask_prompt_value) for organ in maps])
+            return {"points": None, "masks": patch_space.to_teacher_axes(masks, self.axes).contiguous()}
+        points, point_labels = points_of_organs(
+            prompt_map,
+            list(zip(labels.values(), boxes.values(), strict=True)),
+            config.n_points,
+            config.point_smoothing_voxels,
+            config.suppress_between_points,
+        )
+        # Zeros are the empty mask prompt that the public weights were trained with (teachers.md 4.5).
+        no_mask = student_probs.new_zeros(1, 1, low_res, low_res, low_res)
+        return {"points": (patch_space.points_to_teacher_axes(points, self.axes), point_labels), "masks": no_mask}
+
+
+def _chunks(boxes: dict[int, Box], size: int | None) -> Iterator[dict[int, Box]]:
+    organs = iter(boxes.items())
+    while chunk := dict(islice(organs, size)):
+        yield chunk
+
+
+def teacher_source(config: MuDuoConfig, modality: str) -> str:
+    """Registry name or path of a modality's teacher."""
+    name = config.teacher(modality)
+    return f"small_{modality}" if name == "small" else name
+
+
+def ensemble_image_size(config: MuDuoConfig) -> int:
+    """Edge of the teachers' image in voxels, which is the patch size.
+
+    Raises:
+        ValueError: the two teachers differ in it.
+    """
+    sources = {modality: teacher_source(config, modality) for modality in config.modalities}
+    sizes = {source: _image_size(source) for source in sources.values()}
+    if len(set(sizes.values())) > 1:
+        raise ValueError(f"Both teachers must see the same image size, the patch. Got {sizes} voxels.")
+    return next(iter(sizes.values()))
+
+
+def _image_size(source: str) -> int:
+    spec = TEACHERS.get(source)
+    if spec is not None:
+        return (SMALL_CONFIG if isinstance(spec, SmallTeacher) else Sam3DConfig()).image_size
+    path = Path(source).expanduser()
+    if not path.is_file():
+        raise FileNotFoundError(f"Teacher {source!r} is neither a file nor one of {', '.join(TEACHERS)}.")
+    _, config = read_checkpoint(path)
+    return (config or Sam3DConfig()).image_size

@@ -1,0 +1,63 @@
+"""The (sample, organ) pairs of an unlabeled batch whose organ stands in the prompt map: those that teachers are asked about."""
+
+from dataclasses import dataclass
+
+import torch
+from scipy.ndimage import find_objects
+from torch import Tensor
+
+Box = tuple[slice, slice, slice]
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """The valid (sample, organ) pairs of a batch, in the order sample by sample.
+
+    `samples` and `organs` are index tensors [n_pairs] into the batch and into the list of organs, on the CPU. `boxes` holds
+    for each sample its organs (indices, in order) and the smallest box around each in the prompt map. All of it comes from
+    the prompt map before that goes to the GPU, so that knowing which pairs there are never waits for the GPU.
+    """
+
+    samples: Tensor
+    organs: Tensor
+    n_samples: int
+    n_organs: int
+    boxes: tuple[dict[int, Box], ...]
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def of_sample(self, sample: int) -> slice:
+        """Where the pairs of one sample stand."""
+        start = sum(len(of_sample) for of_sample in self.boxes[:sample])
+        return slice(start, start + len(self.boxes[sample]))
+
+    def indices(self, device: torch.device) -> tuple[Tensor, Tensor]:
+        """`samples` and `organs` on a device, without waiting for it."""
+        return self.samples.to(device, non_blocking=True), self.organs.to(device, non_blocking=True)
+
+    def as_matrix(self, values: Tensor, missing: float = float("nan")) -> Tensor:
+        """Values [n_pairs] laid out as [n_samples, n_organs], `missing` where there is no valid pair."""
+        matrix = values.new_full((self.n_samples, self.n_organs), missing)
+        return matrix.index_put(self.indices(values.device), values)
+
+    def from_matrix(self, matrix: Tensor) -> Tensor:
+        """The entries [n_pairs] of a matrix [n_samples, n_organs] at the valid pairs."""
+        return matrix[self.indices(matrix.device)]
+
+
+def valid_pairs(prompt_map: Tensor, organ_labels: list[int]) -> Pairs:
+    """Pairs whose organ stands in the sample's prompt map; the others are neither decoded nor counted.
+
+    Args:
+        prompt_map: organ labels [n_samples, 1, *spatial] on the CPU.
+        organ_labels: label value of every organ, without background.
+    """
+    found = [find_objects(sample[0].numpy(), max(organ_labels)) for sample in prompt_map]
+    boxes = tuple(
+        {organ: of_labels[label - 1] for organ, label in enumerate(organ_labels) if of_labels[label - 1] is not None}
+        for of_labels in found
+    )
+    samples = torch.tensor([sample for sample, of_sample in enumerate(boxes) for _ in of_sample], dtype=torch.int64)
+    organs = torch.tensor([organ for of_sample in boxes for organ in of_sample], dtype=torch.int64)
+    return Pairs(samples, organs, len(prompt_map), len(organ_labels), boxes)

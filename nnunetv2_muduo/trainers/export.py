@@ -1,0 +1,113 @@
+"""A trained student as a model of nnU-Net's own trainer, in a zip that nnU-Net's own commands install and predict with."""
+
+import os
+import zipfile
+from pathlib import Path
+
+import torch
+from batchgenerators.utilities.file_and_folder_operations import load_json
+from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
+from nnunetv2.utilities.label_handling.label_handling import determine_num_input_channels
+from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
+
+from nnunetv2_muduo.data.generator_identity import STATE_KEY
+
+STOCK_TRAINER = nnUNetTrainer.__name__
+_MODEL_FILES = ("plans.json", "dataset.json")
+_OPTIONAL_MODEL_FILES = ("dataset_fingerprint.json",)
+_OPTIONAL_FOLD_FILES = ("progress.png", "validation/summary.json")
+
+
+def export_model(model_folder: Path, folds: list[str], checkpoint_name: str, zip_path: Path) -> list[str]:
+    """Write the folds of a trained model to a zip for `nnUNetv2_install_pretrained_model_from_zip`.
+
+    What nnU-Net needs to predict is in it, and nothing else: no optimizer, and nothing that only this package could read.
+
+    Args:
+        model_folder: nnU-Net's results folder `Dataset/Trainer__Plans__Configuration`.
+        folds: numbers, or `all`.
+
+    Returns:
+        Names of the files in the zip, all below `Dataset/nnUNetTrainer__Plans__Configuration`.
+
+    Raises:
+        FileNotFoundError: plans, data set description or a fold's checkpoint are missing; all of them are named.
+        ValueError: the network is not the one that nnU-Net's own trainer builds.
+    """
+    _require_files(model_folder, folds, checkpoint_name)
+    temporary = zip_path.with_name(f".{zip_path.name}.{os.getpid()}")
+    try:
+        with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
+            _fill(archive, model_folder, folds, checkpoint_name)
+            names = archive.namelist()
+        temporary.replace(zip_path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return names
+
+
+def _require_files(model_folder: Path, folds: list[str], checkpoint_name: str) -> None:
+    needed = [model_folder / name for name in _MODEL_FILES]
+    needed += [model_folder / f"fold_{fold}" / checkpoint_name for fold in folds]
+    missing = [str(path) for path in needed if not path.is_file()]
+    if missing:
+        raise FileNotFoundError(f"{len(missing)} file(s) of the model are missing: {', '.join(missing)}")
+
+
+def _fill(archive: zipfile.ZipFile, model_folder: Path, folds: list[str], checkpoint_name: str) -> None:
+    target = Path(model_folder.parent.name, "__".join([STOCK_TRAINER, *model_folder.name.split("__")[1:]]))
+    for name in (*_MODEL_FILES, *_OPTIONAL_MODEL_FILES):
+        _add(archive, model_folder / name, target / name)
+    for fold in (f"fold_{fold}" for fold in folds):
+        checkpoint = stock_checkpoint(model_folder / fold / checkpoint_name, model_folder)
+        with archive.open((target / fold / "checkpoint_final.pth").as_posix(), "w", force_zip64=True) as file:
+            torch.save(checkpoint, file)
+        for name in _OPTIONAL_FOLD_FILES:
+            _add(archive, model_folder / fold / name, target / fold / name)
+
+
+def stock_checkpoint(path: Path, model_folder: Path) -> dict:
+    """What nnU-Net's predictor reads of a checkpoint, as if nnU-Net's own trainer had written it: plain values and tensors.
+
+    Raises:
+        ValueError: see `export_model`.
+    """
+    stored = torch.load(path, map_location="cpu", weights_only=False)
+    init_args = {key: value for key, value in stored["init_args"].items() if key not in (STATE_KEY, "device")}
+    init_args["plans"] = load_json(str(model_folder / "plans.json"))  # fitted to the teachers' patch, as trained
+    _require_stock_network(stored["network_weights"], init_args["configuration"], model_folder)
+    return {
+        "network_weights": dict(stored["network_weights"]),
+        "init_args": init_args,
+        "trainer_name": STOCK_TRAINER,
+        "inference_allowed_mirroring_axes": stored.get("inference_allowed_mirroring_axes"),
+        "current_epoch": stored["current_epoch"],
+    }
+
+
+def _require_stock_network(weights: dict[str, torch.Tensor], configuration: str, model_folder: Path) -> None:
+    """Refuse weights that nnU-Net's trainer, given these plans, could not load."""
+    plans_manager = PlansManager(load_json(str(model_folder / "plans.json")))
+    dataset_json = load_json(str(model_folder / "dataset.json"))
+    settings = plans_manager.get_configuration(configuration)
+    with torch.device("meta"):  # shapes are enough
+        network = nnUNetTrainer.build_network_architecture(
+            plans_manager,
+            settings,
+            determine_num_input_channels(plans_manager, settings, dataset_json),
+            plans_manager.get_label_manager(dataset_json).num_segmentation_heads,
+            enable_deep_supervision=False,
+        )
+    expected = {name: tuple(weight.shape) for name, weight in network.state_dict().items()}
+    found = {name: tuple(weight.shape) for name, weight in weights.items()}
+    if found != expected:
+        name = next(name for name in {**expected, **found} if expected.get(name) != found.get(name))
+        raise ValueError(
+            f"{model_folder.name} has another network than {STOCK_TRAINER} builds from its plans: {name} is "
+            f"{found.get(name)}, nnU-Net's is {expected.get(name)}. Only students can be exported, not prompt generators."
+        )
+
+
+def _add(archive: zipfile.ZipFile, path: Path, name: Path) -> None:
+    if path.is_file():
+        archive.write(path, name)

@@ -1,0 +1,228 @@
+"""What lets a training come back from whatever happens to it; docs/reliability.md has the list."""
+
+from contextlib import nullcontext
+from pathlib import Path
+
+import numpy as np
+import torch
+from batchgenerators.utilities.file_and_folder_operations import join
+from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
+from torch import Tensor, autocast
+
+from nnunetv2_muduo.checkpoints import (
+    BEST,
+    LATEST,
+    PREVIOUS,
+    STATE_KEY,
+    read_checkpoint,
+    resumable,
+    set_aside_unfit,
+    written_whole,
+)
+from nnunetv2_muduo.data.loader import random_states, set_random_states
+from nnunetv2_muduo.data.worker_status import TrackedDataset, WorkerStatus
+from nnunetv2_muduo.trainers import distributed
+
+MOST_SKIPPED_IN_A_ROW = 20
+
+
+class FaultTolerantTrainer(nnUNetTrainer):
+    """nnU-Net's trainer with exact resuming, checkpoints that are whole, and steps that can't spoil the weights."""
+
+    _random_states_to_resume: dict | None = None
+
+    def initialize(self):
+        """nnU-Net's, but in a training of several processes each takes the GPU that its own machine gives it."""
+        self.worker_status = WorkerStatus()
+        self.n_skipped_in_epoch = self.n_skipped_in_a_row = 0
+        # nnU-Net takes the rank for the GPU's number, which is right on one machine alone: joining is done here.
+        joined, self.is_ddp = self.is_ddp, False
+        if joined:
+            self.device = distributed.own_device()
+            self.grad_scaler = self.grad_scaler if self.device.type == "cuda" else None
+        super().initialize()
+        if joined:
+            self.is_ddp = True
+            self._set_batch_size_and_oversample()
+            self.loss = self._build_loss()
+            self.network = distributed.wrap(self.network, self.device)
+
+    # ------------------------------------------------------------------ a step
+
+    def train_step(self, batch: dict) -> dict:
+        """nnU-Net's step, left out where its loss is not finite."""
+        self.optimizer.zero_grad(set_to_none=True)
+        loss = self.learn_from_labels(batch)
+        return {"loss": loss, "finite": self.update_student(loss)}
+
+    def learn_from_labels(self, batch: dict) -> np.ndarray:
+        """nnU-Net's own loss on the labeled batch, and its gradients."""
+        data, target = self._to_device(batch["data"]), batch["target"]
+        target = [self._to_device(t) for t in target] if isinstance(target, list) else self._to_device(target)
+        with self._autocast():
+            loss = self.loss(self.network(data), target)
+        self._backward(loss)
+        return loss.detach().cpu().numpy()
+
+    def update_student(self, *losses: np.ndarray) -> bool:
+        """nnU-Net's optimizer step on the gradients gathered so far, if all is finite; the same on every GPU.
+
+        Returns:
+            Whether the losses are finite everywhere.
+
+        Raises:
+            RuntimeError: nothing could be learned for 20 steps in a row.
+        """
+        finite = distributed.true_everywhere(bool(np.isfinite(losses).all()), self.device)
+        learned = finite and self._optimizer_step()
+        self.n_skipped_in_epoch += not learned
+        self.n_skipped_in_a_row = 0 if learned else self.n_skipped_in_a_row + 1
+        if self.n_skipped_in_a_row >= MOST_SKIPPED_IN_A_ROW:
+            newest = max(resumable(Path(self.output_folder)), key=lambda file: file.stat().st_mtime, default="none yet")
+            raise RuntimeError(
+                f"Loss or gradients were not finite in {self.n_skipped_in_a_row} steps in a row (last losses: "
+                f"{', '.join(f'{float(loss):g}' for loss in losses)}). No such step has touched the weights. Last good "
+                f"checkpoint: {newest}. Look for images with extreme values; with --c the training goes on from it."
+            )
+        return finite
+
+    def _optimizer_step(self) -> bool:
+        """Whether the gradients were finite: others never reach the weights. DDP has made them the same on every GPU."""
+        if self.grad_scaler is not None:
+            self.grad_scaler.unscale_(self.optimizer)
+        finite = bool(torch.nn.utils.clip_grad_norm_(self.network.parameters(), 12).isfinite())
+        if self.grad_scaler is not None:  # leaves the step out by itself, and lowers its scale
+            self.grad_scaler.step(self.optimizer)
+            self.grad_scaler.update()
+        elif finite:
+            self.optimizer.step()
+        return finite
+
+    def _to_device(self, tensor: Tensor) -> Tensor:
+        return tensor.to(self.device, non_blocking=True)
+
+    def _backward(self, loss: Tensor) -> None:
+        (loss if self.grad_scaler is None else self.grad_scaler.scale(loss)).backward()
+
+    def _autocast(self):
+        """Mixed precision on CUDA alone, as nnU-Net has it."""
+        return autocast("cuda") if self.device.type == "cuda" else nullcontext()
+
+    def on_train_epoch_end(self, train_outputs: list[dict]):
+        """nnU-Net's, on the steps whose losses were finite; the others are counted in the log."""
+        if self.n_skipped_in_epoch:
+            self.print_to_log_file(
+                f"Skipped {self.n_skipped_in_epoch} of {len(train_outputs)} steps, in which loss or gradients were not finite"
+                + (" (some are usual when mixed precision starts)." if self.grad_scaler is not None else ".")
+            )
+            self.n_skipped_in_epoch = 0
+        super().on_train_epoch_end(finite_steps(train_outputs))
+
+    # ------------------------------------------------------------------ reading
+
+    def get_tr_and_val_datasets(self):
+        """nnU-Net's data sets; a case that can't be read is named."""
+        return tuple(TrackedDataset(dataset, self.worker_status) for dataset in super().get_tr_and_val_datasets())
+
+    def run_training(self):
+        """nnU-Net's; where it says no more than that a worker process is gone, this says why."""
+        try:
+            super().run_training()
+        except RuntimeError as error:
+            trouble = self.worker_status.trouble()
+            if trouble is None:
+                raise
+            raise RuntimeError(trouble) from error
+
+    # ------------------------------------------------------------------ checkpoints
+
+    def on_train_start(self):
+        super().on_train_start()
+        # Last, since starting the loaders has drawn from them. Only the first rank's are stored.
+        if self._random_states_to_resume is not None and not self.is_ddp:
+            self.set_random_states(self._random_states_to_resume)
+
+    def on_train_end(self):
+        super().on_train_end()
+        if self.local_rank == 0:
+            Path(self.output_folder, PREVIOUS).unlink(missing_ok=True)  # as nnU-Net does with the latest one
+
+    def random_states(self) -> dict:
+        """Everything random in this process, so that a continued training draws what an undisturbed one would have."""
+        return {"global": random_states()}
+
+    def set_random_states(self, states: dict) -> None:
+        """Go on from what `random_states` gave."""
+        set_random_states(states["global"])
+
+    def muduo_state(self) -> dict:
+        """Our own entries of a checkpoint."""
+        return {"random_states": self.random_states()}
+
+    def save_checkpoint(self, filename: str) -> None:
+        """nnU-Net's checkpoint with our entries in it, whole or not there; the latest one before the latest is kept.
+
+        Raises:
+            RuntimeError: it could not be written; the message tells how much room it needs.
+        """
+        self.my_init_kwargs[STATE_KEY] = self.muduo_state()
+        if self.local_rank != 0 or self.disable_checkpointing:
+            super().save_checkpoint(filename)
+            return
+        if Path(filename).name == LATEST:
+            self._save_best_first()
+        with written_whole(Path(filename), self._n_checkpoint_bytes()) as temporary:
+            super().save_checkpoint(str(temporary))
+
+    def _save_best_first(self) -> None:
+        """nnU-Net saves the best one after the latest. Continued after being killed between the two, it would lack it."""
+        emas = self.logger.get_value("ema_fg_dice", step=None)
+        if emas and (self._best_ema is None or emas[-1] > self._best_ema):
+            self._best_ema = emas[-1]
+            self.print_to_log_file(f"New best EMA pseudo Dice: {np.round(emas[-1], decimals=4)}")
+            self.save_checkpoint(join(self.output_folder, BEST))
+
+    def _n_checkpoint_bytes(self) -> int:
+        momenta = [t for state in self.optimizer.state.values() for t in state.values() if isinstance(t, Tensor)]
+        return sum(t.nbytes for t in (*self.network.state_dict().values(), *momenta))
+
+    def load_checkpoint(self, filename_or_checkpoint: str) -> None:
+        """nnU-Net's loading. Continuing (`--c`), a checkpoint that is damaged or another trainer's gives way to the next.
+
+        Raises:
+            ValueError: damaged or not ours, and there is no other; or its config differs (see `accept_checkpoint`).
+        """
+        path = Path(filename_or_checkpoint)
+        if self.logger.resume:
+            path = self._checkpoint_to_continue(path)
+        state = read_checkpoint(path)["init_args"].get(STATE_KEY)
+        if state is None:
+            raise ValueError(f"{path} was not written by {type(self).__name__}. Start without --c / --val.")
+        if not self.was_initialized:
+            self.my_init_kwargs[STATE_KEY] = state
+            self.initialize()
+        if self.logger.resume:
+            self.accept_checkpoint(state, path)
+            self._random_states_to_resume = state.get("random_states")
+        super().load_checkpoint(str(path))
+
+    def accept_checkpoint(self, state: dict, path: Path) -> None:
+        """Refuse to continue from a checkpoint of ours that does not fit. For subclasses."""
+
+    def _checkpoint_to_continue(self, wanted: Path) -> Path:
+        if self.local_rank == 0:
+            for file, reason in set_aside_unfit(wanted.parent, type(self).__name__).items():
+                self.print_to_log_file(f"Can't continue from a checkpoint: {reason}. It is kept as {file}.")
+        distributed.barrier()
+        found = resumable(wanted.parent, wanted.name)
+        if not found:
+            raise ValueError(
+                f"{wanted} can't be continued from, and no checkpoint beside it can (see above). Start without --c."
+            )
+        self.print_to_log_file(f"Continuing from {found[0]}.")
+        return found[0]
+
+
+def finite_steps(train_outputs: list[dict]) -> list[dict]:
+    """The outputs of steps whose losses were finite on every GPU; all of them where none was."""
+    return [output for output in train_outputs if output["finite"]] or train_outputs

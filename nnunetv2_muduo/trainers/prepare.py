@@ -1,0 +1,215 @@
+"""`muduo prepare`: make what a training needs and does not have yet. Split over machines as nnU-Net does, by parts."""
+
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from filelock import FileLock, Timeout
+from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
+from nnunetv2.run.run_training import get_trainer_from_args
+from nnunetv2.utilities.find_objects import recursive_find_trainer_class_by_name
+
+from nnunetv2_muduo.checkpoints import FINAL, resumable, set_aside_unfit
+from nnunetv2_muduo.data.generator_identity import stored_state, why_not
+from nnunetv2_muduo.data.prompt_maps import make_prompt_maps
+from nnunetv2_muduo.data.small_components import organs_in_few_components
+from nnunetv2_muduo.data.unlabeled import preprocess_unlabeled
+from nnunetv2_muduo.trainers import distributed
+from nnunetv2_muduo.trainers.label_check import check_labeled_cases
+from nnunetv2_muduo.trainers.requirements import Preparation, labeled_cases
+
+_SECONDS_BETWEEN_LOOKS = 10
+
+
+@dataclass(frozen=True)
+class Training:
+    """Which training is being prepared, in the words of `nnUNetv2_train`."""
+
+    dataset: str
+    configuration: str
+    fold: str
+    plans: str
+    trainer: str
+    device: torch.device
+
+
+def prepare(training: Training, n_processes: int, part_id: int = 0, num_parts: int = 1) -> None:
+    """Preprocess unlabeled cases, train the prompt generator, make prompt maps; each only where missing or outdated.
+
+    Args:
+        training: the student's training; its trainer decides about the generator's schedule and the teachers' patch.
+        n_processes: processes that preprocess.
+        part_id, num_parts: this call's share of the unlabeled cases. Part 0 trains the generator.
+
+    Raises:
+        FileNotFoundError, RuntimeError, ValueError: bad or missing input; every message names the file and what to do.
+            A few unlabeled cases that can't be used are left out and named; more than 5 % of them are an error.
+    """
+    student = recursive_find_trainer_class_by_name(training.trainer)
+    if not hasattr(student, "prompt_generator"):
+        raise ValueError(f"{training.trainer} needs no preparation: it is no trainer of nnunetv2_muduo's students.")
+    generator = _generator_trainer(student, training)
+    preparation = Preparation(generator, student.prompt_generator)
+    cases = dict(list(preparation.raw_files.items())[part_id::num_parts])
+    check_labeled_cases(generator)
+    _preprocess(preparation, cases, n_processes)
+    preparation.log_excluded()
+    with _only_one(preparation):
+        _train_generator(preparation, generator, part_id)
+    _make_maps(preparation, cases, training.device)
+    preparation.log_excluded()
+
+
+def prepare_on_first_rank(trainer) -> None:
+    """Make what the training still needs: the first rank in a process of its own, the others wait.
+
+    A process of its own, since it trains the prompt generator: no memory, random state or process group is shared.
+
+    Raises:
+        RuntimeError: the preparation failed; its own message stands above.
+    """
+    missing = trainer.preparation.missing()
+    if distributed.rank() > 0:
+        while trainer.preparation.missing():  # no barrier: training a generator outlasts every time-out
+            time.sleep(_SECONDS_BETWEEN_LOOKS)
+        return
+    if not missing:
+        trainer.print_to_log_file(
+            "Unlabeled cases, prompt generator and prompt maps are there and belong to this training."
+        )
+        return
+    trainer.print_to_log_file(f"Preparing first (`muduo prepare` does this beforehand): {missing[0]}.")
+    arguments = ["-d", trainer.plans_manager.dataset_name, "-c", trainer.configuration_name, "-f", str(trainer.fold)]
+    arguments += ["-p", trainer.plans_manager.plans_name, "-tr", type(trainer).__name__, "-device", trainer.device.type]
+    finished = subprocess.run([sys.executable, "-m", "nnunetv2_muduo.cli", "prepare", *arguments])
+    if finished.returncode != 0:
+        raise RuntimeError("Preparation failed; see the message above. What is done is kept, start again to go on.")
+
+
+def _generator_trainer(student: type, training: Training):
+    """The generator's trainer, initialized, on the same config as the student's."""
+    fold = training.fold if training.fold == "all" else int(training.fold)
+    generator = get_trainer_from_args(
+        training.dataset,
+        training.configuration,
+        fold,
+        student.prompt_generator,
+        training.plans,
+        continue_training=True,
+        device=training.device,
+    )
+    generator.config_overrides = {**student.config_overrides, **generator.config_overrides}
+    generator.initialize()
+    return generator
+
+
+def _preprocess(preparation: Preparation, cases: dict[str, list[str] | None], n_processes: int) -> None:
+    outdated = {case: reason for case, reason in preparation.outdated_cases().items() if case in cases}
+    generator = preparation.trainer
+    _report(generator, "Unlabeled cases", len(cases), outdated)
+    if outdated and None in cases.values():
+        raise FileNotFoundError(
+            f"{len(outdated)} unlabeled case(s) have to be preprocessed again ({next(iter(outdated.values()))}), but the raw "
+            f"data set {generator.plans_manager.dataset_name} is not in nnUNet_raw. Put it there."
+        )
+    if outdated:
+        preprocess_unlabeled(
+            {case: cases[case] for case in outdated},
+            preparation.unlabeled_folder,
+            generator.plans_manager,
+            generator.configuration_name,
+            generator.dataset_json,
+            n_processes,
+        )
+
+
+def _train_generator(preparation: Preparation, generator, part_id: int) -> None:
+    reason = preparation.why_no_generator()
+    if reason is None:
+        generator.print_to_log_file(f"Prompt generator: there ({preparation.generator_checkpoint}).")
+        return
+    if part_id != 0:
+        raise RuntimeError(
+            f"The prompt generator is not there yet ({reason}); part 0 trains it. This part's cases are preprocessed: "
+            f"call it again, when part 0 is done, for its prompt maps."
+        )
+    generator.print_to_log_file(f"Prompt generator: {reason}. Training it on the fold's labeled cases.")
+    for reason in set_aside_unfit(preparation.generator_folder, preparation.generator_trainer).values():
+        generator.print_to_log_file(f"Prompt generator: {reason}; it is kept under another name.")
+    unfinished = [file for file in resumable(preparation.generator_folder) if file.name != FINAL]
+    fitting = [f for f in unfinished if why_not(stored_state(f).get("generator"), preparation.identity) is None]
+    if fitting:
+        generator.load_checkpoint(str(fitting[0]))
+    else:  # what is there was made from other labels, plans or schedules, finished or not
+        _set_aside(preparation)
+    generator.run_training()
+
+
+@contextmanager
+def _only_one(preparation: Preparation):
+    """Several trainings of one fold need the same generator: the first one trains it, the others wait for it."""
+    lock = FileLock(preparation.generator_folder.with_suffix(".lock"))
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        preparation.trainer.print_to_log_file(
+            f"Waiting for another process that trains the generator ({lock.lock_file})."
+        )
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _set_aside(preparation: Preparation) -> None:
+    """Keep a generator that belongs to something else, under another name, rather than overwrite it."""
+    checkpoints = list(preparation.generator_folder.glob("checkpoint_*.pth"))
+    if checkpoints:
+        aside = preparation.generator_folder.with_name(
+            f"replaced_{preparation.generator_folder.name}_{int(time.time())}"
+        )
+        aside.mkdir()
+        for file in checkpoints:
+            file.rename(aside / file.name)
+        preparation.trainer.print_to_log_file(f"The generator that was there is kept in {aside}.")
+
+
+def _make_maps(preparation: Preparation, cases: dict[str, list[str] | None], device: torch.device) -> None:
+    outdated = {case: reason for case, reason in preparation.outdated_maps().items() if case in cases}
+    _report(preparation.trainer, "Prompt maps", len(cases), outdated)
+    if not outdated:
+        return
+    predictor = nnUNetPredictor(use_mirroring=False, device=device, allow_tqdm=False)
+    folder = preparation.generator_folder
+    predictor.initialize_from_trained_model_folder(str(folder.parent), (preparation.trainer.fold,), FINAL)
+    make_prompt_maps(
+        list(outdated),
+        preparation.prompt_map_folder,
+        preparation.unlabeled_folder,
+        preparation.made_by,
+        predictor,
+        _organs_in_few_components(preparation),
+    )
+
+
+def _organs_in_few_components(preparation: Preparation) -> list[int]:
+    """Organs whose fragments are left out of prompt maps, by the fold's labeled cases."""
+    organs, labeled = preparation.trainer.label_manager.foreground_labels, labeled_cases(preparation.trainer)
+    few = organs_in_few_components((labeled.load_case(case)[1][0] for case in labeled.identifiers), organs)
+    many = [str(organ) for organ in organs if organ not in few]
+    if many:
+        preparation.trainer.print_to_log_file(
+            f"Prompt maps keep the fragments of label {', '.join(many)}: the labeled cases have parts of any size."
+        )
+    return few
+
+
+def _report(trainer, what: str, n: int, outdated: dict[str, str]) -> None:
+    reasons = ", ".join(dict.fromkeys(outdated.values()))
+    trainer.print_to_log_file(
+        f"{what}: {n - len(outdated)} of {n} there" + (f"; to make: {reasons}." if outdated else ".")
+    )

@@ -1,0 +1,134 @@
+"""The qualitative figure of PET/CT papers: one block per segmentation, with CT and PET, coronal and axial."""
+
+from collections.abc import Container
+from pathlib import Path
+
+import numpy as np
+from matplotlib import patheffects
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from nnunetv2_muduo.visualization.slices import View, axial_view, best_slice, body_box, coronal_projection, coronal_view
+
+CT_WINDOW_HU = (-160, 240)
+PANEL_INCHES, GAP_INCHES, TITLE_INCHES, LEGEND_ROW_INCHES = 2.2, 0.05, 0.38, 0.2
+LEGEND_COLUMNS_PER_BLOCK = 3
+DPI = 200
+COLORS = (
+    "#e41a1c", "#1f78ff", "#2ca02c", "#ff7f00", "#c03be0", "#00b8c4", "#f03b9d", "#a6761d", "#b8a800", "#6a51a3",
+    "#00a67a", "#ff8a80", "#7fb800", "#5c7cfa", "#d9480f", "#9c6b8f",
+)  # fmt: skip
+
+
+def organ_color(value: int) -> str:
+    """Color of a label value: always the same, whichever organs a case has."""
+    return COLORS[(value - 1) % len(COLORS)]
+
+
+def draw_case(
+    ct_hu: np.ndarray,
+    pet_suv: np.ndarray,
+    spacing_mm: tuple[float, float, float],
+    segmentations: dict[str, np.ndarray],
+    organ_names: dict[str, int],
+    out_path: Path,
+    suv_max: float = 10.0,
+) -> list[Path]:
+    """Draw one case as PNG and SVG.
+
+    Args:
+        ct_hu, pet_suv: shape (z, y, x), towards the head, the back and the patient's left.
+        spacing_mm: voxel size along (z, y, x).
+        segmentations: label arrays of the same shape by title; the first one, usually the truth, chooses the slices.
+        organ_names: label value of each organ.
+        out_path: file to write, with .png and .svg in place of its suffix.
+        suv_max: upper end of the SUV window; the lower one is 0.
+
+    Returns:
+        The two files.
+
+    Raises:
+        ValueError: no segmentation, or shapes that differ.
+    """
+    _check_shapes(ct_hu, pet_suv, segmentations)
+    box = body_box(ct_hu)
+    ct_hu, pet_suv = ct_hu[box], pet_suv[box]
+    segmentations = {title: labels[box] for title, labels in segmentations.items()}
+    first = next(iter(segmentations.values()))
+    z, y = best_slice(first, axis=0), best_slice(first, axis=1)
+
+    shown = sorted({int(v) for labels in segmentations.values() for v in np.unique(labels)} & {*organ_names.values()})
+    figure, blocks = _layout(ct_hu.shape, spacing_mm, list(segmentations), len(shown))
+    for axes, labels in zip(blocks, segmentations.values(), strict=True):
+        draw_view(axes[0], coronal_view(ct_hu, labels, y, spacing_mm), CT_WINDOW_HU, "gray")
+        draw_view(axes[1], coronal_projection(pet_suv, labels, spacing_mm), (0, suv_max), "gray_r")
+        draw_view(axes[2], axial_view(ct_hu, labels, z, spacing_mm), CT_WINDOW_HU, "gray")
+        draw_view(axes[3], axial_view(pet_suv, labels, z, spacing_mm), (0, suv_max), "gray_r")
+        axes[0].set_title(f"CT, {CT_WINDOW_HU[0]} to {CT_WINDOW_HU[1]} HU", size=7, pad=2)
+        axes[1].set_title(f"PET, maximum projection, SUV 0 to {suv_max:g}", size=7, pad=2)
+        axes[0].axhline((len(ct_hu) - z - 0.5) * spacing_mm[0], color="white", linewidth=0.5, dashes=(6, 6))
+    _add_marks(blocks[0])
+    _add_legend(figure, {name: value for name, value in organ_names.items() if value in shown})
+    files = [Path(out_path).with_suffix(suffix) for suffix in (".png", ".svg")]
+    for file in files:
+        figure.savefig(file, dpi=DPI, facecolor="white")
+    return files
+
+
+def _check_shapes(ct_hu: np.ndarray, pet_suv: np.ndarray, segmentations: dict[str, np.ndarray]) -> None:
+    shapes = {"CT": ct_hu.shape, "PET": pet_suv.shape, **{title: s.shape for title, s in segmentations.items()}}
+    if not segmentations or len(set(shapes.values())) > 1:
+        raise ValueError(f"A figure needs CT, PET and at least one segmentation of one shape, found {shapes}.")
+
+
+def _layout(shape: tuple, spacing_mm: tuple, titles: list[str], n_organs: int) -> tuple[Figure, list[list[Axes]]]:
+    """Figure and, per title, its axes [coronal left, coronal right, axial left, axial right], in true proportions."""
+    depth_mm, height_mm, width_mm = np.multiply(shape, spacing_mm)
+    tall, flat = PANEL_INCHES * depth_mm / width_mm, PANEL_INCHES * height_mm / width_mm
+    n_legend_rows = -(-n_organs // (LEGEND_COLUMNS_PER_BLOCK * len(titles)))
+    bottom = LEGEND_ROW_INCHES * n_legend_rows + GAP_INCHES
+    block_width = 2 * PANEL_INCHES + 3 * GAP_INCHES
+    size = np.array([block_width * len(titles), bottom + flat + tall + 3 * GAP_INCHES + TITLE_INCHES])
+    figure = Figure(figsize=size)
+    blocks = []
+    for i, title in enumerate(titles):
+        lefts = [i * block_width + GAP_INCHES, i * block_width + 2 * GAP_INCHES + PANEL_INCHES]
+        rows = [(bottom + flat + 2 * GAP_INCHES, tall), (bottom + GAP_INCHES, flat)]
+        places = [(left, low, PANEL_INCHES, height) for low, height in rows for left in lefts]
+        blocks.append([figure.add_axes(np.array(place) / [*size, *size]) for place in places])
+        figure.text(
+            (i + 0.5) / len(titles), 1 - GAP_INCHES / size[1], title, ha="center", va="top", weight="bold", size=10
+        )
+    return figure, blocks
+
+
+def draw_view(axes: Axes, view: View, window: tuple[float, float], colormap: str, dashed: Container[int] = ()) -> None:
+    """Image in a window of gray values with organ contours, those of `dashed` organs thin and dashed; axes in mm."""
+    n_rows, n_columns = view.image.shape
+    height_mm, width_mm = np.multiply(view.image.shape, view.pixel_mm)
+    axes.imshow(view.image, cmap=colormap, vmin=window[0], vmax=window[1], extent=(0, width_mm, height_mm, 0))
+    x_mm = (np.arange(-1, n_columns + 1) + 0.5) * view.pixel_mm[1]
+    y_mm = (np.arange(-1, n_rows + 1) + 0.5) * view.pixel_mm[0]
+    for value, mask in view.masks.items():
+        style = {"linewidths": 0.6, "linestyles": "dashed"} if value in dashed else {"linewidths": 0.9}
+        axes.contour(x_mm, y_mm, np.pad(mask, 1), levels=[0.5], colors=[organ_color(value)], **style)
+    axes.set(xlim=(0, width_mm), ylim=(height_mm, 0), xticks=[], yticks=[], aspect="equal")
+
+
+def _add_marks(axes: list[Axes]) -> None:
+    """The patient's right side and a scale bar, on the first block."""
+    outline = [patheffects.withStroke(linewidth=1.5, foreground="black")]
+    style = {"color": "white", "size": 7, "path_effects": outline}
+    for panel in axes:
+        panel.text(0.02, 0.5, "R", transform=panel.transAxes, va="center", **style)
+    right, low = 0.96 * axes[0].get_xlim()[1], 0.985 * axes[0].get_ylim()[0]
+    bar_mm = 100 if right > 150 else 10
+    axes[0].plot([right - bar_mm, right], [low, low], color="white", linewidth=1.5)
+    axes[0].text(right - bar_mm / 2, low * 0.995, f"{bar_mm // 10} cm", ha="center", va="bottom", **style)
+
+
+def _add_legend(figure: Figure, organs: dict[str, int]) -> None:
+    lines = [Line2D([], [], color=organ_color(value), linewidth=2, label=name) for name, value in organs.items()]
+    n_columns = LEGEND_COLUMNS_PER_BLOCK * (len(figure.axes) // 4)
+    figure.legend(handles=lines, loc="lower center", ncols=n_columns, frameon=False, fontsize=7, borderpad=0.1)

@@ -1,0 +1,100 @@
+"""What a reader of a report should not overlook."""
+
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+
+from nnunetv2_muduo.visualization.report_data import TrainingRecord
+
+NEVER_AGREE = 0.35  # soft IoU; two teachers that say one half everywhere, knowing nothing, reach a third
+MISSED_DICE = 0.01
+MANY = 5
+
+
+def find_warnings(record: TrainingRecord) -> list[str]:
+    """All warnings as sentences, the gravest first."""
+    checks = (shared_patients, broken_losses, silent_teachers, empty_prompt_maps, missed_organs)
+    return [warning for check in checks for warning in check(record)]
+
+
+def shared_patients(record: TrainingRecord) -> list[str]:
+    """Patients in two sets: measured figures would be too good."""
+    known = record.cases.dropna(subset="patient_key")
+    patients = {name: set(cases["patient_key"]) for name, cases in known.groupby("set") if name != "left out"}
+    pairs = {(a, b): patients[a] & patients[b] for a, b in combinations(patients, 2)}
+    return [
+        f"{len(both)} patient(s) are in {a} and in {b}: {_list(both)}. Figures of this training are too good to be true."
+        for (a, b), both in pairs.items()
+        if both
+    ]
+
+
+def broken_losses(record: TrainingRecord) -> list[str]:
+    """Losses that are not finite."""
+    losses = record.progress.filter(regex="_loss$")
+    bad = record.progress.loc[~np.isfinite(losses).all(axis=1), "epoch"] if len(losses.columns) else []
+    return [f"Losses are not finite in {len(bad)} epoch(s), first in epoch {int(bad.iloc[0])}."] if len(bad) else []
+
+
+def silent_teachers(record: TrainingRecord) -> list[str]:
+    """Organs that the teachers were never asked for, never agree on, or that are never kept."""
+    taught = record.progress[record.progress.get("ramp_up_weight", pd.Series(dtype=float)) > 0]
+    if taught.empty:
+        return []
+    agreement, kept = _per_organ(taught, "agreement", record), _per_organ(taught, "kept_share", record)
+    asked = agreement.notna().any()
+    best = agreement.max()
+    warnings = []
+    if not asked.all():
+        warnings.append(
+            f"The teachers were never asked for {_list(asked.index[~asked])}: no patch's prompt map held it."
+        )
+    if record.config.get("teachers") == "both" and (best < NEVER_AGREE).any():
+        values = [f"{organ} (at most {value:.2f})" for organ, value in best[best < NEVER_AGREE].items()]
+        warnings.append(
+            f"The teachers never agree on {_list(values)}. Look at the panels: a wrong prompt map, wrong units or a teacher "
+            f"that does not know the organ are the usual reasons."
+        )
+    rejected = asked & (kept.fillna(0).max() == 0)
+    if rejected.any():
+        warnings.append(f"{_list(rejected.index[rejected])}: never kept, so no unlabeled patch has taught it.")
+    return warnings
+
+
+def empty_prompt_maps(record: TrainingRecord) -> list[str]:
+    """Unlabeled cases without a prompt map or with an empty one, and organs that no map holds."""
+    unlabeled = record.cases[record.cases["set"] == "unlabeled"]
+    maps = {case: organs for case, organs in zip(unlabeled["case"], unlabeled["prompts"], strict=True)}
+    made = {case: organs for case, organs in maps.items() if isinstance(organs, set)}
+    empty = [case for case, organs in made.items() if not organs]
+    warnings = (
+        [f"{len(empty)} of {len(made)} prompt maps are empty, these cases teach nothing: {_list(empty)}."]
+        if empty
+        else []
+    )
+    if len(made) < len(maps) and made:
+        warnings.append(f"{len(maps) - len(made)} of {len(maps)} unlabeled cases have no prompt map.")
+    absent = [name for value, name in record.organs.items() if made and not any(value in o for o in made.values())]
+    if absent and len(empty) < len(made):
+        warnings.append(f"No prompt map holds {_list(absent)}.")
+    return warnings
+
+
+def missed_organs(record: TrainingRecord) -> list[str]:
+    """Organs that the student finds in no validation case that has them."""
+    true = record.validation[record.validation["true_voxels"] > 0]
+    best = true.groupby("organ", sort=False)["dice"].max()
+    missed = best.index[best < MISSED_DICE]
+    return [f"The student finds {_list(missed)} in no validation case."] if len(missed) else []
+
+
+def _per_organ(table: pd.DataFrame, measure: str, record: TrainingRecord) -> pd.DataFrame:
+    """Columns of a measure, named by organ."""
+    columns = {f"{measure}_{name}": name for name in record.organs.values()}
+    return table[[column for column in columns if column in table]].rename(columns=columns)
+
+
+def _list(names) -> str:
+    names = sorted(map(str, names)) if isinstance(names, set) else [*map(str, names)]
+    return ", ".join(names[:MANY]) + (f" and {len(names) - MANY} more" if len(names) > MANY else "")
