@@ -221,8 +221,8 @@ study. **They have seen synthetic images alone and are not for real ones.**
 * Data: phantoms (`muduo phantom`), and a cohort synthesized from organ maps of AutoPET patients (`muduo phantom --from-labels`;
   `benchmarks/small_teachers/label_cohorts.py` chooses them). Patients are others than the demo's and the study's. Scanners are
   drawn from wider or noisier ranges, which overlap with theirs: for the cohort CT noise 12 to 26 HU (study: 8 to 18), CT
-  resolution 3 to 5.5 mm (2.5 to 4), PET noise 0.1 to 0.2 (0.06 to 0.14), PET resolution 4.5 to 8.5 mm (5 to 7), contrast medium in half of the studies
-  (three quarters); for phantoms `MANY_SCANNERS`, which contains the demo's.
+  resolution 3 to 5.5 mm (2.5 to 4), PET noise 0.1 to 0.2 (0.06 to 0.14), PET resolution 4.5 to 8.5 mm (5 to 7), contrast
+  medium in half of the studies (three quarters); for phantoms `MANY_SCANNERS`, which contains the demo's.
 * Training: `python -m benchmarks.small_teachers.train_small_teachers --minutes N --cohort FOLDER --init FOLDER -o OUT`,
   stages as listed below.
   A linear layer learns every voxel's organ from the encoder's embeddings, at first alone; then SAM-Med3D's recipe as
