@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from nnunetv2_muduo.imageio.images import check_same_grid, read_header, read_labels
+from nnunetv2_muduo.labels import organ_names
 
 FILE_ENDINGS = (".nii.gz", ".nii", ".nrrd", ".mha")
 
@@ -49,7 +50,8 @@ def read_label_names(path: Path) -> LabelNames:
     """
     if not path.is_file():
         raise FileNotFoundError(f"No dataset.json at {path}.")
-    labels = json.loads(path.read_text(encoding="utf-8")).get("labels")
+    dataset_json = json.loads(path.read_text(encoding="utf-8"))
+    labels = dataset_json.get("labels")
     if not labels:
         raise ValueError(f"{path} has no 'labels'. Expected nnU-Net's {{'background': 0, 'liver': 1, ...}}.")
     regions = [name for name, value in labels.items() if isinstance(value, list)]
@@ -57,8 +59,7 @@ def read_label_names(path: Path) -> LabelNames:
         raise NotImplementedError(f"Region-based labels are not supported: {', '.join(regions)} in {path}.")
     if not all(isinstance(value, int) for value in labels.values()):
         raise ValueError(f"The labels in {path} are no name: value pairs as in nnU-Net v2: {labels}.")
-    organs = {name: value for name, value in labels.items() if value != 0 and name != "ignore"}
-    return LabelNames(organs, labels.get("ignore"))
+    return LabelNames({name: value for value, name in organ_names(dataset_json).items()}, labels.get("ignore"))
 
 
 def find_labels(labels_json: Path | None, search_folders: Iterable[Path], label_maps: Iterable[Path]) -> LabelNames:

@@ -15,6 +15,7 @@ from nnunetv2_muduo.config import CONFIG_FILE
 from nnunetv2_muduo.conversion.record import RECORD_FILE
 from nnunetv2_muduo.data.prompt_maps import latest_prompt_maps
 from nnunetv2_muduo.data.unlabeled import UnlabeledDataset, unlabeled_folder
+from nnunetv2_muduo.labels import organ_names
 from nnunetv2_muduo.visualization.teacher_picture import PANEL_FOLDER
 from nnunetv2_muduo.visualization.training_curves import PROGRESS_NAME
 
@@ -77,9 +78,7 @@ def read_training(folder: Path, prompt_generator: str | None = None) -> Training
             f"plans.json stands beside it as soon as the training has started."
         )
     plans, dataset_json = (_read_json(model / name) for name in ("plans.json", "dataset.json"))
-    organs = {
-        v: name for name, v in dataset_json["labels"].items() if isinstance(v, int) and v > 0 and name != "ignore"
-    }
+    organs = organ_names(dataset_json)
     config_file, progress = folder / CONFIG_FILE, folder / f"{PROGRESS_NAME}.csv"
     return TrainingRecord(
         folder=folder,
