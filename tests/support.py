@@ -130,6 +130,35 @@ def make_trainer(name: str = "nnUNetTrainerMuDuo", fold=0, continue_training: bo
     return trainer_class(plans, "3d_fullres", fold, dataset_json, torch.device("cpu"))
 
 
+def started_trainer(name: str = "nnUNetTrainerMuDuo"):
+    """A trainer of the tiny data set, which has been prepared, before its first epoch."""
+    trainer = make_trainer(name)
+    trainer.on_train_start()
+    return trainer
+
+
+def started_epoch(name: str = "nnUNetTrainerMuDuo"):
+    """A trainer of the tiny data set, which has been prepared, before its first step."""
+    torch.manual_seed(0)
+    trainer = started_trainer(name)
+    trainer.on_train_epoch_start()
+    return trainer
+
+
+def log_of(trainer) -> str:
+    """What a trainer has logged."""
+    return open(trainer.log_file, encoding="utf-8").read()
+
+
+def missing() -> list[str]:
+    """What a MuDuo training of the tiny data set still needs, in words."""
+    from nnunetv2_muduo.trainers.requirements import Preparation
+
+    trainer = make_trainer()
+    trainer.initialize()
+    return Preparation(trainer, trainer.prompt_generator).missing()
+
+
 def prepare_tiny(trainer: str = "nnUNetTrainerMuDuo", fold: str = "0") -> None:
     """`muduo prepare` of the tiny data set, in this process."""
     from nnunetv2_muduo.trainers.prepare import Training, prepare

@@ -1,6 +1,5 @@
 """Unlabeled cases that can't be used, from the raw images to the training: few are left out by name, more stop it."""
 
-import json
 import shutil
 
 import numpy as np
@@ -9,7 +8,6 @@ import SimpleITK as sitk
 from support import DATASET, make_case, make_trainer, prepare_tiny, set_nnunet_folders, write_case, write_config
 
 from nnunetv2_muduo.data.excluded_cases import too_many
-from nnunetv2_muduo.storage import remove_leftovers
 from nnunetv2_muduo.trainers.requirements import Preparation
 
 N_CASES = 20
@@ -74,26 +72,3 @@ def test_two_of_twenty_stop_the_preparation_and_the_training(many_cases):
 )
 def test_five_percent(n_unusable, n_cases, expected):
     assert too_many(n_unusable, n_cases) == expected
-
-
-def test_without_raw_data_new_plans_are_an_error_that_says_so(prepared_dataset):
-    plans_file = prepared_dataset / "pre" / DATASET / "nnUNetPlans.json"
-    plans = json.loads(plans_file.read_text())
-    plans["foreground_intensity_properties_per_channel"]["0"]["mean"] += 1
-    plans_file.write_text(json.dumps(plans))
-    shutil.rmtree(prepared_dataset / "raw" / DATASET)
-    with pytest.raises(
-        FileNotFoundError, match=rf"4 .* again \(made with other plans\), but .*{DATASET} is not in nnUNet_raw"
-    ):
-        prepare_tiny()
-
-
-def test_leftovers_of_killed_processes_are_removed_when_they_are_old(tmp_path):
-    import os
-    import time
-
-    for name in (".old.json.host-1.part", ".new.json.host-2.part", "case.json"):
-        (tmp_path / name).touch()
-    os.utime(tmp_path / ".old.json.host-1.part", (time.time() - 7200,) * 2)
-    remove_leftovers(tmp_path)
-    assert {path.name for path in tmp_path.iterdir()} == {".new.json.host-2.part", "case.json"}

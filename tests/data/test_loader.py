@@ -1,12 +1,26 @@
+"""The unlabeled loader: what is augmented, what is drawn, and files that can't be read."""
+
 import random
+import shutil
+from itertools import islice
 
 import numpy as np
+import pytest
 import torch
 from batchgeneratorsv2.transforms.base.basic_transform import ImageOnlyTransform
 from batchgeneratorsv2.transforms.spatial.mirroring import MirrorTransform
 from batchgeneratorsv2.transforms.utils.compose import ComposeTransforms
+from support import DATASET, make_trainer
 
-from nnunetv2_muduo.data.loader import IsolatedRandomness, augmentation_processes, shared_spatial_transforms
+from nnunetv2_muduo.data.loader import (
+    IsolatedRandomness,
+    UnlabeledLoader,
+    augmentation_processes,
+    shared_spatial_transforms,
+)
+from nnunetv2_muduo.data.prompt_maps import latest_prompt_maps
+from nnunetv2_muduo.data.unlabeled import UnlabeledDataset
+from nnunetv2_muduo.data.worker_status import TrackedDataset, WorkerStatus
 
 
 class AddOne(ImageOnlyTransform):
@@ -70,3 +84,46 @@ def test_processes_are_set_and_restored(monkeypatch):
     with augmentation_processes(3):
         assert os.environ["nnUNet_n_proc_DA"] == "3"
     assert os.environ["nnUNet_n_proc_DA"] == "7"
+
+
+def unlabeled_loader(root, n_cases):
+    """A loader of copies of the tiny data set's unlabeled cases."""
+    folder = root / "pre" / DATASET / "nnUNetPlans_3d_fullres_unlabeled"
+    maps = latest_prompt_maps(folder, "nnUNetTrainerMuDuoPromptGenerator", "fold_0")
+    for i in range(4, n_cases):
+        for file in [*folder.glob("unlabeled_0*"), *maps.glob("unlabeled_0*")]:
+            shutil.copy(file, file.with_name(file.name.replace("unlabeled_0", f"unlabeled_{i}", 1)))
+    trainer = make_trainer()
+    trainer.initialize()
+    cases = [f"unlabeled_{i}" for i in range(n_cases)]
+    dataset = TrackedDataset(UnlabeledDataset(folder, maps, cases), WorkerStatus())
+    return UnlabeledLoader(dataset, 4, (24,) * 3, (24,) * 3, trainer.label_manager), folder, maps
+
+
+def damaged_files(folder, maps, case):
+    return {"ct": folder / f"{case}_0000.b2nd", "map": maps / f"{case}.b2nd", "places": maps / f"{case}.npz"}
+
+
+def cut(file, share):
+    data = file.read_bytes()
+    file.write_bytes(data[: int(share * len(data))])
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.9])
+@pytest.mark.parametrize("which", ["ct", "map", "places"])
+def test_a_case_that_cannot_be_read_is_left_out_by_name(prepared_dataset, which, share):
+    loader, folder, maps = unlabeled_loader(prepared_dataset, 20)
+    cut(damaged_files(folder, maps, "unlabeled_7")[which], share)
+    loader.indices = ["unlabeled_7", "unlabeled_8"]
+    batches = [next(loader) for _ in range(3)]
+    assert set(batches[-1]["keys"]) == {"unlabeled_8"}
+    assert batches[-1]["damaged"].keys() == {"unlabeled_7"}
+    assert damaged_files(folder, maps, "unlabeled_7")[which].name in batches[-1]["damaged"]["unlabeled_7"]
+
+
+def test_more_than_five_percent_of_damaged_cases_end_the_training(prepared_dataset):
+    loader, folder, maps = unlabeled_loader(prepared_dataset, 20)
+    for case in ("unlabeled_7", "unlabeled_9"):
+        damaged_files(folder, maps, case)["ct"].write_bytes(b"")
+    with pytest.raises(RuntimeError, match=r"2 of 20 unlabeled cases(.|\n)*unlabeled_[79]: (.|\n)*unlabeled_[79]: "):
+        list(islice(loader, 100))

@@ -1,13 +1,13 @@
 import errno
 import json
 import re
-import shutil
 
 import numpy as np
 import pytest
 import SimpleITK as sitk
 from nnunetv2.preprocessing.preprocessors.default_preprocessor import DefaultPreprocessor
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
+from support import DATASET
 
 from nnunetv2_muduo.data.raw_images import find_unlabeled
 from nnunetv2_muduo.data.unlabeled import (
@@ -20,17 +20,10 @@ from nnunetv2_muduo.data.unlabeled import (
 )
 from nnunetv2_muduo.data.views import N_CHANNELS
 
-DATASET = "Dataset001_Tiny"
-
 
 @pytest.fixture
 def plans(tiny_dataset):
     return PlansManager(str(tiny_dataset / "pre" / DATASET / "nnUNetPlans.json"))
-
-
-@pytest.fixture
-def raw(tiny_dataset, tmp_path):
-    return shutil.copytree(tiny_dataset / "raw" / DATASET, tmp_path / "raw")
 
 
 def dataset_json(raw):
@@ -96,18 +89,6 @@ def test_each_case_is_made_once_and_again_when_plans_or_images_change(raw, plans
     }
 
 
-def test_a_data_set_without_unlabeled_cases(raw):
-    shutil.rmtree(raw / "imagesUn")
-    with pytest.raises(FileNotFoundError, match=r"No unlabeled cases in .*imagesUn.*-tr nnUNetTrainer"):
-        find_unlabeled(raw, ".nii.gz")
-
-
-def test_a_missing_channel_is_named(raw):
-    (raw / "imagesUn" / "unlabeled_3_0000.nii.gz").unlink()
-    with pytest.raises(FileNotFoundError, match=r"unlabeled_3_0000\.nii\.gz"):
-        find_unlabeled(raw, ".nii.gz")
-
-
 def shift(image):
     image.SetOrigin((1.0, 0.0, 0.0))
     return image
@@ -159,14 +140,6 @@ def test_bad_images_are_recorded_and_the_others_are_made(raw, plans, tmp_path, c
     file.write_bytes(whole)
     assert outdated_cases(cases, folder, identity) == {"unlabeled_1": "not there"}
     assert excluded_cases(cases, folder, identity) == {}
-
-
-@pytest.mark.parametrize("case", ["$(reboot)", "a b", "-o", "..", "a;b", "a\\b", "'a'", "a|b", "a`b`", "a\nb", "*"])
-def test_names_that_mean_something_to_a_shell_or_a_path_are_refused(raw, case):
-    for channel in range(2):
-        shutil.copy(raw / "imagesUn" / "unlabeled_0_0000.nii.gz", raw / "imagesUn" / f"{case}_000{channel}.nii.gz")
-    with pytest.raises(ValueError, match=re.escape(repr(case))):
-        find_unlabeled(raw, ".nii.gz")
 
 
 def test_a_failure_that_is_not_the_images_stops_the_preparation(raw, plans, tmp_path, monkeypatch):

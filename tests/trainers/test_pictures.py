@@ -6,17 +6,10 @@ import pandas as pd
 import pytest
 import torch
 from PIL import Image
-from support import make_trainer, write_config
+from support import make_trainer, started_trainer, write_config
 
-from nnunetv2_muduo.teachers.patch_space import patch_probs
 from nnunetv2_muduo.trainers import pictures
 from nnunetv2_muduo.trainers.inspection import inspect_patches
-
-
-def started_trainer(name: str = "nnUNetTrainerMuDuo"):
-    trainer = make_trainer(name)
-    trainer.on_train_start()
-    return trainer
 
 
 def trained_weights() -> dict[str, torch.Tensor]:
@@ -44,44 +37,6 @@ def test_a_training_draws_and_is_not_changed_by_it(prepared_dataset, tmp_path, m
     assert list(table["epoch"]) == [0, 1]
     shares = table[["kept_share_liver", "kept_share_spleen"]].to_numpy()
     assert ((shares > 0) & (shares <= 1))[~np.isnan(shares)].all()
-
-
-def random_states() -> list:
-    return [random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state().tolist()]  # noqa: NPY002
-
-
-def test_a_consultation_says_what_the_teachers_say(prepared_dataset):
-    trainer = started_trainer()
-    trainer.network.train()
-    before = random_states(), trainer.mixing_generator.get_state().tolist()
-    inspection = inspect_patches(trainer)
-    assert (random_states(), trainer.mixing_generator.get_state().tolist()) == before
-    assert trainer.network.training
-    assert all(parameter.grad is None for parameter in trainer.network.parameters())
-
-    first, second = inspection.patches
-    assert first.case < second.case
-    views = torch.stack([first.views, second.views])
-    with torch.no_grad():
-        probs = trainer.network.eval()(views[:, :2])[0].softmax(1)
-        images = {"ct": views[:, 2:3], "pet": views[:, 3:4]}
-        prompt_map = torch.stack([first.prompt_map, second.prompt_map])
-        teacher_logits = trainer.ensemble.predict(images, prompt_map, probs, inspection.pairs)
-    assert torch.equal(inspection.student_labels, probs.argmax(1))
-    for pair in range(len(inspection.pairs)):
-        sample, organ = int(inspection.pairs.samples[pair]), int(inspection.pairs.organs[pair])
-        ct, pet = (patch_probs(teacher_logits[m][pair : pair + 1], (24, 24, 24))[0] for m in ("ct", "pet"))
-        expected = (ct * pet).sum() / (ct + pet - ct * pet).sum()
-        assert inspection.agreement[sample, organ] == pytest.approx(float(expected), rel=1e-4)
-        assert torch.equal(inspection.masks["ct"][pair], ct > 0.5)
-        assert torch.equal(inspection.masks["mixed"][pair], (ct + pet) / 2 > 0.5)
-    valid = ~inspection.agreement.isnan()
-    assert valid.any()
-    best = inspection.agreement.nan_to_num(-1).argmax(0)
-    for organ in range(2):
-        n_valid = int(valid[:, organ].sum())
-        assert inspection.kept[:, organ].sum() == min(n_valid, 1)
-        assert n_valid == 0 or inspection.kept[best[organ], organ]
 
 
 def test_rows_of_the_picture_hold_what_was_said(prepared_dataset):
@@ -148,22 +103,3 @@ def test_when_pictures_are_due(values, expected, monkeypatch):
         pictures.draw_pictures(other, epoch)
     assert first.drawn == {"curves": list(range(25)), "panel": expected}
     assert other.drawn == {"curves": [], "panel": []}
-
-
-def test_the_kept_share_counts_the_pairs_of_the_epoch(tiny_dataset):
-    trainer = make_trainer()
-    trainer.initialize()
-    step = {
-        "loss": np.float32(1),
-        "finite": True,
-        "consistency_loss": np.float32(1),
-        "agreement": np.array([0.5, np.nan]),
-    }
-    counts = [([2, 0], [1, 0]), ([1, 0], [1, 0])]
-    outputs = [{**step, "n_valid": np.array(valid), "n_kept": np.array(kept)} for valid, kept in counts]
-    trainer.on_train_epoch_end(outputs)
-    ((liver, spleen),) = trainer.logger.get_value("kept_share_per_organ", None)
-    assert liver == pytest.approx(2 / 3)
-    assert np.isnan(spleen)
-    assert trainer.logger.get_value("n_valid_pairs", 0) == 3
-    assert trainer.logger.get_value("n_kept_pairs", 0) == 2

@@ -1,5 +1,4 @@
 import json
-import os
 import shutil
 import subprocess
 import threading
@@ -7,15 +6,14 @@ import time
 from types import SimpleNamespace
 
 import numpy as np
+import pytest
 import SimpleITK as sitk
 import torch
 from filelock import FileLock
-from support import DATASET, make_trainer, prepare_tiny, write_config
+from support import DATASET, make_trainer, missing, prepare_tiny
 
 from nnunetv2_muduo import trainers
-from nnunetv2_muduo.cli import main
 from nnunetv2_muduo.data.prompt_maps import latest_prompt_maps
-from nnunetv2_muduo.trainers.requirements import Preparation
 
 GENERATOR = "nnUNetTrainerMuDuoPromptGenerator__nnUNetPlans__3d_fullres"
 
@@ -32,12 +30,6 @@ def stamps(root):
 def map_folder(root):
     """The newest prompt maps of fold 0."""
     return latest_prompt_maps(folder(root), "nnUNetTrainerMuDuoPromptGenerator", "fold_0")
-
-
-def missing():
-    trainer = make_trainer()
-    trainer.initialize()
-    return Preparation(trainer, trainer.prompt_generator).missing()
 
 
 def test_everything_is_there_once_prepared(prepared_dataset):
@@ -127,15 +119,6 @@ def test_an_interrupted_generator_of_other_labels_never_goes_on(prepared_dataset
     assert missing() == []
 
 
-def test_another_schedule_needs_another_generator(prepared_dataset, tmp_path, monkeypatch):
-    write_config(monkeypatch, tmp_path, num_iterations_per_epoch=3)
-    reason = "it was trained with another number of epochs or iterations, optimizer or augmentation"
-    assert missing() == [f"prompt generator to train: {reason}"]
-    for other in ({"optimizer": "adamw"}, {"augmentation": "none"}):
-        write_config(monkeypatch, tmp_path, **other)
-        assert missing() == [f"prompt generator to train: {reason}"]
-
-
 def test_a_second_preparation_waits_for_the_first_ones_generator(prepared_dataset, monkeypatch, capsys):
     epochs = count_epochs(monkeypatch)
     with FileLock(prepared_dataset / "res" / DATASET / GENERATOR / "fold_0.lock"):
@@ -149,55 +132,6 @@ def test_a_second_preparation_waits_for_the_first_ones_generator(prepared_datase
     second.join()
     assert epochs == []
     assert "Prompt generator: there" in capsys.readouterr().out
-
-
-def test_a_trainer_that_is_not_ours_needs_no_preparation(prepared_dataset, capsys):
-    assert main(["prepare", "-d", "1", "-tr", "nnUNetTrainer", "-device", "cpu"]) == 1
-    assert "nnUNetTrainer needs no preparation" in capsys.readouterr().err
-
-
-def test_parts_share_the_unlabeled_cases(prepared_dataset, monkeypatch):
-    shutil.rmtree(folder(prepared_dataset))
-    arguments = ["prepare", "-d", "1", "-device", "cpu", "-np", "1", "-num_parts", "2"]
-    assert main([*arguments, "-part_id", "1"]) == 0
-    assert sorted(p.stem for p in folder(prepared_dataset).glob("*.json")) == ["unlabeled_1", "unlabeled_3"]
-    assert main([*arguments, "-part_id", "0"]) == 0
-    assert missing() == []
-
-
-def test_only_part_0_trains_the_generator(prepared_dataset, capsys):
-    shutil.rmtree(prepared_dataset / "res")
-    os.mkdir(prepared_dataset / "res")
-    arguments = ["prepare", "-d", "1", "-device", "cpu", "-np", "1", "-num_parts", "2", "-part_id", "1"]
-    assert main(arguments) == 1
-    assert "part 0 trains it" in capsys.readouterr().err
-
-
-def test_labels_that_dataset_json_lacks_are_named(prepared_dataset, capsys):
-    path = prepared_dataset / "pre" / DATASET / "dataset.json"
-    content = json.loads(path.read_text())
-    content["labels"] = {"background": 0, "liver": 1}
-    path.write_text(json.dumps(content))
-    assert main(["prepare", "-d", "1", "-device", "cpu"]) == 1
-    error = capsys.readouterr().err
-    assert "labeled_0.nii.gz: [2]" in error
-    assert "not in dataset.json" in error
-
-
-def test_the_generator_looks_at_pet_alone(tiny_dataset):
-    generator = make_trainer("nnUNetTrainerMuDuoPromptGenerator")
-    generator.initialize()
-    generator.network.eval()
-    images = torch.randn(1, 2, 32, 32, 32)
-    other_ct, other_pet = images.clone(), images.clone()
-    other_ct[:, 0] += 1
-    other_pet[:, 1] *= -1
-    with torch.no_grad():
-        answers = [generator.network(x)[0] for x in (images, other_ct, other_pet)]
-    assert torch.equal(answers[0], answers[1])
-    assert not torch.equal(answers[0], answers[2])
-    first_weights = next(iter(generator.network.state_dict().values()))
-    assert first_weights.shape[1] == 1
 
 
 def test_a_prompt_map_is_the_generators_answer_with_places_of_each_organ(prepared_dataset):
@@ -231,12 +165,13 @@ def test_a_training_prepares_itself_in_a_process_of_its_own(prepared_dataset, mo
     assert "-tr nnUNetTrainerMuDuo -device cpu" in " ".join(command)
 
 
-def test_prepared_cases_are_enough_without_the_raw_data(prepared_dataset):
-    shutil.rmtree(prepared_dataset / "raw")
-    assert missing() == []
-
-
-def test_no_unlabeled_cases_at_all(prepared_dataset, capsys):
-    shutil.rmtree(prepared_dataset / "raw" / DATASET / "imagesUn")
-    assert main(["prepare", "-d", "1", "-device", "cpu"]) == 1
-    assert "No unlabeled cases in" in capsys.readouterr().err
+def test_without_raw_data_new_plans_are_an_error_that_says_so(prepared_dataset):
+    plans_file = prepared_dataset / "pre" / DATASET / "nnUNetPlans.json"
+    plans = json.loads(plans_file.read_text())
+    plans["foreground_intensity_properties_per_channel"]["0"]["mean"] += 1
+    plans_file.write_text(json.dumps(plans))
+    shutil.rmtree(prepared_dataset / "raw" / DATASET)
+    with pytest.raises(
+        FileNotFoundError, match=rf"4 .* again \(made with other plans\), but .*{DATASET} is not in nnUNet_raw"
+    ):
+        prepare_tiny()
