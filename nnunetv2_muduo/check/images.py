@@ -10,8 +10,9 @@ import SimpleITK as sitk
 from nnunetv2_muduo.check.dataset import RawDataset
 from nnunetv2_muduo.check.findings import Finding, finding, first
 from nnunetv2_muduo.imageio.grid import Grid
+from nnunetv2_muduo.imageio.modalities import MODALITIES, Modality
 from nnunetv2_muduo.imageio.nifti import NIFTI_ENDINGS, CaseRefused, NiftiFile
-from nnunetv2_muduo.imageio.units import require_suv, value_range
+from nnunetv2_muduo.imageio.units import require_plausible, value_range
 
 GRID_TOLERANCE = 1e-3
 """Largest difference, in mm and in cosines, that the preparation of unlabeled cases accepts."""
@@ -83,7 +84,7 @@ def _counted(counter: Counter) -> str:
 
 def check_values(dataset: RawDataset) -> Finding:
     """CT must be in HU and PET in SUV; looked at in a few cases of every set."""
-    ranges, problems = {"CT": [], "PET": []}, []
+    ranges, problems = {modality: [] for modality in MODALITIES.values()}, []
     for cases in dataset.images.values():
         for files in list(cases.values())[:N_READ]:
             for modality, path in zip(ranges, files, strict=False):
@@ -92,21 +93,18 @@ def check_values(dataset: RawDataset) -> Finding:
                 except (CaseRefused, OSError, RuntimeError) as error:
                     problems.append(str(error))
     found = ", ".join(
-        f"{modality} {min(low for low, _ in pairs):.4g} to {max(high for _, high in pairs):.4g}"
+        f"{modality.name} {min(low for low, _ in pairs):.4g} to {max(high for _, high in pairs):.4g}"
         for modality, pairs in ranges.items()
         if pairs
     )
     return finding("values", f"{found} (first {N_READ} cases of each set)", problem="; ".join(problems[:3]))
 
 
-def _plausible_range(modality: str, path: Path) -> tuple[float, float]:
-    image = read_image(path)
-    lowest, highest = value_range(image, path)
-    if modality == "PET":
-        require_suv(image, path)
-    elif lowest >= 0:
-        raise CaseRefused(f"{path}: CT without negative values is not in HU")
-    return lowest, highest
+def _plausible_range(modality: Modality, path: Path) -> tuple[float, float]:
+    values = sitk.GetArrayFromImage(read_image(path))
+    found = value_range(values, path)
+    require_plausible(modality, values, path)
+    return found
 
 
 def check_labels(dataset: RawDataset) -> Finding:

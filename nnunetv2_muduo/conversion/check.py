@@ -12,8 +12,9 @@ from nnunetv2_muduo.imageio.grid import (
     overlap_fraction,
     put_on_grid,
 )
+from nnunetv2_muduo.imageio.modalities import MODALITIES
 from nnunetv2_muduo.imageio.nifti import CaseRefused
-from nnunetv2_muduo.imageio.units import require_suv, value_range
+from nnunetv2_muduo.imageio.units import require_plausible, value_range
 
 CT_OUTSIDE_HU = -1024
 AS_IS, NEW_HEADER, REORDERED = "as it is", "header noise removed", "voxels reordered"
@@ -42,11 +43,11 @@ def check_case(case: Case, allow_bqml: bool = False) -> dict:
 def _findings(case: Case, allow_bqml: bool) -> dict:
     pet, pet_hash = case.pet.read_with_hash()
     ct, ct_hash = case.ct.read_with_hash()
-    pet_range, ct_range = value_range(pet, case.pet), value_range(ct, case.ct)
-    if ct_range[0] >= 0:
-        raise CaseRefused(f"{case.ct}: CT without negative values ({ct_range[0]:g} to {ct_range[1]:g}) is not in HU")
+    pet_values, ct_values = sitk.GetArrayViewFromImage(pet), sitk.GetArrayViewFromImage(ct)
+    pet_range, ct_range = value_range(pet_values, case.pet), value_range(ct_values, case.ct)
+    require_plausible(MODALITIES["ct"], ct_values, case.ct)
     if not allow_bqml:
-        require_suv(pet, case.pet)
+        require_plausible(MODALITIES["pet"], pet_values, case.pet)
     grid = Grid.of(pet)
     findings = {
         "sha256": {"ct": ct_hash, "pet": pet_hash},

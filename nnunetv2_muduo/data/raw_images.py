@@ -5,14 +5,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-import SimpleITK as sitk
 from nnunetv2.imageio.base_reader_writer import BaseReaderWriter
 from nnunetv2.utilities.utils import create_lists_from_splitted_dataset_folder
 
 from nnunetv2_muduo.data.excluded_cases import ExcludedCase
 from nnunetv2_muduo.data.views import N_CHANNELS, PET_CHANNEL
+from nnunetv2_muduo.imageio.modalities import MODALITIES
 from nnunetv2_muduo.imageio.nifti import NIFTI_ENDINGS, n_not_finite
-from nnunetv2_muduo.imageio.units import require_suv
+from nnunetv2_muduo.imageio.units import require_plausible
 
 UNLABELED_FOLDER = "imagesUn"
 _SAFE_NAME = re.compile(r"[\w=@+][\w=@+.,-]*")  # nothing that a path, a shell or an option is made of
@@ -62,7 +62,7 @@ def read_case(files: list[str], reader: BaseReaderWriter) -> tuple[np.ndarray, d
         _refuse_damaged(files)
         images, properties = reader.read_images(files)
         _refuse_constant(images, files)
-        require_suv(sitk.GetImageFromArray(images[PET_CHANNEL]), files[PET_CHANNEL])
+        require_plausible(MODALITIES["pet"], images[PET_CHANNEL], files[PET_CHANNEL])
     except (ValueError, RuntimeError, OSError) as error:
         raise ExcludedCase(str(error)) from error
     return images, properties
