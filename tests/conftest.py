@@ -19,6 +19,8 @@ from support import (
     write_raw_dataset,
 )
 
+pytest_plugins = ["fixtures.conversion", "fixtures.teachers", "fixtures.training_record"]
+
 
 @pytest.fixture(autouse=True)
 def _threads_for_worker_processes(monkeypatch, request):

@@ -1,4 +1,4 @@
-"""A teacher of a few thousand weights, and two tiny cases of an nnU-Net raw dataset."""
+"""Tiny cases of an nnU-Net raw dataset to train teachers on."""
 
 import json
 
@@ -8,6 +8,11 @@ import SimpleITK as sitk
 
 SIZE_XYZ = (26, 24, 22)
 SPACING_XYZ = (4.0, 4.0, 4.0)
+
+
+@pytest.fixture(autouse=True)
+def _on_one_thread(one_thread):
+    pass
 
 
 def write_image(array_zyx: np.ndarray, path, spacing_xyz=SPACING_XYZ) -> None:
@@ -54,26 +59,3 @@ def volumes(raw_dataset, tmp_path):
     from nnunetv2_muduo.teacher_training.data import load_volumes
 
     return load_volumes([str(raw_dataset)], "ct", (4.0, 4.0), tmp_path / "cache", seed=0)
-
-
-@pytest.fixture
-def tiny_teacher():
-    from nnunetv2_muduo.teachers.sam3d.config import Sam3DConfig
-    from nnunetv2_muduo.teachers.small import untrained_teacher
-
-    config = Sam3DConfig(
-        image_size=16,
-        patch_size=4,
-        embed_dim=32,
-        depth=2,
-        n_heads=2,
-        global_attention_blocks=(0,),
-        window_size=5,
-        prompt_embed_dim=48,
-        mask_channels=8,
-        decoder_n_heads=4,
-        decoder_mlp_dim=64,
-        n_multimask_outputs=1,
-        iou_hidden_dim=16,
-    )
-    return untrained_teacher(config, seed=0)

@@ -1,4 +1,4 @@
-"""Weights and numbers that the teachers' tests share."""
+"""Weights and numbers of the public teachers."""
 
 import json
 import sys
@@ -14,12 +14,8 @@ sys.path.append(str(GOLDEN))  # for seeded_weights
 
 
 @pytest.fixture(autouse=True)
-def one_thread():
-    """Small tensors are slower on several threads, the more so beside other processes."""
-    n_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(n_threads)
+def _on_one_thread(one_thread):
+    pass
 
 
 @pytest.fixture(scope="session")
@@ -48,15 +44,3 @@ def golden_teacher(layout):
     state = {name: torch.from_numpy(values) for name, values in seeded_state(layout, 0).items()}
     teacher.load_state_dict(state, assign=True)
     return teacher.requires_grad_(False)
-
-
-@pytest.fixture(scope="session")
-def small_teacher():
-    from support import build_small_teacher
-
-    return build_small_teacher(seed=0)
-
-
-@pytest.fixture
-def generator() -> torch.Generator:
-    return torch.Generator().manual_seed(7)

@@ -12,6 +12,8 @@ from nnunetv2_muduo.config import MuDuoConfig
 from nnunetv2_muduo.teachers.ensemble import TeacherEnsemble
 from nnunetv2_muduo.teachers.weights import save_teacher
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 
 @pytest.mark.parametrize("kind", ["points", "mask"])
 def test_literal_decode_equals_ours(small_teacher, generator, kind):
