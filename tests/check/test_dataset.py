@@ -1,0 +1,92 @@
+"""Lists of a raw data set: channels, cases, files, split and patients, with one thing after the other broken."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from fixtures.check import assert_named, change_json, put_in_one_patient, say_patient, write_split
+from support import DATASET, write_raw_dataset
+
+from nnunetv2_muduo.check.dataset import RawDataset
+from nnunetv2_muduo.check.findings import OK, PROBLEM, WARNING
+
+
+def put_in_imagesun(dataset: Path) -> None:
+    for path in (dataset / "imagesTr").glob("labeled_4_*"):
+        shutil.copy(path, dataset / "imagesUn" / path.name)
+    say_patient(dataset, "labeled_4", None)  # the name alone gives it away
+
+
+BREAKAGES = {
+    "swapped": ("channels", lambda d: change_json(d / "dataset.json", channel_names={"0": "PET", "1": "CT"}), "needed"),
+    "double": ("doubles", put_in_imagesun, "imagesTr and imagesUn share 1: labeled_4"),
+    "channels": ("channels", lambda d: change_json(d / "dataset.json", channel_names={"0": "CT", "1": "CT"}), "CT"),
+    "count": ("cases", lambda d: change_json(d / "dataset.json", numTraining=9), "imagesTr holds 5"),
+    "no-unlabeled": ("cases", lambda d: shutil.rmtree(d / "imagesUn"), "imagesUn is empty"),
+    "no-channel": ("files", lambda d: (d / "imagesUn" / "unlabeled_1_0001.nii.gz").unlink(), "unlabeled_1_0001"),
+    "no-label": ("files", lambda d: (d / "labelsTr" / "labeled_1.nii.gz").unlink(), "labeled_1.nii.gz"),
+    "split": ("split", lambda d: write_split(d.parents[1], ["labeled_0"], ["gone"]), "gone"),
+    "leak": ("patients", put_in_one_patient, "val and unlabeled share 1: patient of labeled_4"),
+}
+
+
+@pytest.mark.parametrize("name", BREAKAGES)
+def test_what_is_broken_is_named(dataset, check, name):
+    subject, damage, words = BREAKAGES[name]
+    damage(dataset)
+    assert_named(check, subject, words)
+
+
+def test_a_case_that_trains_and_validates_is_named(dataset, check):
+    write_split(dataset.parents[1], ["labeled_0", "labeled_1"], ["labeled_1", "labeled_2"])
+    exit_code, found = check()
+    assert exit_code == 1
+    assert "labeled and val share 1: labeled_1" in found["doubles"][1]
+
+
+def test_unknown_patients_do_not_hide_known_ones(dataset, check):
+    for case in ("unlabeled_3", "labeled_2"):
+        say_patient(dataset, case, None)
+    exit_code, found = check()
+    assert exit_code == 0
+    assert found["patients"][0] == WARNING
+    assert "of 2 cases unknown (labeled_2, unlabeled_3), so leakage can't be excluded" in found["patients"][1]
+    assert "in one set each" not in found["patients"][1]
+    put_in_one_patient(dataset)
+    exit_code, found = check()
+    assert exit_code == 1
+    assert found["patients"][0] == PROBLEM
+    assert "val and unlabeled share 1: patient of labeled_4" in found["patients"][1]
+    assert "of 2 cases unknown" in found["patients"][1]
+
+
+def test_links_that_lead_nowhere_are_named(dataset, check):
+    path = dataset / "imagesUn" / "unlabeled_2_0001.nii.gz"
+    path.rename(dataset / "elsewhere.nii.gz")
+    path.symlink_to(dataset / "gone.nii.gz")
+    assert "unlabeled_2_0001.nii.gz" in check()[1]["files"][1]
+
+
+def test_val_equal_to_labeled_is_a_warning(dataset, check):
+    write_split(dataset.parents[1], ["labeled_0", "labeled_1"], ["labeled_0", "labeled_1"])
+    exit_code, found = check()
+    assert exit_code == 0
+    assert found["split"][0] == WARNING
+    assert found["patients"][0] == OK
+
+
+def test_patients_are_known_by_autopets_names(tmp_path):
+    write_raw_dataset(tmp_path / DATASET, n_labeled=1, n_unlabeled=0)
+    for path in (tmp_path / DATASET).glob("*/labeled_0*"):
+        path.rename(path.with_name(path.name.replace("labeled_0", "fdg_0a0b_2003-a")))
+    assert RawDataset(tmp_path / DATASET).patients == {"fdg_0a0b_2003-a": "0a0b"}
+
+
+def test_names_and_the_record_know_one_patient_by_one_key(dataset, check):
+    """A study that was put in by hand, beside studies that `muduo convert` named."""
+    for path in (dataset / "imagesUn").glob("unlabeled_0_*"):
+        path.rename(path.with_name(path.name.replace("unlabeled_0", "petct_0a0b_2004-a")))
+    say_patient(dataset, "labeled_4", "0a0b")
+    exit_code, found = check()
+    assert exit_code == 1
+    assert "val and unlabeled share 1: 0a0b" in found["patients"][1]
