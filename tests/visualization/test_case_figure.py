@@ -1,29 +1,16 @@
-import argparse
-import json
-
 import numpy as np
 import pytest
-import SimpleITK as sitk
+from fixtures.pictures import ORGANS, SPACING_MM, drawn_case
 from matplotlib.figure import Figure
 from matplotlib.image import imread
 
-from nnunetv2_muduo.cli import figure as figure_command
 from nnunetv2_muduo.visualization.case_figure import _layout, draw_case, draw_view, organ_color
 from nnunetv2_muduo.visualization.slices import View
-
-ORGANS = {"liver": 1, "spleen": 2, "bladder": 3}
-SPACING_MM = (3.0, 2.0, 2.0)
 
 
 @pytest.fixture
 def case():
-    """CT, PET and truth with liver and bladder, axes (z, y, x)."""
-    ct_hu, pet_suv = np.full((50, 60, 70), -1000, np.float32), np.zeros((50, 60, 70), np.float32)
-    labels = np.zeros((50, 60, 70), np.uint8)
-    ct_hu[:, 10:50, 10:60], pet_suv[:, 10:50, 10:60] = 0, 0.5
-    labels[25:40, 20:40, 15:35], labels[5:12, 25:35, 30:42] = 1, 3
-    ct_hu[labels == 1], pet_suv[labels == 3] = 60, 12
-    return ct_hu, pet_suv, labels
+    return drawn_case()
 
 
 def draw(case, out_path, segmentations=None, **more):
@@ -71,58 +58,3 @@ def test_contours_lie_on_the_masks_borders_in_mm():
 def test_different_shapes_are_refused(case, tmp_path):
     with pytest.raises(ValueError, match="one shape"):
         draw(case, tmp_path / "a.png", {"truth": case[2][1:]})
-
-
-def write(path, array, flipped):
-    """Store an array of LPS axes, in the same place, as it is or with all axes reversed."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    image = sitk.GetImageFromArray(array[::-1, ::-1, ::-1] if flipped else array)
-    image.SetSpacing(SPACING_MM[::-1])
-    if flipped:
-        image.SetDirection(np.diag([-1.0, -1, -1]).ravel())
-        image.SetOrigin([(n - 1) * s for n, s in zip(array.shape[::-1], SPACING_MM[::-1], strict=True)])
-    sitk.WriteImage(image, str(path))
-
-
-def write_dataset(folder, case, flipped=False):
-    for name, array in zip(("images/c_0000", "images/c_0001", "gt/c"), case, strict=True):
-        write(folder / f"{name}.nii.gz", array, flipped)
-    write(folder / "ours" / "c.nii.gz", np.roll(case[2], 2, axis=2), flipped)
-    (folder / "dataset.json").write_text(json.dumps({"labels": {"background": 0, **ORGANS}}))
-
-
-def run(folder, *arguments):
-    parser = argparse.ArgumentParser()
-    figure_command.add_arguments(parser)
-    base = ["c", "--images", folder / "images", "-o", folder / "out"]
-    return figure_command.run(parser.parse_args(list(map(str, [*base, *arguments]))))
-
-
-def test_command_draws_the_same_figure_however_images_are_stored(case, tmp_path):
-    for name, flipped in (("plain", False), ("flipped", True)):
-        folder = tmp_path / name
-        write_dataset(folder, case, flipped)
-        assert run(folder, "--truth", folder / "gt", "--prediction", f"ours={folder / 'ours'}") == 0
-    pictures = [imread(tmp_path / name / "out" / "c.png") for name in ("plain", "flipped")]
-    np.testing.assert_array_equal(*pictures)
-    assert "liver" in (tmp_path / "plain" / "out" / "c.svg").read_text()
-
-
-def test_command_needs_something_to_draw(case, tmp_path):
-    write_dataset(tmp_path, case)
-    with pytest.raises(ValueError, match="--truth, --prediction"):
-        run(tmp_path)
-
-
-def test_command_names_missing_files(case, tmp_path):
-    write_dataset(tmp_path, case)
-    (tmp_path / "images" / "c_0001.nii.gz").unlink()
-    with pytest.raises(FileNotFoundError, match=r"1 file\(s\) of case c are missing: c_0001"):
-        run(tmp_path, "--truth", tmp_path / "gt")
-
-
-def test_command_refuses_other_grids(case, tmp_path):
-    write_dataset(tmp_path, case)
-    write(tmp_path / "gt" / "c.nii.gz", case[2][:, :, 1:], flipped=False)
-    with pytest.raises(ValueError, match="different grids"):
-        run(tmp_path, "--truth", tmp_path / "gt")

@@ -1,0 +1,64 @@
+import numpy as np
+from fixtures.training_record import page_of
+
+from nnunetv2_muduo.visualization.report_data import read_training
+from nnunetv2_muduo.visualization.report_warnings import find_warnings
+
+
+def warnings_of(training) -> list[str]:
+    return find_warnings(read_training(training.fold))
+
+
+def test_nothing_to_warn_of(made_up_training):
+    assert warnings_of(made_up_training) == []
+
+
+def test_warning_of_teachers_that_never_agree(made_up_training, capsys):
+    made_up_training.change_progress(agreement_aorta=[0.01] * 59 + [0.34])
+    (warning,) = warnings_of(made_up_training)
+    assert warning.startswith("The teachers never agree on aorta (at most 0.34).")
+    assert warning.split(".")[0] in page_of(made_up_training)
+    assert "Warning: The teachers never agree on aorta" in capsys.readouterr().out
+    made_up_training.change_progress(agreement_aorta=[0.01] * 59 + [0.4])
+    assert warnings_of(made_up_training) == []
+
+
+def test_warning_of_organs_never_asked_for_or_kept(made_up_training):
+    made_up_training.change_progress(agreement_heart=np.nan, kept_share_heart=np.nan, kept_share_liver=0.0)
+    never_asked, never_kept = warnings_of(made_up_training)
+    assert "never asked for heart" in never_asked
+    assert never_kept.startswith("liver: never kept")
+
+
+def test_warning_of_empty_and_missing_prompt_maps(made_up_training):
+    for case in range(30):
+        made_up_training.write_map(f"other_{case}_study", range(1, 11))
+    made_up_training.write_map("other_3_study", [])
+    (made_up_training.maps / "other_5_study.npz").unlink()
+    empty, missing, absent = warnings_of(made_up_training)
+    assert empty == "1 of 29 prompt maps are empty, these cases teach nothing: other_3_study."
+    assert missing == "1 of 30 unlabeled cases have no prompt map."
+    assert absent == "No prompt map holds lung_middle_lobe_right."
+
+
+def test_warning_of_patients_in_two_sets(made_up_training):
+    made_up_training.change_case("other_9_study", patient_key="psma_1")
+    (warning,) = warnings_of(made_up_training)
+    assert warning.startswith("1 patient(s) are in unlabeled and in val: psma_1.")
+
+
+def test_warning_of_missed_organs_and_broken_losses(made_up_training):
+    dice = np.full((4, 11), 0.8)
+    dice[:, 5] = [0, 0, np.nan, 0]
+    made_up_training.write_validation(dice)
+    made_up_training.change_progress(train_loss=[0.5] * 40 + [np.inf] * 20)
+    losses, missed = warnings_of(made_up_training)
+    assert losses == "Losses are not finite in 20 epoch(s), first in epoch 40."
+    assert missed == "The student finds aorta in no validation case."
+
+
+def test_one_teacher_has_nobody_to_disagree_with(made_up_training):
+    config = made_up_training.fold / "muduo_config.yaml"
+    config.write_text(config.read_text().replace("teachers: both", "teachers: ct"))
+    made_up_training.change_progress(agreement_aorta=0.0)
+    assert warnings_of(made_up_training) == []
