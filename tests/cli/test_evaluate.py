@@ -8,6 +8,8 @@ import pandas as pd
 import pytest
 from fixtures.evaluation import evaluate, failure, metrics, truth_labels, write_image
 
+from nnunetv2_muduo.evaluation import measures, results
+
 
 def test_metrics_per_case_and_organ(folders, capsys):
     assert evaluate(folders) == 0
