@@ -1,20 +1,11 @@
 """Everything that can be wrong with a source is named in the report; the other cases are converted."""
 
-import json
 import shutil
 
 import numpy as np
 import pytest
 import SimpleITK as sitk
-
-GOOD = [f"good{number}" for number in range(5)]
-
-
-@pytest.fixture
-def source(tmp_path, petct):
-    for number, name in enumerate(GOOD):
-        petct.write_study(tmp_path / "src" / name, petct.random_study(number))
-    return tmp_path / "src"
+from fixtures.conversion import GOOD, moved
 
 
 def refusal(done, case_id):
@@ -97,12 +88,6 @@ def test_duplicate_names_are_all_refused(convert, source, petct):
     assert_refused(convert("autopet", source), "bad-one", "2 cases would get this name", "bad one/", "bad.one/")
 
 
-def moved(image, by_mm):
-    image = sitk.Image(image)
-    image.SetOrigin(tuple(np.asarray(image.GetOrigin()) + by_mm))
-    return image
-
-
 def test_ctres_on_another_grid_is_refused_with_both_geometries(convert, source, petct):
     images = petct.random_study(9)
     petct.write_study(source / "bad", images | {"CTres": moved(images["CTres"], (2, 0, 0))})
@@ -126,39 +111,6 @@ def test_label_whose_voxels_all_lie_outside_is_refused(convert, source, petct):
     assert_refused(convert("autopet", source), "bad", "no labelled voxel lies inside the PET")
 
 
-def test_shifted_and_cropped_label_grids_are_resampled_in_space(convert, source, petct):
-    images = petct.random_study(9)
-    cropped = images["SEG"][1:9, 1:9, 1:9]
-    petct.write_study(source / "cropped", images | {"SEG": cropped})
-    petct.write_study(source / "shifted", images | {"SEG": moved(images["SEG"], (4, 0, 0))})
-    petct.write_study(source / "noisy", images | {"SEG": noisy(images["SEG"])})
-    done = convert("autopet", source, sizes=(8, 0, 0))
-    assert done.exit_code == 0
-    expected = sitk.GetArrayFromImage(images["SEG"])
-    written = {
-        i: sitk.ReadImage(str(done.dataset / "labelsTr" / f"{i}.nii.gz")) for i in ("cropped", "shifted", "noisy")
-    }
-    np.testing.assert_array_equal(sitk.GetArrayFromImage(written["cropped"]), expected)
-    np.testing.assert_array_equal(sitk.GetArrayFromImage(written["noisy"]), expected)
-    np.testing.assert_array_equal(sitk.GetArrayFromImage(written["shifted"]), np.roll(expected, 1, axis=2))
-    for image in written.values():
-        assert image.GetSize() == images["SUV"].GetSize()
-        np.testing.assert_allclose(image.GetOrigin(), images["SUV"].GetOrigin())
-    changes = {i: done.record["cases"][i]["findings"]["changes"]["label"] for i in written}
-    # NIfTI keeps directions as float32, which makes the noise larger than nnU-Net's tolerance
-    assert changes == {
-        "cropped": "resampled to nearest",
-        "shifted": "resampled to nearest",
-        "noisy": "header noise removed",
-    }
-
-
-def noisy(image):
-    image = sitk.Image(image)
-    image.SetDirection(tuple(np.asarray(image.GetDirection()) + 1e-8))
-    return image
-
-
 def test_truncated_zip_and_missing_labels_are_said(convert, source, tmp_path):
     (tmp_path / "maps.zip").write_bytes(b"PK\x03\x04 not really")
     done = convert("autopet-organ", source, "--labels", tmp_path / "maps.zip")
@@ -178,29 +130,6 @@ def test_folders_without_petct_are_said(convert, tmp_path):
         assert not done.dataset.exists()
 
 
-def test_a_folder_with_another_dataset_is_left_alone(convert, source, nnunet_folders):
-    other = nnunet_folders / "nnUNet_raw" / "Dataset705_T"
-    (other / "imagesTr").mkdir(parents=True)
-    done = convert("autopet", source)
-    assert done.exit_code == 1
-    assert "didn't make" in done.message
-    assert [path.name for path in other.rglob("*")] == ["imagesTr"]
-
-
-@pytest.mark.parametrize("variable", ["nnUNet_raw", "nnUNet_preprocessed", "nnUNet_results"])
-def test_an_id_that_is_taken_is_refused(convert, source, nnunet_folders, variable):
-    (nnunet_folders / variable / "Dataset705_Other").mkdir()
-    done = convert("autopet", source)
-    assert done.exit_code == 1
-    assert "Id 705 belongs to" in done.message
-
-
-def test_environment_and_names_are_checked(convert, source, monkeypatch):
-    assert "DatasetXXX_Name" in convert("autopet", source, name="a b").message
-    monkeypatch.delenv("nnUNet_raw")
-    assert "export nnUNet_raw" in convert("autopet", source).message
-
-
 def test_too_few_labels_are_said_with_what_was_refused(convert, source, petct):
     path = petct.write_study(source / "bad", petct.random_study(9)) / "SUV.nii.gz"
     path.write_bytes(b"")
@@ -215,16 +144,6 @@ def test_dry_run_reports_and_writes_nothing(convert, source, nnunet_folders):
     assert done.exit_code == 0
     assert "| labeled | 2 | 2 |" in done.message
     assert not any(path.is_file() for path in nnunet_folders.glob("nnUNet_*/**/*"))
-
-
-def test_another_split_of_nnunet_is_not_overwritten(convert, source, nnunet_folders):
-    splits = nnunet_folders / "nnUNet_preprocessed" / "Dataset705_T" / "splits_final.json"
-    splits.parent.mkdir()
-    splits.write_text(json.dumps([{"train": ["x"], "val": []}]))
-    done = convert("autopet", source)
-    assert done.exit_code == 1
-    assert "another split is already there" in done.report
-    assert json.loads(splits.read_text())[0]["train"] == ["x"]
 
 
 def test_a_case_whose_source_vanishes_keeps_its_conversion(convert, source):

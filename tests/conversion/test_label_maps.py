@@ -1,0 +1,70 @@
+"""Label maps in folders, archives and trees: found and put beside their cases."""
+
+import json
+import shutil
+import zipfile
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+from fixtures.conversion import write_organ_maps
+
+
+def array(path):
+    return sitk.GetArrayFromImage(sitk.ReadImage(str(path)))
+
+
+@pytest.mark.parametrize("packed", [False, True], ids=["folder", "zip"])
+def test_autopet_organ_maps_are_matched_merged_and_measured(convert, petct, tmp_path, packed):
+    source = petct.write_tree(tmp_path / "src", 6)
+    labels = write_organ_maps(tmp_path / "AutoPET-OrganlabelsTr", source, range(1, 13))
+    lonely = labels / "PETCT_ffffffffff_no such study_.nii.gz"
+    shutil.copy(next(labels.iterdir()), lonely)
+    if packed:
+        with zipfile.ZipFile(tmp_path / "maps.zip", "w") as archive:
+            for path in labels.iterdir():
+                archive.write(path, f"AutoPET-OrganlabelsTr/{path.name}")
+            archive.writestr("__MACOSX/._x.nii.gz", b"junk")
+        labels = tmp_path / "maps.zip"
+    done = convert("autopet-organ", source, "--labels", labels, "--link", sizes=(3, 1, 1))
+    assert done.exit_code == 0
+    assert list(json.loads((done.dataset / "dataset.json").read_text())["labels"].values()) == list(range(12))
+    assert "11 and 12 both are the right middle lobe" in done.report
+    assert "1 of 9 label maps belong to no PET/CT here" in done.report
+    written = [array(path) for folder in ("labelsTr", "labelsTs") for path in (done.dataset / folder).iterdir()]
+    assert len(written) == 5
+    for labels_zyx in written:
+        assert set(np.unique(labels_zyx)) == set(range(12))
+    rows = [line for line in done.report.splitlines() if "lung_middle_lobe_right" in line and line.startswith("|")]
+    assert [row.split(" | ")[2] for row in rows] == ["4", "4"]
+
+
+def test_autopet3_organ_maps_with_the_older_tree(convert, petct, tmp_path):
+    source = petct.write_tree(tmp_path / "src", 4)
+    labels = write_organ_maps(tmp_path / "maps", source, range(1, 11), prefix="fdg_", ending="")
+    done = convert("autopet-organ", source, "--labels", labels)
+    assert done.exit_code == 0
+    assert "AutoPET III organ maps" in done.report
+    assert list(done.record["labels"])[1:4] == ["spleen", "kidneys", "liver"]
+
+
+def test_labels_of_another_tree_with_names(convert, petct, tmp_path):
+    source = petct.write_tree(tmp_path / "src", 5)
+    for path in source.rglob("SEG.nii.gz"):
+        target = tmp_path / "organs" / path.relative_to(source)
+        target.parent.mkdir(parents=True)
+        image = petct.random_study(1, label_values=(3, 5))["SEG"]
+        sitk.WriteImage(image, str(target))
+    (tmp_path / "organs" / "labels.json").write_text(json.dumps({"background": 0, "liver": 3, "heart": 5}))
+    done = convert("autopet", source, "--labels", tmp_path / "organs")
+    assert done.exit_code == 0
+    assert done.record["labels"] == {"background": 0, "liver": 1, "heart": 2}
+    assert set(np.unique(array(next((done.dataset / "labelsTr").iterdir())))) == {0, 1, 2}
+
+
+def test_real_organ_maps_of_autopet3(shared_data):
+    from nnunetv2_muduo.conversion.label_maps import find_label_maps
+
+    maps = find_label_maps(shared_data / "autopet3_organs")
+    assert len(maps.by_key) == 304
+    assert len({key.split("_")[0] for key in maps.by_key}) == 260
