@@ -22,7 +22,7 @@ import numpy as np
 import SimpleITK as sitk
 from tqdm import tqdm
 
-from nnunetv2_muduo.evaluation.metrics import measure_labels
+from nnunetv2_muduo.evaluation.organs import measure_labels
 from nnunetv2_muduo.evaluation.surface import surface_measures, surface_voxels
 
 SPACING_MM = (3.0, 2.04, 2.04)

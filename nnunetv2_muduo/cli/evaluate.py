@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from nnunetv2_muduo.evaluation.cases import LabelNames
+    from nnunetv2_muduo.evaluation.results import Results
+    from nnunetv2_muduo.evaluation.table import Settings
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -57,46 +59,41 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Measure, print and write; 0 on success."""
-    from itertools import chain
-
-    from nnunetv2_muduo.evaluation.cases import find_labels, list_images
     from nnunetv2_muduo.evaluation.metrics import Tolerances
-    from nnunetv2_muduo.evaluation.output import write_json, write_tables
+    from nnunetv2_muduo.evaluation.results import collect_results
     from nnunetv2_muduo.evaluation.table import Settings, measure_methods
-    from nnunetv2_muduo.evaluation.text import comparison_text, evaluation_text, published_text
+    from nnunetv2_muduo.evaluation.text import results_text
 
     folders = _methods(args)
-    search = (args.prediction, args.truth, args.truth.resolve().parent)
-    label_maps = chain.from_iterable(list_images(folder).values() for folder in (args.prediction, args.truth))
-    labels = find_labels(args.labels, search, label_maps)
     tolerances = Tolerances(args.tolerance, args.tolerance_voxel)
-    settings = Settings(labels, tolerances, args.resample, args.subset)
-    table, sha256 = measure_methods(folders, args.truth, args.pet, settings, args.n_processes)
-    comparison = _compare(table)
-
-    texts = [evaluation_text(table, tolerances)]
-    texts += [published_text(table)] if args.published else []
-    texts += [comparison_text(comparison)] if len(comparison) else []
-    text = "\n\n".join(texts) + "\n"
+    settings = Settings(_labels(args), tolerances, args.resample, args.subset)
+    measures, sha256 = measure_methods(folders, args.truth, args.pet, settings, args.n_processes)
+    results = collect_results(measures, args.published)
+    text = results_text(results, tolerances)
     if args.output:
-        args.output.mkdir(parents=True, exist_ok=True)
-        write_tables(args.output, table, comparison, args.published)
         inputs = {"truth": str(args.truth), "predictions": {n: str(f) for n, f in folders.items()}, "sha256": sha256}
-        write_json(args.output / "metrics.json", table, comparison, args.published, settings, inputs)
-        (args.output / "metrics.md").write_text(text, encoding="utf-8")
+        _write(args.output, results, text, settings, inputs)
     print(text)
     return 0
 
 
-def _compare(table: "pd.DataFrame") -> "pd.DataFrame":
-    import numpy as np
-    import pandas as pd
+def _labels(args: argparse.Namespace) -> "LabelNames":
+    from itertools import chain
 
-    if table["method"].nunique() == 1:
-        return pd.DataFrame()
-    from nnunetv2_muduo.evaluation.compare import compare_methods  # scipy.stats alone takes a second to import
+    from nnunetv2_muduo.evaluation.cases import find_labels, list_images
 
-    return compare_methods(table, np.random.default_rng(0))
+    search = (args.prediction, args.truth, args.truth.resolve().parent)
+    label_maps = chain.from_iterable(list_images(folder).values() for folder in (args.prediction, args.truth))
+    return find_labels(args.labels, search, label_maps)
+
+
+def _write(folder: Path, results: "Results", text: str, settings: "Settings", inputs: dict) -> None:
+    from nnunetv2_muduo.evaluation.output import write_metrics_json, write_tables
+
+    folder.mkdir(parents=True, exist_ok=True)
+    write_tables(folder, results)
+    write_metrics_json(folder / "metrics.json", results, settings, inputs)
+    (folder / "metrics.md").write_text(text, encoding="utf-8")
 
 
 def name_and_folder(text: str) -> tuple[str, Path]:

@@ -3,6 +3,8 @@
 import numpy as np
 import pandas as pd
 
+from nnunetv2_muduo.evaluation.measures import published_measures
+
 KEYS = ["method", "case", "organ"]
 ALL_ORGANS = "mean over organs"
 
@@ -36,15 +38,14 @@ def _summarize(table: pd.DataFrame, counted_organs: np.ndarray, ddof: int) -> pd
 
 
 def published(table: pd.DataFrame) -> pd.DataFrame:
-    """The same cases counted by the published rules (evaluation.md 6.1), with rightly named columns.
+    """The same cases counted by the rules of the MuDuo paper's released code, with rightly named columns.
 
     Distances are in voxels. An organ on neither side counts Dice 1; one on a single side counts Dice 0 and RAVD 1;
     both count a distance of 0, which favors methods that miss organs: for comparison with the paper only.
     """
-    result = table[[*KEYS, "dice", "ravd", "asd_voxel", "hd95_voxel"]].copy()
-    one_side = table["missed"].astype(bool) | table["invented"].astype(bool)
+    result = table[[*KEYS, *(measure.name for measure in published_measures())]].copy()
+    one_side = table["missed"].astype(bool) | table["false_positive"].astype(bool)
     neither = (table["volume_prediction_ml"] == 0) & (table["volume_truth_ml"] == 0)
-    result.loc[neither, ["dice", "ravd"]] = 1.0, 0.0
-    result.loc[one_side, ["dice", "ravd"]] = 0.0, 1.0
-    result.loc[neither | one_side, ["asd_voxel", "hd95_voxel"]] = 0.0
+    for measure in published_measures():
+        result.loc[neither, measure.name], result.loc[one_side, measure.name] = measure.published
     return result

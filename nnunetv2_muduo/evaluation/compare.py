@@ -5,8 +5,8 @@ import pandas as pd
 from scipy import stats
 
 from nnunetv2_muduo.evaluation.aggregate import ALL_ORGANS
+from nnunetv2_muduo.evaluation.measures import compared_measures
 
-COMPARED = ("dice", "nsd_mm", "assd_mm", "hd95_mm")
 MIN_PAIRS = 2
 
 
@@ -27,9 +27,9 @@ def compare_methods(table: pd.DataFrame, rng: np.random.Generator, n_resamples: 
     method, *others = values
     rows = []
     for other in others:
-        for measure in COMPARED:
-            paired = (values[method][measure] - values[other][measure]).dropna()
-            keys = {"method": method, "other": other, "measure": measure}
+        for measure in compared_measures():
+            paired = (values[method][measure.name] - values[other][measure.name]).dropna()
+            keys = {"method": method, "other": other, "measure": measure.name}
             rows += [{**keys, **row} for row in compare_pairs(paired, rng, n_resamples)]
     return pd.DataFrame(rows)
 

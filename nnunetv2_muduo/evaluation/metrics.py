@@ -1,13 +1,11 @@
-"""Measures of one organ, and of all organs of one case, on label arrays with axes (z, y, x)."""
+"""Overlap, volume difference, surface distances and uptake of one organ's boolean masks with axes (z, y, x)."""
 
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import ndimage
 
 from nnunetv2_muduo.evaluation.surface import surface_measures, surface_voxels
 
-Box = tuple[slice, ...]
 Spacing = tuple[float, float, float]
 
 
@@ -34,6 +32,21 @@ def ravd(prediction_mask: np.ndarray, truth_mask: np.ndarray) -> float:
     return abs(n_prediction - n_truth) / n_truth if n_truth else np.nan
 
 
+def is_alone(mask: np.ndarray, other_mask: np.ndarray) -> int:
+    """1 where a mask has voxels and the other one has none, else 0."""
+    return int(mask.any() and not other_mask.any())
+
+
+def volume_ml(mask: np.ndarray, spacing_mm: Spacing) -> float:
+    """Volume of a boolean mask."""
+    return np.count_nonzero(mask) * voxel_ml(spacing_mm)
+
+
+def voxel_ml(spacing_mm: Spacing) -> float:
+    """Volume of a voxel."""
+    return float(np.prod(spacing_mm)) / 1000
+
+
 def measure_distances(
     prediction_mask: np.ndarray, truth_mask: np.ndarray, spacing_mm: Spacing, tolerances: Tolerances
 ) -> dict[str, float]:
@@ -46,76 +59,11 @@ def measure_distances(
     return measures
 
 
-def measure_uptake(mask: np.ndarray, pet_suv: np.ndarray, side: str, voxel_ml: float) -> dict[str, float]:
-    """Mean and maximum SUV (NaN in an empty mask) and total uptake in SUV x ml under a mask, named after its side."""
+def measure_uptake(mask: np.ndarray, pet_suv: np.ndarray, spacing_mm: Spacing) -> dict[str, float]:
+    """Mean and maximum SUV (`mean`, `max`; NaN in an empty mask) and total uptake in SUV x ml (`total`) under a mask."""
     values = pet_suv[mask].astype(np.float64)
     return {
-        f"suv_mean_{side}": values.mean() if values.size else np.nan,
-        f"suv_max_{side}": values.max() if values.size else np.nan,
-        f"uptake_{side}_suv_ml": values.sum() * voxel_ml,
+        "mean": values.mean() if values.size else np.nan,
+        "max": values.max() if values.size else np.nan,
+        "total": values.sum() * voxel_ml(spacing_mm),
     }
-
-
-def measure_organ(
-    prediction_mask: np.ndarray,
-    truth_mask: np.ndarray,
-    spacing_mm: Spacing,
-    pet_suv: np.ndarray | None = None,
-    tolerances: Tolerances = DEFAULT_TOLERANCES,
-) -> dict[str, float]:
-    """All measures of one organ.
-
-    Args:
-        prediction_mask, truth_mask: boolean, shape (z, y, x).
-        spacing_mm: voxel size along (z, y, x).
-        pet_suv: PET of the same shape; None leaves the uptake columns out.
-
-    Returns:
-        Measures by column name. A missed organ (truth without prediction) has Dice 0 and no distances, as has an
-        invented one (prediction without truth); an organ on neither side has no Dice (evaluation.md 6.3, `strict`).
-    """
-    voxel_ml = float(np.prod(spacing_mm)) / 1000
-    in_prediction, in_truth = prediction_mask.any(), truth_mask.any()
-    row = {"dice": dice(prediction_mask, truth_mask), "ravd": ravd(prediction_mask, truth_mask)}
-    row |= measure_distances(prediction_mask, truth_mask, spacing_mm, tolerances)
-    row |= {"missed": int(in_truth and not in_prediction), "invented": int(in_prediction and not in_truth)}
-    sides = {"prediction": prediction_mask, "truth": truth_mask}
-    row |= {f"volume_{side}_ml": np.count_nonzero(mask) * voxel_ml for side, mask in sides.items()}
-    for side, mask in sides.items() if pet_suv is not None else ():
-        row |= measure_uptake(mask, pet_suv, side, voxel_ml)
-    return row
-
-
-def measure_labels(
-    prediction: np.ndarray,
-    truth: np.ndarray,
-    spacing_mm: Spacing,
-    organs: dict[str, int],
-    pet_suv: np.ndarray | None = None,
-    tolerances: Tolerances = DEFAULT_TOLERANCES,
-) -> list[dict[str, float | str]]:
-    """Measure every organ of one case.
-
-    Args:
-        prediction, truth: integer labels, shape (z, y, x).
-        organs: label value of each organ.
-        spacing_mm, pet_suv, tolerances: see `measure_organ`.
-
-    Returns:
-        One row per organ, in the order of `organs`: its name and its measures.
-    """
-    n_labels = max(organs.values(), default=0)
-    prediction_boxes, truth_boxes = (ndimage.find_objects(labels, n_labels) for labels in (prediction, truth))
-    rows = []
-    for organ, value in organs.items():
-        box = _union(prediction_boxes[value - 1], truth_boxes[value - 1])
-        masks = prediction[box] == value, truth[box] == value
-        pet_crop = None if pet_suv is None else pet_suv[box]
-        rows.append({"organ": organ, **measure_organ(*masks, spacing_mm, pet_crop, tolerances)})
-    return rows
-
-
-def _union(a: Box | None, b: Box | None) -> Box:
-    if a is None or b is None:
-        return a or b or (slice(0, 0),) * 3
-    return tuple(slice(min(s.start, t.start), max(s.stop, t.stop)) for s, t in zip(a, b, strict=True))

@@ -8,35 +8,35 @@ from pathlib import Path
 
 import pandas as pd
 
-from nnunetv2_muduo.evaluation.aggregate import summarize, summarize_published
+from nnunetv2_muduo.evaluation.results import Results
 from nnunetv2_muduo.evaluation.table import Settings
 
 PACKAGES = ("nnunetv2_muduo", "numpy", "scipy", "pandas", "SimpleITK")
 
 
-def write_tables(folder: Path, table: pd.DataFrame, comparison: pd.DataFrame, with_published: bool) -> None:
-    """Write metrics.csv (a row per case and organ), summary.csv and, where asked for, published.csv, comparison.csv."""
-    cases = table[[*table.columns.drop("method"), "method"]]
-    cases.to_csv(folder / "metrics.csv", index=False)
-    summarize(table).to_csv(folder / "summary.csv", index=False)
-    if with_published:
-        summarize_published(table).to_csv(folder / "published.csv", index=False)
-    if len(comparison):
-        comparison.to_csv(folder / "comparison.csv", index=False)
+def write_tables(folder: Path, results: Results) -> None:
+    """Write metrics.csv (a row per case and organ), summary.csv and, where there are any, published.csv, comparison.csv."""
+    tables = {
+        "metrics": results.measures[[*results.measures.columns.drop("method"), "method"]],
+        "summary": results.summary,
+        "published": results.published,
+        "comparison": results.comparison,
+    }
+    for name, table in tables.items():
+        if table is not None:
+            table.to_csv(folder / f"{name}.csv", index=False)
 
 
-def write_json(
-    path: Path, table: pd.DataFrame, comparison: pd.DataFrame, with_published: bool, settings: Settings, inputs: dict
-) -> None:
+def write_metrics_json(path: Path, results: Results, settings: Settings, inputs: dict) -> None:
     """Write everything that is needed to know how the figures came about."""
     content = {
         "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
         "settings": asdict(settings),
         "inputs": inputs,
-        "summary": nested(summarize(table)),
-        **({"published": nested(summarize_published(table))} if with_published else {}),
-        **({"comparison": records(comparison)} if len(comparison) else {}),
-        "cases": records(table),
+        "summary": nested(results.summary),
+        **({} if results.published is None else {"published": nested(results.published)}),
+        **({} if results.comparison is None else {"comparison": records(results.comparison)}),
+        "cases": records(results.measures),
     }
     path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 

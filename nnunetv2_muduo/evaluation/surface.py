@@ -1,4 +1,4 @@
-"""Distances between the surfaces of two masks (users_needs.md N8, libraries.md "Surface distances").
+"""Distances between the surfaces of two masks.
 
 A surface voxel is a voxel of the mask with at least one of its six neighbors outside; beyond the image is outside.
 """
@@ -6,9 +6,8 @@ A surface voxel is a voxel of the mask with at least one of its six neighbors ou
 import numpy as np
 from scipy.spatial import cKDTree
 
-ROUNDING = (
-    1 + 1e-6
-)  # spacings come from float32 headers: a distance of one voxel must not miss a tolerance of one voxel
+# Spacings come from float32 headers: a distance of one voxel must not miss a tolerance of one voxel.
+ROUNDING = 1 + 1e-6
 
 
 def surface_voxels(mask: np.ndarray) -> np.ndarray:
@@ -27,9 +26,9 @@ def surface_measures(prediction_points: np.ndarray, truth_points: np.ndarray, to
         tolerance: distance up to which a surface point counts as right in `nsd`.
 
     Returns:
-        asd: mean distance from the prediction to the truth, one direction (evaluation.md 6.1).
+        asd: mean distance from the prediction to the truth, one direction, as medpy's `asd`.
         assd: mean distance of both directions pooled.
-        hd95: 95th percentile of the distances of both directions pooled (evaluation.md 6.1).
+        hd95: 95th percentile of the distances of both directions pooled, as medpy's `hd95`.
         nsd: share of all surface points that lie within the tolerance of the other surface.
         Distances are NaN when a surface is missing; then nsd is 0, or NaN when both are missing.
     """

@@ -13,7 +13,8 @@ import pandas as pd
 from tqdm import tqdm
 
 from nnunetv2_muduo.evaluation.cases import Case, LabelNames, check_grids, pair_cases, raise_if_any
-from nnunetv2_muduo.evaluation.metrics import DEFAULT_TOLERANCES, Tolerances, measure_labels
+from nnunetv2_muduo.evaluation.metrics import DEFAULT_TOLERANCES, Tolerances
+from nnunetv2_muduo.evaluation.organs import measure_labels
 from nnunetv2_muduo.imageio.images import read_header, read_labels, read_pet
 
 

@@ -3,13 +3,13 @@ import pandas as pd
 import pytest
 
 from nnunetv2_muduo.evaluation.aggregate import ALL_ORGANS, published, summarize, summarize_published
-from nnunetv2_muduo.evaluation.metrics import measure_labels
+from nnunetv2_muduo.evaluation.organs import measure_labels
 
 ORGANS = {"liver": 1, "spleen": 2, "prostate": 3, "bladder": 4}
 
 
 def released_rules(prediction, truth):
-    """The four published figures of one organ, written down from evaluation.md 6.1 with medpy."""
+    """The four published figures of one organ, written down from the paper's released test code, with medpy."""
     binary = pytest.importorskip("medpy.metric.binary", reason="medpy is not installed")
     if prediction.any() and truth.any():
         ravd = abs((prediction.sum() - truth.sum()) / truth.sum())
@@ -18,7 +18,7 @@ def released_rules(prediction, truth):
 
 
 def random_cases(n_cases, rng):
-    """Pairs of label maps in which organs are missed, invented and absent."""
+    """Pairs of label maps in which organs are missed, false positive and absent."""
     for _ in range(n_cases):
         truth, prediction = rng.integers(0, 5, (2, 6, 7, 8))
         truth[truth == rng.integers(1, 5)] = 0
@@ -39,7 +39,7 @@ def test_published_counting_equals_the_released_rules_on_random_cases():
     cases = list(random_cases(12, np.random.default_rng(0)))
     table = measure(cases)
     assert table["missed"].any()
-    assert table["invented"].any()
+    assert table["false_positive"].any()
     assert table["dice"].isna().any()
     expected = np.array([[released_rules(p == v, t == v) for v in ORGANS.values()] for p, t in cases], float)
     measures = ["dice", "ravd", "asd_voxel", "hd95_voxel"]
@@ -54,7 +54,7 @@ def test_published_counting_equals_the_released_rules_on_random_cases():
 
 
 def test_published_counting_by_hand():
-    """Two cases: the liver found with Dice 0.5 then missed, the spleen absent then invented."""
+    """Two cases: the liver found with Dice 0.5 then missed, the spleen absent then a false positive."""
     first, second = np.zeros((2, 1, 1, 8), int), np.zeros((2, 1, 1, 8), int)
     first[0, 0, 0, 0:4] = first[1, 0, 0, 2:6] = 1
     second[1, 0, 0, 2:6], second[0, 0, 0, 7] = 1, 2

@@ -4,13 +4,14 @@ import pytest
 from scipy import stats
 
 from nnunetv2_muduo.evaluation.aggregate import ALL_ORGANS
-from nnunetv2_muduo.evaluation.compare import COMPARED, compare_methods, holm
+from nnunetv2_muduo.evaluation.compare import compare_methods, holm
+from nnunetv2_muduo.evaluation.measures import compared_measures
 
 
 def table_of(values):
     """Table from {method: {organ: [value per case]}}; all compared measures get the same values."""
     rows = [
-        {"method": method, "case": f"c{i}", "organ": organ, **dict.fromkeys(COMPARED, value)}
+        {"method": method, "case": f"c{i}", "organ": organ, **{measure.name: value for measure in compared_measures()}}
         for method, organs in values.items()
         for organ, cases in organs.items()
         for i, value in enumerate(cases)
