@@ -19,7 +19,14 @@ from support import (
     write_raw_dataset,
 )
 
-pytest_plugins = ["fixtures.check", "fixtures.conversion", "fixtures.evaluation", "fixtures.teachers", "fixtures.training_record"]
+pytest_plugins = [
+    "fixtures.check",
+    "fixtures.conversion",
+    "fixtures.evaluation",
+    "fixtures.teacher_training",
+    "fixtures.teachers",
+    "fixtures.training_record",
+]
 
 
 @pytest.fixture(autouse=True)

@@ -140,12 +140,6 @@ def test_agreement_is_measured_at_patch_resolution():
     torch.testing.assert_close(agreement_of_logits(teacher_logits, (8, 8, 8)), expected)
 
 
-def test_patch_probabilities_equal_torchs_interpolation():
-    logits = 5 * torch.randn(2, 1, 8, 6, 7, generator=torch.Generator().manual_seed(0)).transpose(2, 4)
-    expected = F.interpolate(logits, size=(28, 30, 16), mode="trilinear", align_corners=False)[:, 0].sigmoid()
-    torch.testing.assert_close(pseudo_labels.patch_probs(logits, (28, 30, 16)), expected, rtol=1e-5, atol=1e-6)
-
-
 def test_a_single_teacher_is_never_in_disagreement():
     _, teacher_logits, _, _, alpha = make_case()
     only = {"pet": teacher_logits["pet"]}

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from support import COARSE_CONFIG, build_small_teacher
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = ROOT / "tests" / "golden"
@@ -15,7 +16,7 @@ sys.path.append(str(GOLDEN))  # for seeded_weights
 
 @pytest.fixture(autouse=True)
 def _on_one_thread(one_thread):
-    pass
+    """For all tests of this folder."""
 
 
 @pytest.fixture(scope="session")
@@ -44,3 +45,13 @@ def golden_teacher(layout):
     state = {name: torch.from_numpy(values) for name, values in seeded_state(layout, 0).items()}
     teacher.load_state_dict(state, assign=True)
     return teacher.requires_grad_(False)
+
+
+@pytest.fixture
+def state():
+    return build_small_teacher(seed=3).state_dict()
+
+
+@pytest.fixture
+def config():
+    return dict(vars(COARSE_CONFIG))

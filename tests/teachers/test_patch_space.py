@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from nnunetv2_muduo.teachers.patch_space import (
@@ -12,6 +13,7 @@ from nnunetv2_muduo.teachers.patch_space import (
     normalize_ct,
     normalize_pet,
     patch_logits,
+    patch_probs,
     points_to_teacher_axes,
     teacher_axes,
     to_teacher_axes,
@@ -107,3 +109,9 @@ def test_upsampling_is_trilinear_with_centers_aligned():
     centers = (torch.arange(32) + 0.5) / 4 - 0.5  # of the fine voxels, in coarse ones
     expected = centers.clamp(0, 7).view(1, 32, 1, 1).expand(2, 32, 32, 32)
     torch.testing.assert_close(upsampled, expected)
+
+
+def test_patch_probabilities_equal_torchs_interpolation():
+    logits = 5 * torch.randn(2, 1, 8, 6, 7, generator=torch.Generator().manual_seed(0)).transpose(2, 4)
+    expected = F.interpolate(logits, size=(28, 30, 16), mode="trilinear", align_corners=False)[:, 0].sigmoid()
+    torch.testing.assert_close(patch_probs(logits, (28, 30, 16)), expected, rtol=1e-5, atol=1e-6)

@@ -1,39 +1,9 @@
-"""Teachers asked for by name: small ones at once, public ones from the Hub's cache or with advice."""
+"""The names that teachers can be asked for by."""
 
 import subprocess
 import sys
-from pathlib import Path
 
-import huggingface_hub
-import pytest
-import torch
-from huggingface_hub import constants
-from support import build_small_teacher
-
-from nnunetv2_muduo.teachers import load_teacher, weights
 from nnunetv2_muduo.teachers.registry import TEACHERS, PublicTeacher, SmallTeacher
-from nnunetv2_muduo.teachers.weights import save_teacher
-
-PUBLIC = [name for name, spec in TEACHERS.items() if isinstance(spec, PublicTeacher)]
-
-
-@pytest.fixture
-def offline_cache(tmp_path, monkeypatch) -> Path:
-    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
-    return tmp_path / "hub"
-
-
-def put_in_cache(cache: Path, spec: PublicTeacher) -> Path:
-    """Lay a small teacher where the Hub's client keeps `spec`."""
-    commit = spec.revision if len(spec.revision) == 40 else "0" * 40
-    folder = cache / f"models--{spec.repo_id.replace('/', '--')}"
-    path = folder / "snapshots" / commit / spec.file_name
-    path.parent.mkdir(parents=True)
-    (folder / "refs").mkdir()
-    (folder / "refs" / spec.revision).write_text(commit)
-    save_teacher(build_small_teacher(seed=5), path)
-    return path
 
 
 def test_registry_needs_no_torch():
@@ -44,43 +14,3 @@ def test_registry_needs_no_torch():
 def test_each_modality_has_a_public_and_a_small_teacher():
     for kind in (PublicTeacher, SmallTeacher):
         assert sorted(spec.modality for spec in TEACHERS.values() if isinstance(spec, kind)) == ["ct", "pet"]
-
-
-@pytest.mark.parametrize("name", PUBLIC)
-def test_public_teachers_come_from_the_cache_without_network(offline_cache, name, capsys):
-    path = put_in_cache(offline_cache, TEACHERS[name])
-    loaded = load_teacher(name)
-    assert torch.equal(loaded.image_encoder.pos_embed, build_small_teacher(5).image_encoder.pos_embed)
-    assert str(path) in capsys.readouterr().out
-
-
-def test_the_pinned_revision_is_asked_for(monkeypatch, tmp_path):
-    save_teacher(build_small_teacher(5), tmp_path / "w.pth")
-    asked = []
-
-    def download(repo_id, filename, *, revision):
-        asked.append((repo_id, filename, revision))
-        return str(tmp_path / "w.pth")
-
-    monkeypatch.setattr(huggingface_hub, "hf_hub_download", download)
-    load_teacher("sam_med3d")
-    assert asked == [("blueyo0/SAM-Med3D", "sam_med3d_turbo.pth", TEACHERS["sam_med3d"].revision)]
-
-
-@pytest.mark.parametrize("name", PUBLIC)
-def test_without_network_and_file_the_commands_that_help_are_given(offline_cache, name):
-    spec = TEACHERS[name]
-    with pytest.raises(FileNotFoundError) as caught:
-        load_teacher(name)
-    message = str(caught.value)
-    assert f"hf download {spec.repo_id} {spec.file_name} --revision {spec.revision}" in message
-    assert f"{spec.modality}_teacher: /path/to/{spec.file_name}" in message
-    assert name in message
-
-
-def test_another_file_than_the_one_on_record_is_refused(offline_cache, monkeypatch):
-    path = put_in_cache(offline_cache, TEACHERS["seganypet"])
-    spec = PublicTeacher(**{**vars(TEACHERS["seganypet"]), "sha256": "0" * 64})
-    monkeypatch.setitem(weights.TEACHERS, "seganypet", spec)
-    with pytest.raises(ValueError, match=f"{path.name} have sha256 [0-9a-f]{{64}}, but {'0' * 64} is on record"):
-        load_teacher("seganypet")

@@ -6,7 +6,6 @@ from support import build_small_teacher
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from nnunetv2_muduo.teachers.sam3d import model
-from nnunetv2_muduo.teachers.sam3d.config import Sam3DConfig
 
 
 @pytest.fixture
@@ -162,21 +161,20 @@ def test_wrong_prompts_are_refused(small_teacher, embedding, points, masks, chan
         small_teacher.decode(**arguments)
 
 
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"window_size": 7}, "window_size 7 is below the token grid's 8"),
-        ({"image_size": 100}, "image_size 100 is no multiple of patch_size"),
-        ({"embed_dim": 770}, "embed_dim 770 is no multiple of n_heads"),
-        ({"prompt_embed_dim": 128}, "prompt_embed_dim 128 is no multiple of 6"),
-        ({"global_attention_blocks": (12,)}, r"global_attention_blocks \[12\] are not below depth 12"),
-        ({"depth": 0}, "depth must be a positive integer, got 0"),
-    ],
-)
-def test_impossible_architectures_are_refused(change, message):
-    with pytest.raises(ValueError, match=message):
-        Sam3DConfig(**change)
+def test_names_and_shapes_are_the_public_checkpoints(golden_teacher, layout):
+    assert {name: list(x.shape) for name, x in golden_teacher.state_dict().items()} == layout
 
 
-def test_a_window_below_the_grid_is_fine_where_no_block_uses_it():
-    assert Sam3DConfig(depth=2, global_attention_blocks=(0, 1), window_size=4).grid_size == 8
+def test_prompts_of_several_patches_are_those_of_each(tiny_teacher, generator, monkeypatch):
+    monkeypatch.setattr(model, "PROMPTS_PER_CHUNK", 2)
+    embeddings = tiny_teacher.encode(torch.randn(3, 1, 16, 16, 16, generator=generator))
+    points = 16 * torch.rand(5, 2, 3, generator=generator), torch.ones(5, 2)
+    masks = torch.randn(5, 1, 16, 16, 16, generator=generator)
+    crop_index = torch.tensor([0, 0, 1, 2, 2])
+    together = tiny_teacher.decode(embeddings[crop_index], points, masks)
+    for n, crop in enumerate(crop_index.tolist()):
+        one = slice(n, n + 1)
+        alone = tiny_teacher.decode(embeddings[crop : crop + 1], (points[0][one], points[1][one]), masks[one])
+        torch.testing.assert_close(together[one], alone, rtol=1e-4, atol=1e-5)
+    with pytest.raises(ValueError, match="give each of the 5 prompts its own"):
+        tiny_teacher.decode(embeddings, points, masks)

@@ -75,3 +75,20 @@ def test_whole_encoder_equals_the_literal_one(window, generator):
         parameter.data = 0.3 * torch.randn(parameter.shape, generator=generator, dtype=torch.float64)
     image = torch.randn(2, 1, 8, 8, 8, generator=generator, dtype=torch.float64)
     torch.testing.assert_close(encoder(image), literal_encode(encoder, image), rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("window", [2, 3])
+def test_attention_has_the_right_gradients(window, generator):
+    attention = RelativeAttention(dim=4, n_heads=2, window_size=window).double()
+    for parameter in attention.parameters():
+        parameter.data.copy_(torch.randn(parameter.shape, generator=generator))
+    tokens = torch.randn(1, 2, 2, 2, 4, generator=generator, dtype=torch.float64, requires_grad=True)
+    with torch.no_grad():
+        expected = attention(tokens)
+    torch.testing.assert_close(attention(tokens), expected)
+    names = [name for name, _ in attention.named_parameters()]
+
+    def run(tokens, *parameters):
+        return torch.func.functional_call(attention, dict(zip(names, parameters, strict=True)), (tokens,))
+
+    torch.autograd.gradcheck(run, (tokens, *attention.parameters()), fast_mode=True)

@@ -1,0 +1,72 @@
+"""`muduo teacher train`: what it is told, and what it writes."""
+
+import argparse
+import json
+from dataclasses import asdict
+
+import pytest
+import torch
+
+from nnunetv2_muduo.cli import main
+from nnunetv2_muduo.cli import teacher as command_module
+from nnunetv2_muduo.teachers.small import SMALL_CONFIG
+from nnunetv2_muduo.teachers.weights import load_teacher, save_teacher
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+def test_the_command_writes_teachers_that_load(tiny_teacher, raw_dataset, tmp_path, capsys):
+    save_teacher(tiny_teacher, tmp_path / "tiny.pth")
+    noisy = tmp_path / "noisy.txt"
+    noisy.write_text("fdg_00aa_2001\n")
+    command = f"teacher train --modality pet --data {raw_dataset} --init {tmp_path / 'tiny.pth'} -o {tmp_path / 'out'} "
+    command += (
+        f"--spacing 4 --iterations 2 --batch-size 2 --rounds 2 --validate-every 1 --noisy-labels {noisy} -device cpu"
+    )
+    assert main(command.split()) == 0
+    assert f"pet_teacher: {tmp_path / 'out' / 'teacher_best.pth'}" in capsys.readouterr().out
+    for name in ("teacher_best.pth", "teacher_last.pth"):
+        loaded = load_teacher(tmp_path / "out" / name)
+        assert loaded.config == tiny_teacher.config
+        assert not any(parameter.requires_grad for parameter in loaded.parameters())
+        assert not torch.equal(loaded.image_encoder.pos_embed, tiny_teacher.image_encoder.pos_embed)
+    figures = json.loads((tmp_path / "out" / "held_out.json").read_text())
+    assert [entry["iteration"] for entry in figures["history"]] == [1, 2]
+    assert "3 points at once" in (tmp_path / "out" / "held_out.txt").read_text()
+    assert not list((tmp_path / "out").glob("part_*"))
+    assert main([*command.replace("/out", "/nothing").split(), "--c"]) == 1
+    assert "Leave --c out" in capsys.readouterr().err
+    assert main(command.split()) == 1
+    assert "Continue it with --c" in capsys.readouterr().err
+    assert main([*command.replace("--iterations 2", "--iterations 3").split(), "--c"]) == 1
+    assert "another n_iterations" in capsys.readouterr().err
+    assert main([*command.split(), "--c"]) == 0
+
+
+def options_of(command: str):
+    parser = argparse.ArgumentParser()
+    command_module.add_arguments(parser)
+    return parser.parse_args(f"train --modality ct --data x -o y {command}".split())
+
+
+def test_learning_rates_are_the_published_ones_for_fine_tuning_and_from_scratch():
+    for command, rates in (
+        ("", (8e-5, 8e-6)),
+        ("--scratch small", (8e-4, 8e-4)),
+        ("--lr 1e-3 --decoder-lr 1e-5", (1e-3, 1e-5)),
+    ):
+        settings = command_module._settings(options_of(command))
+        assert (settings.lr, settings.decoder_lr) == pytest.approx(rates)
+
+
+def test_from_scratch_at_any_size(tiny_teacher, tmp_path):
+    size = tmp_path / "size.json"
+    size.write_text(json.dumps(asdict(tiny_teacher.config)))
+    teacher = command_module._teacher(options_of(f"--scratch {size} --seed 0"))
+    assert teacher.config == tiny_teacher.config
+    assert command_module._teacher(options_of("--scratch small")).config == SMALL_CONFIG
+    size.write_text('{"widht": 3}')
+    with pytest.raises(ValueError, match=r"unknown keys \['widht'\]"):
+        command_module._teacher(options_of(f"--scratch {size}"))
+    with pytest.raises(FileNotFoundError, match="neither small nor public"):
+        command_module._teacher(options_of("--scratch tiny"))
