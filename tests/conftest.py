@@ -23,6 +23,7 @@ pytest_plugins = [
     "fixtures.check",
     "fixtures.conversion",
     "fixtures.evaluation",
+    "fixtures.phantom",
     "fixtures.teacher_training",
     "fixtures.teachers",
     "fixtures.training_record",

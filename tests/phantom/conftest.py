@@ -2,35 +2,20 @@
 
 import itertools
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import SimpleITK as sitk
+from fixtures.phantom import KINDS, PARTS, QUIET, SHIFT_ZYX
 
-from nnunetv2_muduo.phantom.anatomy import Grid, scan_grid, tissue_map
-from nnunetv2_muduo.phantom.cohort import iterate_cases, render_case, write_cohort
+from nnunetv2_muduo.phantom.anatomy import scan_grid, tissue_map
+from nnunetv2_muduo.phantom.cohort import render_case, write_cohort
+from nnunetv2_muduo.phantom.label_cohort import Recipe, mapped_case, render_from_labels
+from nnunetv2_muduo.phantom.label_files import find_label_files
+from nnunetv2_muduo.phantom.label_map import LabelMap
 from nnunetv2_muduo.phantom.population import ADULTS
 from nnunetv2_muduo.phantom.tissues import TISSUES
-
-ORGANS = ("spleen", "kidneys", "liver", "bladder", "lungs", "brain", "heart", "stomach", "prostate")
-_TISSUES_OF = {
-    "kidneys": "kidney",
-    "lungs": "lung",
-    "brain": ("gray_matter", "white_matter", "ventricle"),
-    "heart": ("heart", "left_heart", "right_heart"),
-    "stomach": ("stomach", "gas"),
-}
-MAP_NAMES = (  # the second and the third are of one patient
-    "fdg_00aa11bb22_03-23-2003-NA-PET-CT Ganzkoerper  primaer mit KM-10445.nii.gz",
-    "fdg_11cc22dd33_07-05-2001-NA-PET-CT Ganzkoerper  primaer mit KM-51804.nii.gz",
-    "fdg_11cc22dd33_02-14-2005-NA-PET-CT Ganzkoerper  primaer mit KM-78148.nii.gz",
-)
-
-
-@pytest.fixture(scope="session")
-def cases():
-    """Seven studies: six patients, the second with two or three studies."""
-    return list(itertools.islice(iterate_cases(seed=0), 7))
 
 
 @pytest.fixture(scope="session")
@@ -47,25 +32,43 @@ def cohort(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def label_folder(cases, tmp_path_factory):
-    """A folder of three label maps of 6 x 6 x 9 mm in AutoPET's orientation, with a labels.json."""
-    folder = tmp_path_factory.mktemp("label_maps")
-    names = {"background": 0} | {name: value for value, name in enumerate(ORGANS, 1)}
-    (folder / "labels.json").write_text(json.dumps(names))
-    for name, case in zip(MAP_NAMES, cases, strict=False):
-        sitk.WriteImage(organ_map(case), str(folder / name))
-    return folder
+def labels(label_folder):
+    return json.loads((label_folder / "labels.json").read_text())
 
 
-def organ_map(case) -> sitk.Image:
-    """The phantom's organs, numbered as in ORGANS."""
-    fine = scan_grid(case.patient, case.study, ADULTS.field_of_view_mm, 3.0)
-    grid = Grid((fine.axes_zyx[0][::3], fine.axes_zyx[1][::2], fine.axes_zyx[2][::2]), 6.87)
+@pytest.fixture(scope="session")
+def render(label_folder, labels):
+    """Render map number `index`, with settings of the population; arrays (z, y, x), y to the front."""
+    files = find_label_files(label_folder)
+
+    def render_arrays(index, seed=0, population=QUIET, **settings):
+        recipe = Recipe(labels, seed, 8.0, replace(population, **settings))
+        images = render_from_labels(mapped_case(files[index]), recipe)
+        return {name: sitk.GetArrayFromImage(image) for name, image in images.items()}
+
+    return render_arrays
+
+
+@pytest.fixture(scope="session")
+def studies(render):
+    """Three maps with two seeds each."""
+    return [render(index, seed) for index, seed in itertools.product(range(3), (0, 1))]
+
+
+@pytest.fixture(scope="session")
+def truth(cases):
+    """(the phantom's organs as a label map in a scan that is shifted, the patient's size)."""
+    patient = replace(cases[0].patient, shape_variation_mm=0.0)
+    study = replace(cases[0].study, turn_deg=0.0, shift_xyz=(0.0, 0.0, 0.0))
+    grid = scan_grid(patient, study, ADULTS.field_of_view_mm, 8.0)
     value_of = np.zeros(len(TISSUES), np.uint8)
-    for value, organ in enumerate(ORGANS, 1):
-        value_of[[tissue.name.startswith(_TISSUES_OF.get(organ, organ)) for tissue in TISSUES]] = value
-    image = sitk.GetImageFromArray(value_of[tissue_map(case.patient, case.study, grid)][:, ::-1])
-    image.SetSpacing((6, 6, 9))
-    image.SetDirection((1, 0, 0, 0, -1, 0, 0, 0, 1))
-    image.SetOrigin((-280.5, 211.25, -1247))
-    return image
+    for value, kind in KINDS.items():
+        value_of[[t.name.startswith(PARTS.get(kind, kind)) for t in TISSUES]] = value
+    labels = value_of[tissue_map(patient, study, grid)]
+    origin = tuple(axis[0] + shift for axis, shift in zip(grid.axes_zyx, SHIFT_ZYX, strict=True))
+    return LabelMap(labels, (8.0,) * 3, origin), patient.scale_xyz
+
+
+@pytest.fixture(scope="session")
+def files(label_folder):
+    return find_label_files(label_folder)

@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from nnunetv2_muduo.cli import main
 from nnunetv2_muduo.phantom.cohort import iterate_cases, render_case, write_cohort
 from nnunetv2_muduo.phantom.population import ADULTS
 from nnunetv2_muduo.phantom.tissues import LABELS
@@ -138,15 +137,6 @@ def test_a_population_sets_what_is_drawn():
     assert all(case.study.contrast == 0 and case.study.arms_down for case in cases)
     assert not any(case.patient.has_lesions for case in cases)
     assert all(21 <= case.patient.bmi <= 22 for case in cases)
-
-
-def test_command_line(tmp_path, capsys):
-    out = tmp_path / "cohort"
-    assert main(["phantom", str(out), "--cases", "2", "--seed", "5", "--spacing", "12", "-np", "1"]) == 0
-    assert "2 studies of 2 patients at 12 mm" in capsys.readouterr().out
-    assert len(list(out.glob("PETCT_*/*/SEG.nii.gz"))) == 2
-    assert main(["phantom", str(out), "--seed", "6", "--spacing", "12"]) == 1
-    assert "another seed" in capsys.readouterr().err
 
 
 def test_workers_start_without_torch_and_nnunet():

@@ -1,24 +1,102 @@
-"""Cohorts from label maps on disk: names, determinism, going on, what is refused, and the command line."""
+"""Cohorts from label maps: geometry, and where PET and CT disagree; on disk names, determinism, going on, and what is refused."""
 
 import hashlib
 import itertools
 import json
+import os
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import SimpleITK as sitk
+from fixtures.phantom import medians
+from scipy.ndimage import binary_dilation
 
-from nnunetv2_muduo.cli import main
 from nnunetv2_muduo.phantom.cohort import write_cohort
-from nnunetv2_muduo.phantom.label_cohort import mapped_case, write_cohort_from_labels
+from nnunetv2_muduo.phantom.label_cohort import Recipe, mapped_case, render_from_labels, write_cohort_from_labels
 from nnunetv2_muduo.phantom.label_files import find_label_files, read_labels
-from nnunetv2_muduo.phantom.organs import organ_kinds, tissue_table, unknown_organs
 from nnunetv2_muduo.phantom.population import MAPPED_ADULTS
-from nnunetv2_muduo.phantom.tissues import TISSUES
 
 SPACING_MM = 12.0
+
+
+def centroid_mm(image, value):
+    z, y, x = np.argwhere(sitk.GetArrayFromImage(image) == value).mean(0)
+    return image.TransformContinuousIndexToPhysicalPoint((x, y, z))
+
+
+@pytest.mark.parametrize("index", range(3))
+def test_organs_stay_where_they_are_in_space_and_as_large(label_folder, labels, index):
+    path = find_label_files(label_folder)[index]
+    source = sitk.ReadImage(str(path))
+    images = render_from_labels(mapped_case(path), Recipe(labels, 0, 8.0, MAPPED_ADULTS))
+    seg = images["SEG"]
+    assert seg.GetSpacing() == (8, 8, 8)
+    assert seg.GetDirection() == source.GetDirection()
+    for image in images.values():
+        assert (image.GetSize(), image.GetOrigin()) == (seg.GetSize(), seg.GetOrigin())
+        assert image.GetDirection() == seg.GetDirection()
+    present = set(np.unique(sitk.GetArrayFromImage(source)))
+    assert set(np.unique(sitk.GetArrayFromImage(seg))) == present
+    assert len(present) >= 9
+    for value in present - {0}:
+        np.testing.assert_allclose(centroid_mm(seg, value), centroid_mm(source, value), atol=4)
+        volumes = [(sitk.GetArrayFromImage(i) == value).sum() * np.prod(i.GetSpacing()) for i in (seg, source)]
+        assert volumes[0] == pytest.approx(volumes[1], rel=0.05)
+
+
+def test_breathing_moves_the_pet_and_not_the_ct(render, labels):
+    still, moved = (
+        render(0, breathing_fraction=1.0, breathing_mm=(mm, mm), pet_noise=(0.0, 0.0)) for mm in (0.0, 12.0)
+    )
+    np.testing.assert_array_equal(still["CTres"], moved["CTres"])
+    top = np.argwhere((still["SEG"] == labels["liver"]).any((1, 2)))[-1, 0]
+    columns = (still["SEG"] == labels["liver"])[top - 4 : top].any(0)
+    profiles = [images["SUV"][top - 6 : top + 6, columns].mean(1) for images in (still, moved)]
+    z_mm = np.arange(12) * 8.0
+    shifts = np.arange(-20, 20.5, 0.5)
+    errors = [np.abs(np.interp(z_mm + s, z_mm, profiles[0]) - profiles[1])[3:-3].sum() for s in shifts]
+    assert abs(shifts[np.argmin(errors)]) == pytest.approx(10, abs=3.5)  # less than 12 away from the diaphragm
+
+
+def test_contrast_medium_is_in_the_ct_alone(render, labels):
+    plain, enhanced = (render(0, contrast_fraction=f, ct_noise_hu=(10.0, 10.0)) for f in (0.0, 1.0))
+    for name, gain in (("heart", 40), ("kidneys", 50), ("liver", 20), ("spleen", 25)):
+        hu = [medians(images, "CTres", labels)[name] for images in (plain, enhanced)]
+        assert hu[1] - hu[0] > gain, name
+    assert abs(np.subtract(*(medians(images, "CTres", labels)["bladder"] for images in (plain, enhanced)))) < 20
+
+
+def test_lesions_are_hot_places_outside_the_organs(render, labels):
+    def n_hot(images):
+        known = np.isin(images["SEG"], [labels[n] for n in ("bladder", "kidneys", "brain", "heart", "stomach")])
+        return ((images["SUV"] > 4) & ~binary_dilation(known, iterations=3) & (images["SEG"] == 0)).sum()
+
+    without, with_lesions = (
+        sum(n_hot(render(index, lesion_fraction=f, uptake_variation=0.0)) for index in range(3)) for f in (0.0, 1.0)
+    )
+    assert with_lesions > without + 10
+
+
+SHARED = Path(os.environ.get("MUDUO_SHARED_DATA", Path(__file__).parents[3] / "shared" / "data")) / "autopet3_organs"
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason=f"no AutoPET III organ maps in {SHARED}")
+def test_a_real_map_keeps_its_organs():
+    path = find_label_files(SHARED)[0]
+    labels = read_labels([path])
+    images = render_from_labels(mapped_case(path), Recipe(labels, 0, 8.0, MAPPED_ADULTS))
+    source = sitk.ReadImage(str(path))
+    counts, expected = (
+        np.bincount(sitk.GetArrayFromImage(image).ravel(), minlength=11)[1:] * np.prod(image.GetSpacing())
+        for image in (images["SEG"], source)
+    )
+    np.testing.assert_allclose(counts, expected, rtol=0.05, atol=512)
+    np.testing.assert_allclose(
+        centroid_mm(images["SEG"], labels["spleen"]), centroid_mm(source, labels["spleen"]), atol=3
+    )
 
 
 def digests(folder):
@@ -35,16 +113,6 @@ def assert_other_images(study, other):
     lungs = read(study, "SEG") == 5
     for name in ("CTres", "SUV"):
         assert np.corrcoef(read(study, name)[lungs], read(other, name)[lungs])[0, 1] < 0.9, name
-
-
-@pytest.fixture(scope="module")
-def files(label_folder):
-    return find_label_files(label_folder)
-
-
-@pytest.fixture(scope="module")
-def labels(files):
-    return read_labels(files)
 
 
 @pytest.fixture(scope="module")
@@ -129,68 +197,3 @@ def test_values_without_a_name_and_maps_without_a_landmark_are_refused(files, la
     odd = {"background": 0} | {f"thing_{value}": value for value in range(1, 10)}
     with pytest.raises(ValueError, match="nothing says what part of the body"):
         write_cohort_from_labels(files[:1], tmp_path / "b", odd, 4, SPACING_MM, n_processes=1)
-
-
-def test_unknown_organs_are_soft_tissue_of_their_own():
-    labels = {"background": 0, "kidney_left": 1, "urinary_bladder": 2, "adrenal_gland_left": 3, "thymus": 4, "vein": 5}
-    assert organ_kinds(labels) == {1: "kidney", 2: "bladder", 3: "gland", 4: "thymus", 5: "vein"}
-    assert unknown_organs(labels) == ["thymus"]
-    table = tissue_table(labels)
-    assert table[: len(TISSUES)] == TISSUES
-    assert [tissue.name for tissue in table[len(TISSUES) :]] == ["cyst", "thymus"]
-    assert 20 < table[-1].hu < 70
-
-
-def test_names_are_read_from_where_they_are(files, tmp_path):
-    folder = tmp_path / "dataset" / "labelsTr"
-    folder.mkdir(parents=True)
-    shutil.copy(files[0], folder)
-    found = find_label_files(tmp_path / "dataset")
-    assert [path.name for path in found] == [files[0].name]
-    (tmp_path / "dataset" / "dataset.json").write_text('{"labels": {"background": 0, "liver": 3}}')
-    assert read_labels(found) == {"background": 0, "liver": 3}
-    (tmp_path / "names.json").write_text('{"background": 0, "spleen": 7}')
-    assert read_labels(found, tmp_path / "names.json") == {"background": 0, "spleen": 7}
-    with pytest.raises(FileNotFoundError, match="no file"):
-        read_labels(found, tmp_path / "nowhere.json")
-    with pytest.raises(FileNotFoundError, match="no label maps"):
-        find_label_files(tmp_path)
-
-
-def test_without_names_only_autopet3_is_known(files, tmp_path):
-    (tmp_path / "maps").mkdir()
-    shutil.copy(files[0], tmp_path / "maps")
-    labels = read_labels(find_label_files(tmp_path / "maps"))
-    assert labels["head_glands"] == 10
-    assert labels["kidneys"] == 2
-    for name, change in (("fdg_00aa_tumor", lambda a: (a > 4).astype(np.uint8)), ("mine", lambda a: a)):
-        folder = tmp_path / name
-        folder.mkdir()
-        array = sitk.GetArrayFromImage(sitk.ReadImage(str(files[0])))
-        sitk.WriteImage(sitk.GetImageFromArray(change(array)), str(folder / f"{name}.nii.gz"))
-        with pytest.raises(ValueError, match=r"Put a labels\.json beside the maps"):
-            read_labels(find_label_files(folder))
-
-
-def test_command_line_and_conversion(label_folder, tmp_path, monkeypatch, capsys):
-    out = tmp_path / "cohort"
-    command = ["phantom", str(out), "--from-labels", str(label_folder), "--spacing", "12", "-np", "1"]
-    assert main([*command, "--cases", "2"]) == 0
-    assert "2 studies of 2 patients" in capsys.readouterr().out
-    assert main(command) == 0
-    printed = capsys.readouterr().out
-    assert "1 spleen, 2 kidneys, 3 liver" in printed
-    assert "3 studies of 2 patients at 12 mm" in printed
-    monkeypatch.setenv("nnUNet_raw", str(tmp_path / "raw"))
-    convert = ["convert", "autopet", str(out), "-d", "711", "--name", "Mapped", "-np", "1"]
-    assert main([*convert, "--labeled", "1", "--val", "0", "--test", "1"]) == 0
-    dataset = json.loads((tmp_path / "raw" / "Dataset711_Mapped" / "dataset.json").read_text())
-    assert dataset["labels"] == json.loads((label_folder / "labels.json").read_text())
-
-
-def test_command_line_mistakes(label_folder, tmp_path, capsys):
-    assert main(["phantom", str(tmp_path / "c"), "--labels", str(label_folder / "labels.json")]) == 1
-    assert "--from-labels" in capsys.readouterr().err
-    assert main(["phantom", str(tmp_path / "c"), "--from-labels", str(label_folder), "--cases", "0"]) == 1
-    assert "--cases must be at least 1, got 0" in capsys.readouterr().err
-    assert not (tmp_path / "c").exists()
