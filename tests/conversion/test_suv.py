@@ -210,7 +210,7 @@ def test_nonsense_is_no_time():
         parse_datetime("20230102 half past ten")
 
 
-# pySUV knows decay correction START alone; ADMIN is checked on real series in test_dicom_series.py
+# pySUV knows decay correction START alone; ADMIN is checked on real series in test_dicom.py
 @pytest.mark.parametrize("manufacturer", ["SIEMENS", "GE MEDICAL SYSTEMS", "Unknown"])
 @pytest.mark.parametrize(
     "tags",

@@ -88,7 +88,7 @@ def test_a_wheel_in_a_new_environment_is_found_with_no_variable_from_any_directo
 
 
 def _checkout() -> Path:
-    root = Path(__file__).parents[1]
+    root = Path(__file__).parents[2]
     if not (root / ".git").exists():
         pytest.skip("needs a git checkout to build the wheel from")
     return root
