@@ -50,10 +50,3 @@ def test_what_surrounds_an_organ_is_soft_tissue(studies, labels):
         liver = images["SEG"] == labels["liver"]
         shell = binary_dilation(liver) & ~liver & (images["SEG"] != labels["lungs"])
         assert -120 < np.median(images["CTres"][shell]) < 120
-
-
-def test_the_lungs_are_ringed_by_ribs(studies, labels):
-    for images in studies:
-        lungs = images["SEG"] == labels["lungs"]
-        around = binary_dilation(lungs, iterations=2) & (images["SEG"] == 0)
-        assert 0.03 < (images["CTres"][around] > 150).mean() < 0.6

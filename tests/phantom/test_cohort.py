@@ -131,14 +131,6 @@ def test_settings_out_of_range_are_refused(tmp_path, setting):
     assert not (tmp_path / "c").exists()
 
 
-def test_a_population_sets_what_is_drawn():
-    population = replace(ADULTS, contrast_fraction=0.0, arms_down_fraction=1.0, lesion_fraction=0.0, bmi=(21, 22))
-    cases = list(itertools.islice(iterate_cases(0, population), 12))
-    assert all(case.study.contrast == 0 and case.study.arms_down for case in cases)
-    assert not any(case.patient.has_lesions for case in cases)
-    assert all(21 <= case.patient.bmi <= 22 for case in cases)
-
-
 def test_workers_start_without_torch_and_nnunet():
     program = "import sys, nnunetv2_muduo.phantom.cohort; print({'torch', 'nnunetv2', 'pandas'} & set(sys.modules))"
     answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

@@ -16,7 +16,7 @@ from scipy.ndimage import binary_dilation
 
 from nnunetv2_muduo.phantom.cohort import write_cohort
 from nnunetv2_muduo.phantom.label_cohort import Recipe, mapped_case, render_from_labels, write_cohort_from_labels
-from nnunetv2_muduo.phantom.label_files import find_label_files, read_labels
+from nnunetv2_muduo.phantom.label_files import find_label_files, find_organ_values
 from nnunetv2_muduo.phantom.population import MAPPED_ADULTS
 
 SPACING_MM = 12.0
@@ -86,7 +86,7 @@ SHARED = Path(os.environ.get("MUDUO_SHARED_DATA", Path(__file__).parents[3] / "s
 @pytest.mark.skipif(not SHARED.is_dir(), reason=f"no AutoPET III organ maps in {SHARED}")
 def test_a_real_map_keeps_its_organs():
     path = find_label_files(SHARED)[0]
-    labels = read_labels([path])
+    labels = find_organ_values([path])
     images = render_from_labels(mapped_case(path), Recipe(labels, 0, 8.0, MAPPED_ADULTS))
     source = sitk.ReadImage(str(path))
     counts, expected = (
@@ -128,7 +128,7 @@ def test_patients_and_studies_are_those_of_the_file_names(mapped_cohort, files):
     for study, path in zip(studies, files, strict=True):
         assert f"{study.parent.name}_{study.name}.nii.gz" == path.name
         assert {image.name for image in study.iterdir()} == {"CTres.nii.gz", "SUV.nii.gz", "SEG.nii.gz"}
-    assert read_labels(files) == json.loads((folder / "labels.json").read_text())
+    assert find_organ_values(files) == json.loads((folder / "labels.json").read_text())
 
 
 def test_other_file_names_are_patients_with_one_study():
