@@ -24,7 +24,7 @@ setup(
     python_requires=">=3.10",
     packages=sorted({*find_packages(include=["nnunetv2_muduo", "nnunetv2_muduo.*"]), PLUGIN}),
     package_dir={PLUGIN: "nnunetv2_muduo/nnunet_plugin"},
-    package_data={"nnunetv2_muduo.teachers": ["small/*"]},
+    package_data={"nnunetv2_muduo": ["py.typed"], "nnunetv2_muduo.teachers": ["small/*"]},
     install_requires=[
         "nnunetv2>=2.8.1,<3",
         "torch>=2.6",  # the first that can tell which classes a checkpoint needs before it is read

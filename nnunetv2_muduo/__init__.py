@@ -1,3 +1,31 @@
-"""Semi-supervised PET/CT segmentation in nnU-Net v2: one student, two promptable foundation models as teachers."""
+"""Semi-supervised PET/CT segmentation in nnU-Net v2: one student, two promptable foundation models as teachers.
 
-__version__ = "0.1.0"
+The names in `__all__` are the stable Python surface, documented in docs/python.md. Each is imported when it is first asked for:
+importing the package costs nothing, and a prediction never loads what a teacher needs.
+"""
+
+import importlib
+
+__version__ = "0.2.0.dev0"
+
+_MODULE_OF = {  # public name: module that holds it
+    "MuDuoConfig": "nnunetv2_muduo.config",
+    "load_config": "nnunetv2_muduo.config",
+    "load_teacher": "nnunetv2_muduo.teachers.weights",
+    "normalize_ct": "nnunetv2_muduo.teachers.patch_space",
+    "normalize_pet": "nnunetv2_muduo.teachers.patch_space",
+    "measure_labels": "nnunetv2_muduo.evaluation.organs",
+    "write_cohort": "nnunetv2_muduo.phantom.cohort",
+}
+
+__all__ = list(_MODULE_OF)
+
+
+def __getattr__(name: str):
+    if name in _MODULE_OF:
+        return getattr(importlib.import_module(_MODULE_OF[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])
