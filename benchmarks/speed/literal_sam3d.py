@@ -1,7 +1,7 @@
 """The published network, computed literally: padded windows, whole attention matrices, one prompt at a time.
 
-The slow side of comparisons with `nnunetv2_muduo.teachers.sam3d`, whose weights it uses; written from teachers.md
-sections 4.3 and 4.7, without any of the shortcuts of the package.
+The slow side of comparisons with `nnunetv2_muduo.teachers.sam3d`, whose weights it uses; written from
+docs/teachers.md ("Answers", "Attention"), without any of the shortcuts of the package.
 """
 
 import torch

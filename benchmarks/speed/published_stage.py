@@ -1,7 +1,7 @@
 """The teacher stage as published: for every organ, both image encoders again, one decode per patch, maps of its own.
 
-method.md section 1.5: the encoders run inside the loop over organs, although they do not depend on the organ. Prompts are
-the package's, so that both ways can be compared number by number.
+As in MuDuo's released code (docs/method.md), the encoders run inside the loop over organs, although they do not depend on
+the organ. Prompts are the package's, so that both ways can be compared number by number.
 """
 
 import torch

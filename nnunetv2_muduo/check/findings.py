@@ -1,4 +1,4 @@
-"""What `muduo check` says: one finding per line of its table."""
+"""Findings of `muduo check`: one per line of its table."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""`muduo check -d ID`: what would go wrong in a training, found before it starts."""
+"""`muduo check -d ID`: findings about a training before it starts."""
 
 import argparse
 

@@ -18,7 +18,7 @@ COMMANDS = {  # name: (module, one line of help)
     "check": ("nnunetv2_muduo.cli.check", "find what would go wrong in a training before it starts"),
     "prepare": (
         "nnunetv2_muduo.cli.prepare",
-        "preprocess unlabelled cases, train the prompt generator, make prompt maps",
+        "preprocess unlabeled cases, train the prompt generator, make prompt maps",
     ),
     "teacher": ("nnunetv2_muduo.cli.teacher", "adapt a teacher to your data, or train one from scratch"),
     "evaluate": ("nnunetv2_muduo.cli.evaluate", "measure predictions against the truth, per organ and case"),

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-FROM_SCRATCH_LR, FINE_TUNING_LR = 8e-4, 8e-5  # as published (teachers.md section 3.3)
+FROM_SCRATCH_LR, FINE_TUNING_LR = 8e-4, 8e-5  # as SAM-Med3D was trained, and fine-tuned
 _DATA_HELP = "id, name or folder (raw or preprocessed) of nnU-Net datasets, or folders in AutoPET's layout"
 
 

@@ -1,4 +1,7 @@
-"""The consistency loss between student and pseudo label, and the weight that it gets."""
+"""Consistency loss between student and pseudo label, and the ramp-up of its weight.
+
+Equations are those of MuDuo, arXiv 2606.15611; docs/method.md says where its released code differs.
+"""
 
 import math
 
@@ -10,7 +13,8 @@ def pair_losses(student_probs: Tensor, pseudo_masks: Tensor, kind: str, smooth: 
 
     Args:
         student_probs, pseudo_masks: [n, *spatial]; the gradients with respect to the former have its shape.
-        kind: `mse`, the mean squared error over voxels (eq. 7), or `dice`, 1 - soft Dice without squares (method.md 1.2).
+        kind: `mse`, the mean squared error over voxels (eq. 7), or `dice`, 1 - soft Dice without squares, as in MuDuo's
+            released code (docs/method.md).
     """
     p, y = student_probs.flatten(1), pseudo_masks.flatten(1).to(student_probs.dtype)
     if kind == "mse":

@@ -1,4 +1,4 @@
-"""What two teachers make of a patch together: how far they agree, one hard mask mixed from both, and the loss against it.
+"""Agreement, fusion and consistency loss of two teachers' masks (equations of MuDuo, arXiv 2606.15611).
 
 Answers of teachers come as {modality: low-resolution logits [n_pairs, 1, s, s, s]} and are brought to patch resolution a few
 pairs at a time, so that memory does not grow with the number of organs.

@@ -1,4 +1,4 @@
-"""Selection of the (sample, organ) pairs that teach, and their weights in the loss."""
+"""Selection of the (sample, organ) pairs that teach, and their weights in the loss (MuDuo, arXiv 2606.15611, eq. 5 and 7)."""
 
 from torch import Tensor
 

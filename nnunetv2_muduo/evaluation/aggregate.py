@@ -1,4 +1,4 @@
-"""Means over cases and organs, and the published way of counting."""
+"""Means over cases and organs, by our rules and by those of MuDuo's released code (docs/evaluation.md)."""
 
 import numpy as np
 import pandas as pd

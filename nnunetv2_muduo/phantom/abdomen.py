@@ -1,4 +1,4 @@
-"""The belly: its fat, bowel, liver, spleen, kidneys, and the pelvic organs, each grown to the patient's volume."""
+"""Abdomen: its fat, bowel, liver, spleen, kidneys, and the pelvic organs, each grown to the patient's volume."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""From a patient and a study to the map of tissues on the scan's grid."""
+"""Map of tissues on the scan's grid, painted from a patient and a study."""
 
 from dataclasses import dataclass
 

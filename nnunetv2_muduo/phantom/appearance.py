@@ -1,4 +1,4 @@
-"""From tissues to images: CT in HU and PET in SUV, with texture, blur and noise."""
+"""Images of a tissue map: CT in HU and PET in SUV, with texture, blur and noise."""
 
 import numpy as np
 from scipy.ndimage import gaussian_filter, gaussian_filter1d

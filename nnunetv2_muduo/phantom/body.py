@@ -1,4 +1,4 @@
-"""The body around the organs of a label map.
+"""Body around the organs of a label map.
 
 The map holds organs only. Skin, fat, muscles, bones, bowel and vessels are those of the phantom, painted in coordinates in
 which the map's organs lie where the standard body has its own.

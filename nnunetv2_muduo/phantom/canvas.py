@@ -1,4 +1,4 @@
-"""The grid that an anatomy is painted on, and the shapes it is painted with.
+"""Canvas: the grid that an anatomy is painted on, and the shapes it is painted with.
 
 Coordinates are those of a standard body, in mm: x to the patient's left, y to the back, z to the head; the origin lies
 between the lungs, at the height of their lowest point. Arrays are (z, y, x).

@@ -1,4 +1,4 @@
-"""The body's outline and its cavities, as cross-sections that vary with height."""
+"""Outline of the body and its cavities, as cross-sections that vary with height."""
 
 from typing import NamedTuple
 

@@ -1,4 +1,4 @@
-"""The organs of a label map on the canvas of the body that was painted around them."""
+"""Organs of a label map, painted on the canvas of the body that was painted around them."""
 
 from collections.abc import Mapping
 

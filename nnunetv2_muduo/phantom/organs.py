@@ -1,4 +1,4 @@
-"""Organs of a label map: what kind each is, what it is made of, and how its uptake differs from study to study."""
+"""Kinds of organs in a label map: their tissues, and how their uptake differs from study to study."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""Where a real patient's organs put the standard body: at what heights, in what place, how wide and deep.
+"""Placement of the standard body around a real patient's organs: heights, position, width and depth.
 
 The answer is linear between the organs that are found in the label map.
 """

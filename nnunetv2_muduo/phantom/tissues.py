@@ -1,4 +1,4 @@
-"""What the phantom is made of: per tissue its organ label, CT density and FDG uptake.
+"""Tissues of the phantom: for each its organ label, CT density and FDG uptake.
 
 Means follow textbook values of portal venous CT and of FDG PET an hour after injection; they vary between studies.
 """

@@ -1,4 +1,4 @@
-"""What the teacher sees and is asked for: a cube around an organ, and the organs in it."""
+"""Crops for a teacher's training: a cube around an organ, and the masks of the organs in it."""
 
 from dataclasses import dataclass
 
@@ -52,7 +52,7 @@ class Cropper:
     flip_axes: tuple[int, ...] = (0, 1, 2)
 
     def random_crops(self, volumes: list[Volume], n: int, generator: torch.Generator) -> Crops:
-        """Random cases, organs, shifts and flips (teachers.md section 3.3)."""
+        """Random cases, organs, shifts and flips, as SAM-Med3D draws them."""
         return join_crops([self.random_crop(volumes[_below(len(volumes), generator)], generator) for _ in range(n)])
 
     def random_crop(self, volume: Volume, generator: torch.Generator) -> Crops:
@@ -86,7 +86,7 @@ class Cropper:
 
 
 def cut_cube(array: np.ndarray, center, size: int) -> np.ndarray:
-    """Cube of edge `size` whose voxel size // 2 is `center`, filled up with zeros (teachers.md section 3.3)."""
+    """Cube of edge `size` whose voxel size // 2 is `center`, filled up with zeros, as in SAM-Med3D."""
     start = np.asarray(center) - size // 2
     lower, upper = np.clip(start, 0, array.shape), np.clip(start + size, 0, array.shape)
     cube = np.zeros((size,) * 3, array.dtype)

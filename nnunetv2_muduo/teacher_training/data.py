@@ -1,4 +1,4 @@
-"""From what the user names to volumes to learn from and volumes held out."""
+"""Data of a teacher's training: named data sets as volumes to learn from and volumes held out."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What the predictions of all rounds cost, and what is made of labels that are not to be trusted."""
+"""Loss over prompt rounds, with SegAnyPET's confident learning for noisy labels."""
 
 import torch
 import torch.nn.functional as F
@@ -8,7 +8,7 @@ _SMOOTH = 1e-5
 
 
 def dice_bce(logits: Tensor, truth_mask: Tensor) -> Tensor:
-    """Soft Dice with squares in its denominator plus binary cross-entropy (teachers.md section 3.3), by object [N].
+    """Soft Dice with squares in its denominator plus binary cross-entropy (SAM-Med3D), by object [N].
 
     Args:
         logits, truth_mask: [N, *spatial].
@@ -23,7 +23,7 @@ def dice_bce(logits: Tensor, truth_mask: Tensor) -> Tensor:
 def sum_over_rounds(logits_of_rounds: list[Tensor], truth_mask: Tensor, is_noisy: Tensor) -> Tensor:
     """Sum of the rounds' losses, mean over objects.
 
-    Cross prompting confident learning for the objects with labels of low quality (SegAnyPET; teachers.md section 3.1):
+    Cross prompting confident learning for the objects with labels of low quality (SegAnyPET, arXiv 2502.14351):
     published are several predictions of one object under different prompts, their variance in each voxel as uncertainty
     with its mean as threshold, and (2 L(prediction, y) + L(prediction, y_rectified)) / 3 summed over predictions. Our reading
     are `rectify`, and that the rounds of a training are the different prompts.
@@ -45,7 +45,7 @@ def rectify(probs_of_rounds: Tensor, truth_mask: Tensor) -> Tensor:
     """Labels [N, *spatial] that are turned over wherever predictions differ more than on average.
 
     The published text says that labels are rectified by uncertainty; its code says how in an expression that is always empty.
-    This is the reading of teachers.md section 3.1: y XOR (U > mean of U over the object's crop).
+    This is our reading (docs/teachers.md): y XOR (U > mean of U over the object's crop).
 
     Args:
         probs_of_rounds: [R, N, *spatial]; truth_mask: [N, *spatial], boolean.

@@ -1,4 +1,4 @@
-"""The rounds of prompts that a teacher answers for each organ (teachers.md section 3.3)."""
+"""Rounds of prompts that a teacher answers for each organ, by SAM-Med3D's recipe (docs/teachers.md, "Training recipe")."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,7 @@
-"""How a teacher is trained; the defaults are SAM-Med3D's recipe (teachers.md section 3.3) unless a line says otherwise."""
+"""Settings of a teacher's training; the defaults are SAM-Med3D's recipe unless a line says otherwise.
+
+Source: https://github.com/uni-medical/SAM-Med3D (train.py), summarized in docs/teachers.md, "Training recipe".
+"""
 
 from dataclasses import asdict, dataclass
 from typing import Literal

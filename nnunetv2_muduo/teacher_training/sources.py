@@ -1,4 +1,4 @@
-"""The labeled scans of nnU-Net's raw datasets and of cohorts in AutoPET's layout."""
+"""Labeled scans of nnU-Net's raw data sets and of cohorts in AutoPET's layout."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""SAM-Med3D's training of a promptable teacher (teachers.md section 3.3), on all organs of a crop at once."""
+"""SAM-Med3D's training of a promptable teacher (docs/teachers.md), on all organs of a crop at once."""
 
 from dataclasses import asdict, replace
 from pathlib import Path

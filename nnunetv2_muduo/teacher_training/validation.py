@@ -1,4 +1,4 @@
-"""How good a teacher's masks are on held-out crops, by kind of prompt and organ."""
+"""Dice of a teacher's masks on held-out crops, by kind of prompt and organ."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -42,7 +42,7 @@ def held_out_crops(volumes: list[Volume], cropper: Cropper, n_crops: int) -> lis
 def validate(teacher: Sam3DTeacher, crops: list[Crops], device: torch.device) -> Dice:
     """Mean Dice over the organs' appearances in the crops, by kind of prompt and organ, and the mean over organs.
 
-    The clicks of a chain add up, as they do when a user gives them (teachers.md section 4.4).
+    The clicks of a chain add up, as they do when a user gives them.
     """
     generator = torch.Generator(device).manual_seed(_SEED)
     values = defaultdict(lambda: defaultdict(list))

@@ -1,6 +1,6 @@
 """Checkpoint files, read without running any code from them.
 
-Layout (teachers.md section 3.4): weights under `model_state_dict` or bare, and for networks that are not the public
+Layout, as of SAM-Med3D's files: weights under `model_state_dict` or bare, and for networks that are not the public
 `vit_b_ori` their architecture under `sam3d_config`. In `.safetensors` files the architecture is JSON in the metadata.
 """
 

@@ -1,4 +1,4 @@
-"""Points that a user would give: drawn for all organs of a batch at once."""
+"""Simulated points of a user, drawn for all organs of a batch at once."""
 
 import torch
 import torch.nn.functional as F
@@ -10,7 +10,7 @@ Points = tuple[Tensor, Tensor]
 
 
 def error_clicks(prediction_mask: Tensor, truth_mask: Tensor, generator: torch.Generator) -> Points:
-    """One click anywhere in what is missing or too much, positive where it is missing (teachers.md section 3.3).
+    """One click anywhere in what is missing or too much, positive where it is missing, as in SAM-Med3D's training.
 
     Args:
         prediction_mask, truth_mask: boolean [N, a, b, c].

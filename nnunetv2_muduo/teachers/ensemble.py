@@ -1,4 +1,4 @@
-"""The frozen teachers of a training: encode each unlabeled patch once, then answer for every organ in it."""
+"""Frozen teachers of a training: each unlabeled patch is encoded once, then decoded for every organ in it."""
 
 from collections.abc import Iterator
 from itertools import islice
@@ -88,7 +88,7 @@ class TeacherEnsemble:
             config.point_smoothing_voxels,
             config.suppress_between_points,
         )
-        # Zeros are the empty mask prompt that the public weights were trained with (teachers.md 4.5).
+        # Zeros are the empty mask prompt that the public weights were trained with (docs/teachers.md).
         no_mask = student_probs.new_zeros(1, 1, low_res, low_res, low_res)
         return {"points": (patch_space.points_to_teacher_axes(points, self.axes), point_labels), "masks": no_mask}
 

@@ -1,4 +1,4 @@
-"""The (sample, organ) pairs of an unlabeled batch whose organ stands in the prompt map: those that teachers are asked about."""
+"""Valid (sample, organ) pairs of an unlabeled batch: the organ stands in the prompt map, and teachers are asked about it."""
 
 from dataclasses import dataclass
 

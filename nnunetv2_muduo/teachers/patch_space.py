@@ -1,4 +1,4 @@
-"""How a teacher sees a patch of nnU-Net: axis order and normalization (teachers.md sections 4.1 and 4.2).
+"""Space of a teacher's patch: axis order, normalization and resolution (docs/teachers.md, "What the networks expect").
 
 nnU-Net's arrays are SimpleITK's (z, y, x) with the plan's `transpose_forward` applied; a teacher's are (x, y, z). Only
 the order of the axes is restored, not their signs: the public networks were trained with random flips of all three

@@ -78,7 +78,7 @@ def mask_prompts(organ_probs: Tensor, size: int, value: str = "logit") -> Tensor
     Args:
         organ_probs: probabilities in [0, 1]; a binary mask will do.
         size: edge of the teacher's mask grid, a quarter of its image size.
-        value: `logit` of the clipped probability, or the bare `probability` (method.md 1.4, row 2).
+        value: `logit` of the clipped probability, or the bare `probability`, as in MuDuo's released code.
     """
     averaged = F.adaptive_avg_pool3d(organ_probs[:, None].float(), size)
     return torch.logit(averaged, eps=LOGIT_CLIP) if value == "logit" else averaged

@@ -1,4 +1,4 @@
-"""The teachers that can be asked for by name. Needs no torch."""
+"""Registry of the teachers that have a name. Needs no torch."""
 
 from dataclasses import dataclass
 from pathlib import Path

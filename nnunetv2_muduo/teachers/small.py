@@ -1,4 +1,4 @@
-"""Small teachers of the package's own."""
+"""Small teachers of the package's own: their sizes, and a network to be trained from scratch."""
 
 import torch
 
@@ -26,7 +26,7 @@ POSITION_SCALE = 0.5  # turns over half the image; more would tell neighboring t
 def untrained_teacher(config: Sam3DConfig, seed: int) -> Sam3DTeacher:
     """Teacher to be trained from scratch: PyTorch's own initial values, and random positional codes.
 
-    The network exchanges the first two axes between the codes of points and of image tokens (teachers.md section 4.6). So
+    The network exchanges the first two axes between the codes of points and of image tokens (docs/teachers.md). So
     that it needs to learn no more than a permutation, every random direction is there with these axes exchanged as well.
     """
     with torch.random.fork_rng(devices=[]):

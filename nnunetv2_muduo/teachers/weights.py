@@ -1,4 +1,4 @@
-"""Teachers from files and by name, with every mismatch explained."""
+"""Loading and saving of teachers, by name or file, with every mismatch explained."""
 
 from pathlib import Path
 

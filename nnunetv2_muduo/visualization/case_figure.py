@@ -1,4 +1,4 @@
-"""The qualitative figure of PET/CT papers: one block per segmentation, with CT and PET, coronal and axial."""
+"""Figure of a case, as in PET/CT papers: one block per segmentation, with CT and PET, coronal and axial."""
 
 from collections.abc import Container
 from pathlib import Path

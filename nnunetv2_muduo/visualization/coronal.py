@@ -1,4 +1,4 @@
-"""A coronal plane of a patch whose axes are those of nnU-Net's plans, seen as radiologists look at it."""
+"""Coronal plane of a patch whose axes are those of nnU-Net's plans, seen as radiologists look at it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What a figure shows of a case: the body's box, the slices with most organs in sight, and 2D views with organ masks.
+"""Slices that a figure shows of a case: the body's box, the slices with most organs in sight, and 2D views with organ masks.
 
 Arrays have axes (z, y, x), towards the head, the back and the patient's left (DICOM's LPS). Views are drawn as
 radiologists look at them: head or belly up, the patient's right on the left.

@@ -1,4 +1,4 @@
-"""The picture of what the teachers say: a row per patch with everybody's organ contours, and the verdict on each organ."""
+"""Picture of student and teachers: a row per patch with the organ contours of each, and which organs are kept."""
 
 from dataclasses import dataclass, field
 from pathlib import Path

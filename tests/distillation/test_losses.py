@@ -49,5 +49,5 @@ def test_ramp_up_of_the_paper():
     assert ramp_up(100, 200) == pytest.approx(math.exp(-1.25))
     assert ramp_up(200, 200) == 1
     assert ramp_up(500, 200) == 1
-    # method.md 1.2: 0.0060 at iteration 7500 of 30 000, 0.029 at 15 000, 0.073 at 22 500
+    # of the paper's weight of 0.1: 0.0060 at iteration 7500 of 30 000, 0.029 at 15 000, 0.073 at 22 500
     assert [round(0.1 * ramp_up(it, 30_000), 4) for it in (7_500, 15_000, 22_500)] == [0.006, 0.0287, 0.0732]

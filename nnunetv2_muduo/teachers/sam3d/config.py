@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, fields
 
 @dataclass(frozen=True)
 class Sam3DConfig:
-    """Architecture of a promptable 3D teacher; the defaults are the public `vit_b_ori` (teachers.md section 3.4).
+    """Architecture of a promptable 3D teacher; the defaults are those of SAM-Med3D's public `vit_b_ori`.
 
     Raises ValueError where the sizes do not fit together.
     """

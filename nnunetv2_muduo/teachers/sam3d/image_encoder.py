@@ -36,7 +36,7 @@ class EncoderBlock(nn.Module):
 
 
 class ImageEncoder(nn.Module):
-    """[B, 1, S, S, S] -> image embedding [B, C, n, n, n] (teachers.md sections 3.4 and 4.7)."""
+    """[B, 1, S, S, S] -> image embedding [B, C, n, n, n]; C channels and n^3 tokens by the config."""
 
     def __init__(self, config: Sam3DConfig):
         super().__init__()

@@ -10,7 +10,7 @@ from nnunetv2_muduo.teachers.sam3d.transformer import TwoWayTransformer
 
 
 class MaskDecoder(nn.Module):
-    """Masks as products of upscaled image features with one vector per mask token (teachers.md section 4.3)."""
+    """Masks as products of upscaled image features with one vector per mask token."""
 
     def __init__(self, config: Sam3DConfig):
         super().__init__()

@@ -1,4 +1,8 @@
-"""The frozen teacher: encode a patch once, decode many prompts from its embedding."""
+"""Frozen teacher: a patch is encoded once, and many prompts are decoded from its embedding.
+
+Source of the architecture: SAM-Med3D, https://github.com/uni-medical/SAM-Med3D, arXiv 2310.15161, after SAM (arXiv 2304.02643);
+docs/teachers.md lists what its weights expect.
+"""
 
 import torch
 from torch import nn
@@ -16,7 +20,7 @@ Points = tuple[torch.Tensor, torch.Tensor]
 class Sam3DTeacher(nn.Module):
     """SAM-Med3D's network with the public checkpoints' parameter names, frozen unless it is trained, in eval mode for good.
 
-    All axes are the teacher's own, (x, y, z); images are already normalized (see `teachers.inputs`). Under autocast only the
+    All axes are the teacher's own, (x, y, z); images are already normalized (see `teachers.patch_space`). Under autocast only the
     encoder's blocks, nearly all of the arithmetic, use half precision: in all of it, bfloat16 would move masks by up to 1 %.
     `image_size` and `low_res_size` are the edges of the input patch and of mask prompts and logits, in voxels.
     """
@@ -58,7 +62,7 @@ class Sam3DTeacher(nn.Module):
             points: coordinates [N, K, 3] (array indices of the patch, in voxels) and labels [N, K]
                 (1 foreground, 0 background, -1 not a point).
             masks: logits [N, 1, S/4, S/4, S/4]; one mask [1, 1, ...] serves all N point prompts. None with points is
-                the untrained "no mask" embedding; the public weights were trained with zeros (teachers.md section 4.5).
+                the untrained "no mask" embedding; the public weights were trained with zeros.
             multimask_output: give the other masks [N, 3, ...], which the public weights never trained.
 
         Returns:

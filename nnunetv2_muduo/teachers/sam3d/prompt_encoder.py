@@ -24,7 +24,7 @@ class RandomPositionalEncoding(nn.Module):
 
 
 class PromptEncoder(nn.Module):
-    """Sparse (point) and dense (mask) prompt embeddings (teachers.md sections 4.4 to 4.6)."""
+    """Sparse (point) and dense (mask) prompt embeddings."""
 
     def __init__(self, config: Sam3DConfig):
         super().__init__()
@@ -48,7 +48,7 @@ class PromptEncoder(nn.Module):
         """Positional encoding of the token grid, [1, C, n, n, n].
 
         Axes 0 and 1 are exchanged, as the public weights were trained: the code of a point (i, j, k) is found here at
-        (j, i, k) (teachers.md section 4.6).
+        (j, i, k) (docs/teachers.md, "Positional codes").
         """
         device = self.no_mask_embed.weight.device
         centers = torch.arange(self.grid_size, device=device, dtype=self.no_mask_embed.weight.dtype) + 0.5

@@ -5,7 +5,7 @@ padding tokens all have the same key, value and query (the biases of `qkv`) and 
 terms. So their share of the softmax is that of one key, whose logit is the content term plus a log-sum-exp of the
 position terms.
 
-For query (d, h, w) and key (a, b, c) the position term is, with the published indexing (teachers.md section 4.7),
+For query (d, h, w) and key (a, b, c) the position term is, with the indexing of SAM-Med3D's code (docs/teachers.md),
 
     T1[c] + T2[a, c] + T3[b, c]   where   T1[c]    = q(d, h, w) . Rd[d - c]
                                           T2[a, c] = q(d, h, a) . Rh[h - c]
