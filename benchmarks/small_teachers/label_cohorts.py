@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from nnunetv2_muduo.phantom.label_cohort import mapped_case, write_cohort_from_labels
-from nnunetv2_muduo.phantom.label_files import find_label_files, read_labels
+from nnunetv2_muduo.phantom.label_files import find_label_files, find_organ_values
 from nnunetv2_muduo.phantom.population import MAPPED_ADULTS, LabelMapPopulation
 
 N_TEACHER_PATIENTS, MAX_TEACHER_STUDIES, N_STUDY_PATIENTS = 140, 160, 120
@@ -50,7 +50,7 @@ def main() -> None:
     parser.add_argument("-np", type=int, default=1, metavar="N", help="processes (default: %(default)s)")
     args = parser.parse_args()
     teachers, study = split_patients(args.label_folder)
-    labels = read_labels(teachers)
+    labels = find_organ_values(teachers)
     args.out.mkdir(parents=True, exist_ok=True)
     names = {"teachers": [path.name for path in teachers], "study": [path.name for path in study]}
     (args.out / "split.json").write_text(json.dumps(names, indent=2) + "\n")

@@ -1,4 +1,4 @@
-"""Train the package's own small teachers and write them, with their model card, into the package.
+"""Training of the package's own small teachers, which are written, with their model card, into the package.
 
     python -m benchmarks.small_teachers.train_small_teachers --minutes 40 -o OUT [--cohort FOLDER ...] [--modality ct]
 
@@ -15,23 +15,21 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # small tensors are slower on sev
 
 import argparse
 import json
-import time
 from dataclasses import replace
 from pathlib import Path
 
 import torch
-from torch import nn
 
 import nnunetv2_muduo.teachers as teachers
-from benchmarks.small_teachers.young_students import YoungStudent, segmentation_loss, train_students
+from benchmarks.small_teachers.model_card import write_card
+from benchmarks.small_teachers.timed_training import TimedTraining
+from benchmarks.small_teachers.young_students import train_students
 from nnunetv2_muduo.phantom.cohort import write_cohort
 from nnunetv2_muduo.phantom.population import Population
 from nnunetv2_muduo.teacher_training.checkpoints import BEST
-from nnunetv2_muduo.teacher_training.crops import Crops
 from nnunetv2_muduo.teacher_training.data import hold_out, load_volumes
-from nnunetv2_muduo.teacher_training.report import FIGURES, dice_table
+from nnunetv2_muduo.teacher_training.report import FIGURES
 from nnunetv2_muduo.teacher_training.settings import TrainingSettings
-from nnunetv2_muduo.teacher_training.trainer import TeacherTraining
 from nnunetv2_muduo.teachers.small import SMALL_CONFIG, untrained_teacher
 from nnunetv2_muduo.teachers.weights import load_teacher, save_teacher
 
@@ -61,10 +59,19 @@ SETTINGS = TrainingSettings(
     validate_every=1000,
 )
 VAL_FRACTION = 0.15
-PART_WITHOUT_PROMPTS = 0.35  # of the time
 
 
 def main() -> None:
+    args = parse_arguments()
+    torch.set_num_threads(1)
+    write_cohort(args.out / "phantoms", args.phantoms, PHANTOM_SEED, PHANTOM_SPACING_MM, 1, MANY_SCANNERS)
+    for modality in args.modality if args.minutes else ():
+        stage = train(modality, [str(args.out / "phantoms"), *args.cohort], args)
+        install(modality, args.out / modality, [*stages_before(args.init, modality), stage])
+        write_card(TARGET)
+
+
+def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cohort", nargs="*", default=[], help="more labeled PET/CT to learn from")
     parser.add_argument("--phantoms", type=int, default=N_PHANTOMS, help="studies to make (default: %(default)s)")
@@ -82,68 +89,7 @@ def main() -> None:
         help="iterations of the young students (default: %(default)s)",
     )
     parser.add_argument("-o", "--out", type=Path, required=True)
-    args = parser.parse_args()
-    torch.set_num_threads(1)
-    write_cohort(args.out / "phantoms", args.phantoms, PHANTOM_SEED, PHANTOM_SPACING_MM, 1, MANY_SCANNERS)
-    for modality in args.modality if args.minutes else ():
-        stage = train(modality, [str(args.out / "phantoms"), *args.cohort], args)
-        install(modality, args.out / modality, [*stages_before(args.init, modality), stage])
-        write_card()
-
-
-class TimedTraining(TeacherTraining):
-    """A training whose schedule follows the clock, since other work on the machine changes its speed.
-
-    Prompts alone teach the encoder slowly. So a linear layer for each kind of data, thrown away in the end, tells every voxel's
-    organ from the crops' embeddings: first without prompts, then beside them. Every batch is prompted by one of the young
-    students, with cases that it has not seen.
-    """
-
-    def __init__(self, minutes: float, students: list[YoungStudent], *args):
-        super().__init__(*args)
-        self.seconds, self.started, self.students = 60 * minutes, time.monotonic(), students
-        self.cropper = replace(self.cropper, flip_axes=(), max_organs=256)
-        config = self.teacher.config
-        width, edge = config.prompt_embed_dim, config.image_size // config.grid_size
-        self.heads = nn.ModuleDict(
-            {_name(s): nn.ConvTranspose3d(width, 1 + len(s.organs), edge, stride=edge) for s in students}
-        )
-        self.optimizer.add_param_group({"params": list(self.heads.parameters())})
-        self.optimizer.register_step_pre_hook(self._clip_gradients)
-
-    def part_done(self) -> float:
-        return (time.monotonic() - self.started) / self.seconds
-
-    def step(self) -> float:
-        self.student = self.students[int(torch.randint(len(self.students), (), generator=self.crop_generator))]
-        self.volumes = self.student.volumes
-        return super().step()
-
-    def loss(self, crops: Crops) -> torch.Tensor:
-        embeddings = self.encode(crops.image)
-        logits = self.heads[_name(self.student)](embeddings)
-        of_voxels = segmentation_loss(logits, crops, self.student.organs)
-        if self.part_done() < PART_WITHOUT_PROMPTS:
-            return of_voxels
-        n_prompted = self.settings.max_organs * len(crops.image)
-        chosen = torch.randperm(len(crops.organs), generator=self.crop_generator)[:n_prompted].sort().values.tolist()
-        return self.loss_of_prompts(embeddings, crops.of_organs(chosen)) + of_voxels
-
-    def _set_learning_rates(self) -> None:
-        """All fall together; the linear layers' is ten times the encoder's, which would otherwise wait for them."""
-        rates = self.settings.lr, self.settings.decoder_lr, 10 * self.settings.lr
-        for group, rate in zip(self.optimizer.param_groups, rates, strict=True):
-            group["lr"] = rate * max(0.0, 1 - self.part_done()) ** 0.9
-
-    def _clip_gradients(self, *_) -> None:
-        nn.utils.clip_grad_norm_(self.teacher.parameters(), 1.0)
-
-    def maps_of_a_student(self, crops: Crops) -> torch.Tensor:
-        return self.student.maps(crops)
-
-
-def _name(student: YoungStudent) -> str:
-    return "+".join(student.organs)
+    return parser.parse_args()
 
 
 def train(modality: str, data: list[str], args: argparse.Namespace) -> str:
@@ -166,10 +112,10 @@ def train(modality: str, data: list[str], args: argparse.Namespace) -> str:
 
 
 def stages_before(init: Path | None, modality: str) -> list[str]:
-    """What had been done with the teacher that a training began with; nothing where it began at random."""
-    figures = init and init / f"{modality}.json"
-    if not figures:
+    """Stages of the teacher that a training began with; none where it began at random."""
+    if init is None:
         return []
+    figures = init / f"{modality}.json"
     return (
         json.loads(figures.read_text())["stages"] if figures.is_file() else [f"began with {init}, of unknown training"]
     )
@@ -186,55 +132,6 @@ def install(modality: str, folder: Path, stages: list[str]) -> None:
     settings = {key: value for key, value in figures["settings"].items() if key not in decided_by_the_clock}
     kept = {"stages": stages, "settings": settings, "best": figures["best"]}
     (TARGET / f"{modality}.json").write_text(json.dumps(kept, indent=2) + "\n")
-
-
-def write_card() -> None:
-    """The model card, from the figures of the teachers that are in the package."""
-    parts = [CARD_HEAD]
-    for modality in ("ct", "pet"):
-        path = TARGET / f"{modality}.json"
-        if path.is_file():
-            parts.append(card_section(modality, json.loads(path.read_text())))
-    (TARGET / "MODEL_CARD.md").write_text("\n".join(parts), encoding="utf-8")
-
-
-def card_section(modality: str, figures: dict) -> str:
-    """Held-out Dice of one teacher as Markdown."""
-    best = figures["best"]
-    table = dice_table(best["dice"])
-    lines = ["| organ | " + " | ".join(table.columns) + " |", "|---|" + "---|" * len(table.columns)]
-    for organ, row in table.iterrows():
-        lines.append(f"| {organ} | " + " | ".join("" if v != v else f"{v:.2f}" for v in row) + " |")
-    head = f"## {modality.upper()}: Dice on held-out patients after {best['iteration']} iterations"
-    stages = ["Trained in this order; the iterations above are the last stage's:", ""]
-    stages += [f"{number}. {stage}" for number, stage in enumerate(figures["stages"], start=1)]
-    return "\n".join([head, "", *stages, "", *lines, ""])
-
-
-CARD_HEAD = """\
-# Small teachers
-
-Two promptable networks of SAM-Med3D's architecture for patches of 24^3 voxels of 10 to 12 mm, for this package's demo, tests and
-study. **They have seen synthetic images alone and are not for real ones.**
-
-* Architecture: `SMALL_CONFIG` in `nnunetv2_muduo/teachers/small.py`; weights in half precision.
-* Data: phantoms (`muduo phantom`), and a cohort synthesized from organ maps of AutoPET patients (`muduo phantom --from-labels`;
-  `benchmarks/small_teachers/label_cohorts.py` chooses them). Patients are others than the demo's and the study's. Scanners are
-  drawn from wider or noisier ranges, which overlap with theirs: for the cohort CT noise 12 to 26 HU (study: 8 to 18), CT
-  resolution 3 to 5.5 mm (2.5 to 4), PET noise 0.1 to 0.2 (0.06 to 0.14), PET resolution 4.5 to 8.5 mm (5 to 7), contrast
-  medium in half of the studies (three quarters); for phantoms `MANY_SCANNERS`, which contains the demo's.
-* Training: `python -m benchmarks.small_teachers.train_small_teachers --minutes N --cohort FOLDER --init FOLDER -o OUT`,
-  stages as listed below.
-  A linear layer learns every voxel's organ from the encoder's embeddings, at first alone; then SAM-Med3D's recipe as
-  `muduo teacher train` follows it, but with one round alone, of up to three points at once, half of them in the maps of young
-  students (`benchmarks/small_teachers/young_students.py`), and one more with such a map as mask.
-* License: Apache-2.0, as the code. The organ maps are MIC-DKFZ's, Apache-2.0.
-
-The figures are from the 15 % of the patients that were held out, on which the best moment of the training was chosen too: they
-are a little too good. Organs cut off by the crop's border count as well. Columns are
-what the teacher was given: clicks correct its own answer before, points at once and masks are all that it had. The last column
-is the student-like mask itself, without a teacher: what lies between it and the column before is the teacher's doing.
-"""
 
 
 if __name__ == "__main__":

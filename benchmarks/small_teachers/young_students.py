@@ -25,6 +25,11 @@ class YoungStudent:
     organs: list[str]
     volumes: list[Volume]
 
+    @property
+    def kind(self) -> str:
+        """Name of the kind of data: its organs."""
+        return "+".join(self.organs)
+
     @torch.no_grad()
     def maps(self, crops: Crops) -> Tensor:
         """The student's probabilities [N, S, S, S] of the crops' organs."""

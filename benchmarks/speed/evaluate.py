@@ -1,8 +1,10 @@
 """Speed, memory and agreement of `muduo evaluate` against medpy, on one synthetic case.
 
-`python -m benchmarks.speed.evaluate --json OUT.json` measures 12 organs on a 400 x 400 x 300 grid of 2.04 x 2.04 x 3 mm: the
-whole command in a process of its own, and the distances (HD95 pooled, ASD directed) against medpy, called as the
-published code calls it, on whole volumes. medpy takes minutes; `--n-medpy-organs` limits the comparison.
+    python -m benchmarks.speed.evaluate --json OUT.json
+
+12 organs on a 400 x 400 x 300 grid of 2.04 x 2.04 x 3 mm: the whole command in a process of its own, and the distances (HD95
+pooled, ASD directed) against medpy, called as the published code calls it, on whole volumes. medpy takes minutes;
+`--n-medpy-organs` limits the comparison.
 """
 
 import argparse
@@ -41,6 +43,35 @@ ORGANS = [  # center as a share of the grid, radii in mm; axes (z, y, x)
     ((0.2, 0.55, 0.65), (60, 30, 30)),
 ]
 ORGAN_VALUES = {f"organ {value}": value for value in range(1, len(ORGANS) + 1)}
+
+
+def main() -> None:
+    args = parse_arguments()
+    prediction, truth = make_case(tuple(args.shape), np.random.default_rng(0))
+    _, measures_s = timed(lambda: measure_labels(prediction, truth, SPACING_MM, ORGAN_VALUES))
+    command = time_command(prediction, truth)  # before medpy: a child's peak memory begins with its parent's
+    rows = compare_with_medpy(prediction, truth, list(ORGAN_VALUES.values())[: args.n_medpy_organs])
+    result = {
+        "machine": platform.machine(),
+        "n_cpus": os.cpu_count(),
+        "shape_zyx": args.shape,
+        "all_measures_of_12_organs_s": measures_s,
+        **command,
+        "organs": rows,
+        "speedup": sum(row["medpy_s"] for row in rows) / sum(row["ours_s"] for row in rows),
+        "max_difference_mm": max(row["difference_mm"] for row in rows),
+    }
+    print_result(result)
+    if args.json:
+        args.json.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", type=Path, metavar="OUT.json")
+    parser.add_argument("--shape", type=int, nargs=3, default=(300, 400, 400), metavar=("Z", "Y", "X"))
+    parser.add_argument("--n-medpy-organs", type=int, default=12, metavar="N")
+    return parser.parse_args()
 
 
 def make_case(shape: tuple[int, int, int], rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -108,33 +139,6 @@ def timed(function: Callable) -> tuple:
     """Result of a function and its seconds."""
     start = time.perf_counter()
     return function(), time.perf_counter() - start
-
-
-def main() -> None:
-    """Run, print a table and write JSON."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--json", type=Path, metavar="OUT.json")
-    parser.add_argument("--shape", type=int, nargs=3, default=(300, 400, 400), metavar=("Z", "Y", "X"))
-    parser.add_argument("--n-medpy-organs", type=int, default=12, metavar="N")
-    args = parser.parse_args()
-
-    prediction, truth = make_case(tuple(args.shape), np.random.default_rng(0))
-    _, measures_s = timed(lambda: measure_labels(prediction, truth, SPACING_MM, ORGAN_VALUES))
-    command = time_command(prediction, truth)  # before medpy: a child's peak memory begins with its parent's
-    rows = compare_with_medpy(prediction, truth, list(ORGAN_VALUES.values())[: args.n_medpy_organs])
-    result = {
-        "machine": platform.machine(),
-        "n_cpus": os.cpu_count(),
-        "shape_zyx": args.shape,
-        "all_measures_of_12_organs_s": measures_s,
-        **command,
-        "organs": rows,
-        "speedup": sum(row["medpy_s"] for row in rows) / sum(row["ours_s"] for row in rows),
-        "max_difference_mm": max(row["difference_mm"] for row in rows),
-    }
-    print_result(result)
-    if args.json:
-        args.json.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
 
 
 def print_result(result: dict) -> None:

@@ -28,7 +28,7 @@ EPOCH = 50  # iterations between two epoch ends, which log, validate and write a
 BOUNDS = {"memory_mb": 2.0, "open_files": 0.5}
 """Most growth per 100 iterations of each process."""
 _M_MMAP_THRESHOLD, _M_ARENA_MAX = -3, -8  # of malloc.h
-SUPPORT = Path(__file__).parents[1] / "tests" / "support.py"
+SUPPORT = Path(__file__).parents[2] / "tests" / "support.py"
 
 
 def main() -> None:
@@ -38,8 +38,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         trainer = started_trainer(support, Path(folder), patch)
         samples = run(trainer)
-        for loader in (trainer.dataloader_train, trainer.dataloader_val, trainer.dataloader_unlabeled):
-            loader._finish(timeout=2)
+        for loader in loaders(trainer).values():
+            loader._finish(timeout=2)  # as nnU-Net does: batchgenerators has no public way to stop its workers
     slopes = {name: {key: slope(samples, name, key) for key in BOUNDS} for name in samples[0][1]}
     figures = {
         "machine": measure.machine(args.device),
@@ -115,17 +115,21 @@ def end_epoch(trainer, outputs: list[dict]) -> None:
         trainer.on_train_epoch_start()
 
 
-def processes(trainer) -> dict[str, int]:
-    """Process IDs by name."""
-    loaders = {
+def loaders(trainer) -> dict:
+    """The trainer's loaders by name, each with a worker process of its own."""
+    return {
         "labeled loader": trainer.dataloader_train,
         "validation loader": trainer.dataloader_val,
         "unlabeled loader": trainer.dataloader_unlabeled,
     }
-    workers = {
-        f"{name} {i}": worker.pid for name, loader in loaders.items() for i, worker in enumerate(loader._processes)
-    }
-    return {"trainer": os.getpid(), **workers}
+
+
+def processes(trainer) -> dict[str, int]:
+    """Process IDs by name."""
+    pids = {"trainer": os.getpid()}
+    for name, loader in loaders(trainer).items():
+        pids |= {f"{name} {i}": worker.pid for i, worker in enumerate(loader._processes)}
+    return pids
 
 
 def look_at(pid: int) -> dict[str, float]:

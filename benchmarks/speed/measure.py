@@ -1,4 +1,4 @@
-"""What the benchmarks share: their command line, fair timing, and what they print and write.
+"""Command line, fair timing, and printed and written figures of the benchmarks.
 
 Import this before torch: it makes OpenMP's threads sleep while they wait for each other. By default they spin, and beside
 other processes that takes the processor away from the very thread they wait for: many short operations then suffer far

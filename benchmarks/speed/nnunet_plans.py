@@ -1,4 +1,4 @@
-"""What nnU-Net plans for whole-body PET/CT."""
+"""Plans of nnU-Net's default network for whole-body PET/CT."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What the benchmarks work on: phantom patches with 12 organs, and teachers of the public size."""
+"""Phantom patches with 12 organs, and teachers of the public size, on which the benchmarks work."""
 
 import importlib.util
 import itertools
@@ -16,7 +16,7 @@ from nnunetv2_muduo.teachers.sam3d.config import Sam3DConfig
 from nnunetv2_muduo.teachers.sam3d.model import Sam3DTeacher
 from nnunetv2_muduo.teachers.weights import save_teacher
 
-GOLDEN = Path(__file__).parents[1] / "tests" / "golden"
+GOLDEN = Path(__file__).parents[2] / "tests" / "golden"
 ORGANS = {name: label for name, label in LABELS.items() if label}
 PATCH_SIZE = 128
 _SPACING_MM = 5.0  # at which a patch holds a man's trunk, with all 12 organs

@@ -10,11 +10,10 @@ turns. The prompt generator's network has no counterpart; one of its tiles is ti
 
 import statistics
 import tempfile
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
-import SimpleITK as sitk
 import torch
 from acvl_utils.cropping_and_padding.bounding_boxes import crop_and_pad_nd
 from nnunetv2.preprocessing.preprocessors.default_preprocessor import DefaultPreprocessor
@@ -25,10 +24,11 @@ from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 from benchmarks.speed import measure
 from benchmarks.speed.nnunet_plans import ARCHITECTURE, DATASET_JSON, plans
 from benchmarks.speed.phantom_patches import ORGANS, PATCH_SIZE
+from benchmarks.speed.phantom_studies import Study, intensities_of_organs, write_study
 from nnunetv2_muduo.data.prompt_maps import write_prompt_map
-from nnunetv2_muduo.data.unlabeled import UnlabeledDataset, preprocess_case
+from nnunetv2_muduo.data.unlabeled import preprocess_case
+from nnunetv2_muduo.data.unlabeled_dataset import UnlabeledDataset
 from nnunetv2_muduo.data.views import N_CHANNELS
-from nnunetv2_muduo.phantom.cohort import iterate_cases, render_case, to_image
 
 N_REPEATS = 3
 N_PATCHES = 10
@@ -36,31 +36,19 @@ PLAN_SPACING_MM = 2.5
 SPACINGS_MM = {"on_grid": PLAN_SPACING_MM, "resampled": 3.0}
 
 
-@dataclass(frozen=True)
-class Study:
-    """A study's files, and nnU-Net's and our folder for it."""
-
-    name: str
-    files: list[str]
-    label_file: str
-    theirs: Path
-    ours: Path
-
-
 def main() -> None:
     args = measure.parse_arguments(__doc__)
     with tempfile.TemporaryDirectory() as folder:
-        studies = [write_study(name, Path(folder)) for name in SPACINGS_MM]
+        studies = [write_study(name, spacing_mm, Path(folder)) for name, spacing_mm in SPACINGS_MM.items()]
         plan = plans(PLAN_SPACING_MM, intensities_of_organs(studies[0]))
         per_study = {study.name: compare(study, plan) for study in studies}
+    ours_bytes, nnunet_bytes = (
+        sum(study[f"{who}_bytes"] for study in per_study.values()) for who in ("ours", "nnunet")
+    )
     figures = {
         "machine": measure.machine(args.device),
-        "time_ratio_to_nnunet": statistics.median(
-            ours / theirs
-            for ours, theirs in zip(*(total(per_study, key) for key in ("ours_s", "nnunet_s")), strict=True)
-        ),
-        "bytes_ratio_to_nnunet": sum(s["ours_bytes"] for s in per_study.values())
-        / sum(s["nnunet_bytes"] for s in per_study.values()),
+        "time_ratio_to_nnunet": measure.median_ratio(total(per_study, "ours_s"), total(per_study, "nnunet_s")),
+        "bytes_ratio_to_nnunet": ours_bytes / nnunet_bytes,
         "studies": per_study,
         "generator_tile_s": generator_tile_s(args.device),
         "load_average_at_end": measure.load_average(),
@@ -68,51 +56,18 @@ def main() -> None:
     measure.report(args, figures, rows_of(figures))
 
 
-def write_study(name: str, folder: Path) -> Study:
-    """A man's study as .nii.gz, and the folders for what becomes of it."""
-    case = next(case for case in iterate_cases(seed=0) if case.patient.male)
-    spacing_mm, files = SPACINGS_MM[name], []
-    for key, array in render_case(case, spacing_mm).items():
-        files.append(str(folder / f"{name}_{key}.nii.gz"))
-        sitk.WriteImage(to_image(array, spacing_mm, case.origin_mm), files[-1])
-    theirs, ours = folder / "nnunet" / name, folder / "ours" / name
-    theirs.mkdir(parents=True)
-    (ours / "prompt_maps").mkdir(parents=True)
-    return Study(name, files[:N_CHANNELS], files[N_CHANNELS], theirs, ours)
-
-
-def intensities_of_organs(study: Study) -> dict[str, dict[str, float]]:
-    """Statistics of the labeled voxels of each channel, as nnU-Net's fingerprint has them."""
-    images = [sitk.GetArrayFromImage(sitk.ReadImage(file)) for file in (*study.files, study.label_file)]
-    organs = images[N_CHANNELS] > 0
-    return {str(channel): _statistics(images[channel][organs]) for channel in range(N_CHANNELS)}
-
-
 def compare(study: Study, plan: dict) -> dict:
     """Time, bytes, equality of the student's view, and time to read a patch."""
-    plans_manager = PlansManager(plan)
-    configuration = plans_manager.get_configuration("3d_fullres")
-    organs, patch_size = list(ORGANS.values()), configuration.patch_size
-
-    def nnunet():
-        for file in study.theirs.iterdir():  # it does not overwrite
-            file.unlink()
-        DefaultPreprocessor(verbose=False).run_case_save(
-            str(study.theirs / "case"), study.files, study.label_file, plans_manager, configuration, DATASET_JSON
-        )
-
-    def ours():
-        preprocess_case(("case", study.files), study.ours, plan, "3d_fullres", DATASET_JSON)
-        write_prompt_map(organ_map, study.ours / "prompt_maps", "case", organs, patch_size)
-
+    nnunet = partial(preprocess_as_nnunet, study, PlansManager(plan))
     nnunet()
-    organ_map = nnUNetDatasetBlosc2(str(study.theirs), ["case"]).load_case("case")[1][:].astype(np.uint8)
-    ours()
-    times, _ = measure.side_by_side({"nnunet": nnunet, "ours": ours}, N_REPEATS, torch.device("cpu"))
     datasets = {
         "nnunet": nnUNetDatasetBlosc2(str(study.theirs), ["case"]),
         "ours": UnlabeledDataset(study.ours, study.ours / "prompt_maps", ["case"]),
     }
+    organ_map = datasets["nnunet"].load_case("case")[1][:].astype(np.uint8)
+    ours = partial(preprocess_as_ours, study, plan, organ_map)
+    ours()
+    times, _ = measure.side_by_side({"nnunet": nnunet, "ours": ours}, N_REPEATS, torch.device("cpu"))
     return {
         "shape": list(organ_map.shape[1:]),
         "nnunet_s": times["nnunet"],
@@ -122,6 +77,23 @@ def compare(study: Study, plan: dict) -> dict:
         "largest_difference_of_student_view": largest_difference(datasets),
         **read_patches(datasets),
     }
+
+
+def preprocess_as_nnunet(study: Study, plans_manager: PlansManager) -> None:
+    """What nnU-Net trains on."""
+    for file in study.theirs.iterdir():  # it does not overwrite
+        file.unlink()
+    configuration = plans_manager.get_configuration("3d_fullres")
+    DefaultPreprocessor(verbose=False).run_case_save(
+        str(study.theirs / "case"), study.files, study.label_file, plans_manager, configuration, DATASET_JSON
+    )
+
+
+def preprocess_as_ours(study: Study, plan: dict, organ_map: np.ndarray) -> None:
+    """What MuDuo trains on; organ_map: [1, a, b, c] on the plan's grid, in the place of the generator's answer."""
+    preprocess_case(("case", study.files), study.ours, plan, "3d_fullres", DATASET_JSON)
+    patch_size = plan["configurations"]["3d_fullres"]["patch_size"]
+    write_prompt_map(organ_map, study.ours / "prompt_maps", "case", list(ORGANS.values()), patch_size)
 
 
 def largest_difference(datasets: dict) -> float:
@@ -136,18 +108,19 @@ def read_patches(datasets: dict) -> dict[str, float]:
     rng = np.random.default_rng(0)
     shape = datasets["nnunet"].load_case("case")[0].shape[1:]
     corners = [rng.integers(0, np.maximum(1, np.subtract(shape, PATCH_SIZE))) for _ in range(N_PATCHES)]
-
-    def read(dataset, corner):
-        image, segmentation, *_ = dataset.load_case("case")
-        box = [[int(start), int(start) + PATCH_SIZE] for start in corner]
-        return crop_and_pad_nd(image, box, 0), crop_and_pad_nd(segmentation, box, 0)
-
     times: dict[str, list[float]] = {name: [] for name in datasets}
     for corner in corners:
-        runs = {name: lambda dataset=dataset: read(dataset, corner) for name, dataset in datasets.items()}  # noqa: B023
+        runs = {name: partial(read_patch, dataset, corner) for name, dataset in datasets.items()}
         for name, (time_s,) in measure.side_by_side(runs, 1, torch.device("cpu"))[0].items():
             times[name].append(time_s)
     return {f"{name}_patch_s": statistics.median(times[name]) for name in times}
+
+
+def read_patch(dataset, corner: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Image and segmentation of a patch, read from the disk."""
+    image, segmentation, *_ = dataset.load_case("case")
+    box = [[int(start), int(start) + PATCH_SIZE] for start in corner]
+    return crop_and_pad_nd(image, box, 0), crop_and_pad_nd(segmentation, box, 0)
 
 
 @torch.no_grad()
@@ -184,13 +157,6 @@ def rows_of(figures: dict) -> list[tuple[str, str]]:
         ("bytes over nnU-Net's", f"{figures['bytes_ratio_to_nnunet']:.2f} times"),
         ("prompt generator, one tile of 128^3", f"{figures['generator_tile_s']:.1f} s"),
     ]
-
-
-def _statistics(values: np.ndarray) -> dict[str, float]:
-    low, median, high = np.percentile(values, (0.5, 50, 99.5))
-    extremes = {"min": float(values.min()), "max": float(values.max())}
-    spread = {"mean": float(values.mean()), "std": float(values.std()), "median": float(median)}
-    return {**extremes, **spread, "percentile_00_5": float(low), "percentile_99_5": float(high)}
 
 
 def _n_bytes(folder: Path) -> int:

@@ -12,8 +12,16 @@ TILES_AT_ONCE = 8
 
 
 class BatchedPredictor(nnUNetPredictor):
-    """The same tiles, weights and mean as nnU-Net's, in float32 and without mirroring."""
+    """The same tiles, weights and mean as nnU-Net's, summed in float32 and without mirroring.
 
+    autocast_dtype: what the network computes in; None for float32.
+    """
+
+    def __init__(self, *args, autocast_dtype: torch.dtype | None = None, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.autocast_dtype = autocast_dtype
+
+    # nnU-Net has no public place between cutting the tiles and running the network.
     @torch.inference_mode()
     def _internal_predict_sliding_window_return_logits(self, data, slicers, do_on_device=True):
         size = tuple(self.configuration_manager.patch_size)
@@ -23,7 +31,12 @@ class BatchedPredictor(nnUNetPredictor):
         for start in range(0, len(slicers), TILES_AT_ONCE):
             places = slicers[start : start + TILES_AT_ONCE]
             tiles = torch.stack([data[place] for place in places]).to(self.device)
-            for place, logits in zip(places, self.network(tiles), strict=True):
+            for place, logits in zip(places, self._logits(tiles), strict=True):
                 sums[place] += logits * weights
                 total[place[1:]] += weights
         return sums / total
+
+    def _logits(self, tiles: torch.Tensor) -> torch.Tensor:
+        """The network's float32 logits [n_tiles, n_classes, *patch_size]."""
+        with torch.autocast(self.device.type, self.autocast_dtype, enabled=self.autocast_dtype is not None):
+            return self.network(tiles).float()

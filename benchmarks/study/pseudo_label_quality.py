@@ -1,8 +1,7 @@
-"""How good the pseudo labels are over a training, against a truth that the training never sees."""
+"""Dice of the pseudo labels over a training, against a truth that the training never sees."""
 
-import types
 from contextlib import contextmanager
-from functools import cache
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -11,36 +10,45 @@ import torch
 from acvl_utils.cropping_and_padding.bounding_boxes import crop_and_pad_nd
 from nnunetv2.training.dataloading.data_loader import nnUNetDataLoader
 
-from benchmarks.study.datasets import unlabeled_truth
-from benchmarks.study.scale import Setting
 from nnunetv2_muduo.data.fixed_patches import FixedPatch, cut_patch
 from nnunetv2_muduo.evaluation.metrics import dice
-from nnunetv2_muduo.trainers.inspection import Inspection, inspect_patches, unlabeled_dataset
+from nnunetv2_muduo.trainers.inspection import Inspection, inspect_patches
 
 N_PATCHES = 80
 N_MOMENTS = 5
 BATCH_SIZE = 2
 
 
-def observe(trainer, setting: Setting, cohort: Path) -> list[dict]:
-    """A list that takes Dice against the truth of every pair's masks, at some epochs of the trainer's run."""
-    found: list[dict] = []
-    on_epoch_end = trainer.on_epoch_end
-    patches = cache(lambda: drawn_patches(trainer, unlabeled_truth(setting, cohort)))
+class ObservedTraining:
+    """Goes before a MuDuo trainer among a class's bases: some of its epochs end with a measurement of the pseudo labels.
 
-    def observed(self) -> None:
-        on_epoch_end()
+    truth_files: the hidden label map of every unlabeled case; to be set before the training starts.
+    """
+
+    truth_files: dict[str, Path]
+
+    def initialize(self):
+        self.pseudo_label_rows: list[dict] = []
+        super().initialize()
+
+    def on_epoch_end(self):
+        super().on_epoch_end()
         every = max(1, self.num_epochs // N_MOMENTS)
         if self.current_epoch % every == 0 or self.current_epoch == self.num_epochs:
-            found.extend(measure(self, patches()))
+            self.pseudo_label_rows += measure(self, self._patches_with_truth)
 
-    trainer.on_epoch_end = types.MethodType(observed, trainer)
-    return found
+    @cached_property
+    def _patches_with_truth(self) -> list[tuple[FixedPatch, np.ndarray]]:
+        return drawn_patches(self, self.truth_files)
 
 
 def drawn_patches(trainer, truth_files: dict[str, Path]) -> list[tuple[FixedPatch, np.ndarray]]:
-    """Patches as a training draws them, half around an organ of the prompt map, with their truth; the same ones every time."""
-    dataset = unlabeled_dataset(trainer)
+    """Patches as a training draws them, half around an organ of the prompt map, with their truth; the same ones every time.
+
+    Raises:
+        ValueError: a truth's grid is not that of its preprocessed image.
+    """
+    dataset = trainer.unlabeled_dataset()
     loader = nnUNetDataLoader(
         dataset,
         BATCH_SIZE,
@@ -49,17 +57,22 @@ def drawn_patches(trainer, truth_files: dict[str, Path]) -> list[tuple[FixedPatc
         trainer.label_manager,
         oversample_foreground_percent=trainer.oversample_foreground_percent,
     )
-    patches = []
     with _own_chance():
-        for index in range(N_PATCHES):
-            case = np.random.choice(dataset.identifiers)  # noqa: NPY002 - as the loader itself draws
-            views, _, _, properties = dataset.load_case(case)
-            around_organ = loader.get_do_oversample(index % BATCH_SIZE)
-            bounds = loader.get_bbox(views.shape[1:], around_organ, properties["class_locations"])
-            region = [[int(lower), int(upper)] for lower, upper in zip(*bounds, strict=True)]
-            truth = _truth(trainer, truth_files[case], views.shape[1:])
-            patches.append((cut_patch(dataset, case, region), crop_and_pad_nd(truth[None], region, 0)[0]))
+        places = [_draw_place(dataset, loader, index % BATCH_SIZE) for index in range(N_PATCHES)]
+    patches = []
+    for case, region in places:
+        truth = _truth(trainer, truth_files[case], dataset.load_case(case)[0].shape[1:])
+        patches.append((cut_patch(dataset, case, region), crop_and_pad_nd(truth[None], region, 0)[0]))
     return patches
+
+
+def _draw_place(dataset, loader: nnUNetDataLoader, place_in_batch: int) -> tuple[str, list[list[int]]]:
+    """A case and the (first, last + 1) voxel of a patch along each axis, as the loader draws them."""
+    case = np.random.choice(dataset.identifiers)  # noqa: NPY002 - as the loader itself draws
+    views, _, _, properties = dataset.load_case(case)
+    around_organ = loader.get_do_oversample(place_in_batch)
+    bounds = loader.get_bbox(views.shape[1:], around_organ, properties["class_locations"])
+    return case, [[int(lower), int(upper)] for lower, upper in zip(*bounds, strict=True)]
 
 
 @torch.no_grad()

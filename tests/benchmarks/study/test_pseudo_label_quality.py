@@ -6,7 +6,7 @@ import SimpleITK as sitk
 from support import make_case, make_trainer
 
 from benchmarks.study import pseudo_label_quality as quality
-from nnunetv2_muduo.data.unlabeled import UnlabeledDataset
+from nnunetv2_muduo.data.unlabeled_dataset import UnlabeledDataset
 from nnunetv2_muduo.trainers.inspection import inspect_patches
 
 PET_SUV = 3  # channel of the views
@@ -25,7 +25,7 @@ def truth_files(trainer, tmp_path, monkeypatch):
     """Labels of the two unlabeled cases on the plan's grid; the others are left out."""
     folders = trainer.preparation.unlabeled_folder, trainer.preparation.prompt_map_folder
     files = {f"unlabeled_{i}": tmp_path / f"unlabeled_{i}.nii.gz" for i in (0, 1)}
-    monkeypatch.setattr(quality, "unlabeled_dataset", lambda _: UnlabeledDataset(*folders, list(files)))
+    monkeypatch.setattr(trainer, "unlabeled_dataset", lambda: UnlabeledDataset(*folders, list(files)))
     for i, file in enumerate(files.values()):
         sitk.WriteImage(make_case(100 + i)[2], str(file))
     return files

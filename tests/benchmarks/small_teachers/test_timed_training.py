@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from benchmarks.small_teachers.train_small_teachers import SETTINGS, TimedTraining
+from benchmarks.small_teachers.timed_training import TimedTraining
+from benchmarks.small_teachers.train_small_teachers import SETTINGS
 from benchmarks.small_teachers.young_students import segmentation_loss, train_students
 from nnunetv2_muduo.teacher_training.checkpoints import BEST
 from nnunetv2_muduo.teacher_training.crops import Cropper

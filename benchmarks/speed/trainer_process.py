@@ -1,0 +1,100 @@
+"""Trainers that make a step when they are told to, each in a process of its own: nnU-Net's and MuDuo's."""
+
+import multiprocessing
+import os
+import resource
+from itertools import repeat
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import numpy as np
+import torch
+from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
+
+from benchmarks.speed import measure
+from benchmarks.speed.nnunet_plans import DATASET_JSON, plans
+from benchmarks.speed.phantom_patches import phantom_patches
+from nnunetv2_muduo.teachers.ensemble import TeacherEnsemble
+from nnunetv2_muduo.trainers import nnUNetTrainerMuDuo
+
+
+class TrainerProcess:
+    """One trainer, "plain" or "muduo"; folder: where its config is and its files go."""
+
+    def __init__(self, kind: str, folder: Path, device: torch.device, n_threads: int):
+        context = multiprocessing.get_context("spawn")
+        self.connection, theirs = context.Pipe()
+        context.Process(target=serve, args=(kind, folder, device, n_threads, theirs), daemon=True).start()
+
+    def step(self) -> dict[str, float]:
+        """Seconds of a whole step, and of the teacher stage in it."""
+        self.connection.send("step")
+        return self.connection.recv()
+
+    def stop(self) -> float:
+        """End the process; returns the most memory that it took, in GB."""
+        self.connection.send("stop")
+        return self.connection.recv()
+
+
+def serve(kind: str, folder: Path, device: torch.device, n_threads: int, connection: Connection) -> None:
+    """Make steps for a `TrainerProcess` until it says to stop."""
+    torch.set_num_threads(n_threads)
+    trainer = make_trainer(kind, folder, device)
+    batch = labeled_batch(trainer)
+    while connection.recv() != "stop":
+        step_s, _ = measure.seconds(lambda: trainer.train_step(batch), device)
+        connection.send({"step_s": step_s, "stage_s": trainer.stage_s if kind == "muduo" else 0.0})
+    connection.send(peak_gb(device))
+
+
+class TimedMuDuo(nnUNetTrainerMuDuo):
+    """MuDuo's trainer; stage_s: seconds that the last step spent on teachers and on the loss against them."""
+
+    def unlabeled_loss(self, student_logits, patches):
+        stage = super().unlabeled_loss
+        self.stage_s, result = measure.seconds(lambda: stage(student_logits, patches), self.device)
+        return result
+
+
+def make_trainer(kind: str, folder: Path, device: torch.device) -> nnUNetTrainer:
+    """nnU-Net's trainer or MuDuo's, with its network and, for MuDuo, teachers and an unlabeled batch."""
+    for variable in ("nnUNet_raw", "nnUNet_preprocessed", "nnUNet_results"):
+        os.environ[variable] = str(folder)
+    os.environ["nnUNet_muduo_config"] = str(folder / "config.yaml")
+    torch.manual_seed(0)
+    preprocessed = folder / "Dataset001_Phantom" / "nnUNetPlans_3d_fullres"
+    preprocessed.mkdir(parents=True, exist_ok=True)
+    (preprocessed / "case.b2nd").touch()  # tells nnU-Net the kind of its files
+    trainer_class = nnUNetTrainer if kind == "plain" else TimedMuDuo
+    trainer = trainer_class({**plans(), "continue_training": False}, "3d_fullres", 0, DATASET_JSON, device)
+    trainer.initialize()
+    trainer.network.train()
+    if kind == "muduo":  # as on_train_start does, but with no data set to prepare and no loader to start
+        trainer.ensemble = TeacherEnsemble(
+            trainer.muduo_config, trainer.plans_manager.transpose_forward, trainer.organ_labels, device
+        )
+        trainer.dataloader_unlabeled = repeat(unlabeled_batch())
+    return trainer
+
+
+def labeled_batch(trainer: nnUNetTrainer) -> dict:
+    """A batch as nnU-Net's loader gives it, with a target for each scale of the deep supervision."""
+    patches = phantom_patches(2)
+    data = torch.cat([patches.ct_hu / 400, patches.pet_suv], dim=1)
+    strides = np.cumprod(trainer.configuration_manager.pool_op_kernel_sizes, axis=0)[:-1]
+    return {"data": data, "target": [patches.organ_map[:, :, ::a, ::b, ::c].contiguous() for a, b, c in strides]}
+
+
+def unlabeled_batch() -> dict:
+    """A batch as the unlabeled loader gives it: both views, and the prompt map as the target."""
+    patches = phantom_patches(2)
+    views = [patches.ct_hu / 400, patches.pet_suv, patches.ct_hu, patches.pet_suv]
+    return {"data": torch.cat(views, dim=1), "target": patches.organ_map, "damaged": {}}
+
+
+def peak_gb(device: torch.device) -> float:
+    """The most memory that this process has taken, on the CPU the resident set, in GB."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 1e9
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
