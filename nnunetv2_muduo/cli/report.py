@@ -2,6 +2,10 @@
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from nnunetv2_muduo.visualization.report_data import Method
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,13 +22,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write the report and repeat its warnings; 0 on success."""
-    from nnunetv2_muduo import trainers
     from nnunetv2_muduo.visualization.report_data import read_training
     from nnunetv2_muduo.visualization.report_page import report_page
     from nnunetv2_muduo.visualization.report_warnings import find_warnings
 
-    trainer = getattr(trainers, args.folder.resolve().parent.name.split("__")[0], None)
-    record = read_training(args.folder, getattr(trainer, "prompt_generator", None))
+    record = read_training(args.folder, _method(args.folder.resolve().parent.name.split("__")[0]))
     warnings = find_warnings(record)
     path = args.output or record.folder / "muduo_report.html"
     if not path.resolve().parent.is_dir():
@@ -34,3 +36,17 @@ def run(args: argparse.Namespace) -> int:
         print(f"Warning: {warning}")
     print(f"{path} ({path.stat().st_size / 1e6:.1f} MB)")
     return 0
+
+
+def _method(trainer_name: str) -> "Method":
+    """What the report has to know of a trainer's class; the defaults where it is none of this package."""
+    from nnunetv2_muduo import trainers
+    from nnunetv2_muduo.config import MuDuoConfig
+    from nnunetv2_muduo.visualization.report_data import Method
+
+    trainer = getattr(trainers, trainer_name, None)
+    if trainer is None:
+        return Method()
+    prompt_generator = getattr(trainer, "prompt_generator", None)
+    needs_teachers = getattr(trainer, "needs_teachers", prompt_generator is not None)
+    return Method(prompt_generator, needs_teachers, getattr(trainer, "config_class", MuDuoConfig)().to_dict())

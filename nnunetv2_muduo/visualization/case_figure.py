@@ -31,7 +31,7 @@ def draw_case(
     pet_suv: np.ndarray,
     spacing_mm: tuple[float, float, float],
     segmentations: dict[str, np.ndarray],
-    organ_names: dict[str, int],
+    organs: dict[str, int],
     out_path: Path,
     suv_max: float = 10.0,
 ) -> list[Path]:
@@ -41,7 +41,7 @@ def draw_case(
         ct_hu, pet_suv: shape (z, y, x), towards the head, the back and the patient's left.
         spacing_mm: voxel size along (z, y, x).
         segmentations: label arrays of the same shape by title; the first one, usually the truth, chooses the slices.
-        organ_names: label value of each organ.
+        organs: label value of each organ.
         out_path: file to write, with .png and .svg in place of its suffix.
         suv_max: upper end of the SUV window; the lower one is 0.
 
@@ -57,23 +57,37 @@ def draw_case(
     segmentations = {title: labels[box] for title, labels in segmentations.items()}
     first = next(iter(segmentations.values()))
     z, y = best_slice(first, axis=0), best_slice(first, axis=1)
+    found = {int(value) for labels in segmentations.values() for value in np.unique(labels)}
+    organs = {name: value for name, value in organs.items() if value in found}
 
-    shown = sorted({int(v) for labels in segmentations.values() for v in np.unique(labels)} & {*organ_names.values()})
-    figure, blocks = _layout(ct_hu.shape, spacing_mm, list(segmentations), len(shown))
+    figure, blocks = _layout(ct_hu.shape, spacing_mm, list(segmentations), len(organs))
     for axes, labels in zip(blocks, segmentations.values(), strict=True):
-        draw_view(axes[0], coronal_view(ct_hu, labels, y, spacing_mm), CT_WINDOW_HU, "gray")
-        draw_view(axes[1], coronal_projection(pet_suv, labels, spacing_mm), (0, suv_max), "gray_r")
-        draw_view(axes[2], axial_view(ct_hu, labels, z, spacing_mm), CT_WINDOW_HU, "gray")
-        draw_view(axes[3], axial_view(pet_suv, labels, z, spacing_mm), (0, suv_max), "gray_r")
-        axes[0].set_title(f"CT, {CT_WINDOW_HU[0]} to {CT_WINDOW_HU[1]} HU", size=7, pad=2)
-        axes[1].set_title(f"PET, maximum projection, SUV 0 to {suv_max:g}", size=7, pad=2)
-        axes[0].axhline((len(ct_hu) - z - 0.5) * spacing_mm[0], color="white", linewidth=0.5, dashes=(6, 6))
+        _draw_ct(axes[0], axes[2], ct_hu, labels, (z, y), spacing_mm)
+        _draw_pet(axes[1], axes[3], pet_suv, labels, z, spacing_mm, suv_max)
     _add_marks(blocks[0])
-    _add_legend(figure, {name: value for name, value in organ_names.items() if value in shown})
+    _add_legend(figure, organs)
     files = [Path(out_path).with_suffix(suffix) for suffix in (".png", ".svg")]
     for file in files:
         figure.savefig(file, dpi=DPI, facecolor="white")
     return files
+
+
+def _draw_ct(coronal: Axes, axial: Axes, ct_hu: np.ndarray, labels: np.ndarray, at: tuple, spacing_mm: tuple) -> None:
+    """The slices at (z, y), the axial one's place dashed in the coronal one."""
+    z, y = at
+    draw_view(coronal, coronal_view(ct_hu, labels, y, spacing_mm), CT_WINDOW_HU, "gray")
+    draw_view(axial, axial_view(ct_hu, labels, z, spacing_mm), CT_WINDOW_HU, "gray")
+    coronal.set_title(f"CT, {CT_WINDOW_HU[0]} to {CT_WINDOW_HU[1]} HU", size=7, pad=2)
+    coronal.axhline((len(ct_hu) - z - 0.5) * spacing_mm[0], color="white", linewidth=0.5, dashes=(6, 6))
+
+
+def _draw_pet(
+    coronal: Axes, axial: Axes, pet_suv: np.ndarray, labels: np.ndarray, z: int, spacing_mm: tuple, suv_max: float
+) -> None:
+    """The maximum projection, and the axial slice at z."""
+    draw_view(coronal, coronal_projection(pet_suv, labels, spacing_mm), (0, suv_max), "gray_r")
+    draw_view(axial, axial_view(pet_suv, labels, z, spacing_mm), (0, suv_max), "gray_r")
+    coronal.set_title(f"PET, maximum projection, SUV 0 to {suv_max:g}", size=7, pad=2)
 
 
 def _check_shapes(ct_hu: np.ndarray, pet_suv: np.ndarray, segmentations: dict[str, np.ndarray]) -> None:

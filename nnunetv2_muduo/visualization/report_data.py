@@ -1,7 +1,6 @@
-"""What there is to report of a training: everything is read from the folder of its fold and the data set's folders."""
+"""Record of a training for its report, read from the folder of its fold and the data set's folders."""
 
-import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +10,32 @@ import yaml
 from nnunetv2.paths import nnUNet_preprocessed, nnUNet_raw
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 
-from nnunetv2_muduo.config import CONFIG_FILE
+from nnunetv2_muduo.config import CONFIG_FILE, MuDuoConfig
 from nnunetv2_muduo.conversion.record import RECORD_FILE
 from nnunetv2_muduo.data.prompt_maps import latest_prompt_maps
-from nnunetv2_muduo.data.unlabeled import UnlabeledDataset, unlabeled_folder
+from nnunetv2_muduo.data.unlabeled import unlabeled_folder
+from nnunetv2_muduo.data.unlabeled_dataset import UnlabeledDataset
 from nnunetv2_muduo.labels import organ_names
+from nnunetv2_muduo.storage import read_json
 from nnunetv2_muduo.visualization.teacher_picture import PANEL_FOLDER
 from nnunetv2_muduo.visualization.training_curves import PROGRESS_NAME
 
+ANY_GENERATOR = "*"
 CASE_COLUMNS = ["case", "set", "patient", "study", "patient_key", "prompts"]
+
+
+@dataclass(frozen=True)
+class Method:
+    """What a report has to know of a training's method; the defaults are for a method that is not known.
+
+    prompt_generator: trainer of the generator whose prompt maps the method uses, or ANY_GENERATOR; None: it uses none.
+    needs_teachers: whether teachers teach it.
+    config_defaults: default of every field of its config.
+    """
+
+    prompt_generator: str | None = ANY_GENERATOR
+    needs_teachers: bool = True
+    config_defaults: dict[str, Any] = field(default_factory=lambda: MuDuoConfig().to_dict())
 
 
 @dataclass(frozen=True)
@@ -33,6 +49,7 @@ class TrainingRecord:
     """
 
     folder: Path
+    method: Method
     dataset: str
     trainer: str
     plans_name: str
@@ -59,48 +76,48 @@ class TrainingRecord:
         return PlansManager(self.plans).get_configuration(self.configuration).configuration
 
 
-def read_training(folder: Path, prompt_generator: str | None = None) -> TrainingRecord:
+def read_training(folder: Path, method: Method | None = None) -> TrainingRecord:
     """Read what a training has left behind so far.
 
     Args:
         folder: nnU-Net's `results/Dataset/Trainer__Plans__Configuration/fold_X`.
-        prompt_generator: trainer of the generator whose prompt maps the training uses; None: any.
 
     Raises:
         FileNotFoundError: it is no such folder.
     """
-    folder = folder.resolve()
+    folder, method = folder.resolve(), method or Method()
     model = folder.parent
     parts = model.name.split("__")
-    if not folder.name.startswith("fold_") or len(parts) != 3 or not (model / "plans.json").is_file():
+    plans, dataset_json = (read_json(model / name) for name in ("plans.json", "dataset.json"))
+    if not folder.name.startswith("fold_") or len(parts) != 3 or plans is None:
         raise FileNotFoundError(
             f"{folder} is no folder of a training. Give nnUNet_results/DATASET/TRAINER__PLANS__CONFIGURATION/fold_X; "
             f"plans.json stands beside it as soon as the training has started."
         )
-    plans, dataset_json = (_read_json(model / name) for name in ("plans.json", "dataset.json"))
+    trainer, plans_name, configuration = parts
     organs = organ_names(dataset_json)
     config_file, progress = folder / CONFIG_FILE, folder / f"{PROGRESS_NAME}.csv"
+    identifier = PlansManager(plans).get_configuration(configuration).data_identifier
     return TrainingRecord(
         folder=folder,
+        method=method,
         dataset=model.parent.name,
-        trainer=parts[0],
-        plans_name=parts[1],
-        configuration=parts[2],
+        trainer=trainer,
+        plans_name=plans_name,
+        configuration=configuration,
         plans=plans,
         organs=organs,
         config=yaml.safe_load(config_file.read_text(encoding="utf-8")) if config_file.is_file() else {},
         progress=pd.read_csv(progress) if progress.is_file() else pd.DataFrame({"epoch": []}),
         panels={int(path.stem.split("_")[1]): path for path in sorted((folder / PANEL_FOLDER).glob("epoch_*.png"))},
         validation=read_validation(folder / "validation" / "summary.json", organs),
-        cases=read_cases(
-            model.parent.name, prompt_generator, folder.name, PlansManager(plans).get_configuration(parts[2])
-        ),
+        cases=read_cases(model.parent.name, identifier, method.prompt_generator, folder.name),
     )
 
 
 def read_validation(path: Path, organs: dict[int, str]) -> pd.DataFrame:
     """Dice and voxels of every case and organ from nnU-Net's summary.json; empty where there is none."""
-    summary = _read_json(path) or {"metric_per_case": []}
+    summary = read_json(path) or {"metric_per_case": []}
     rows = [
         (Path(case["prediction_file"]).name.split(".")[0], organ, m["Dice"], m["n_ref"], m["n_pred"])
         for case in summary["metric_per_case"]
@@ -110,14 +127,17 @@ def read_validation(path: Path, organs: dict[int, str]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["case", "organ", "dice", "true_voxels", "predicted_voxels"])
 
 
-def read_cases(dataset: str, prompt_generator: str | None, fold_name: str, configuration_manager) -> pd.DataFrame:
-    """Every case with its set and patient, as far as preprocessed and raw data set can be reached."""
+def read_cases(dataset: str, data_identifier: str, prompt_generator: str | None, fold_name: str) -> pd.DataFrame:
+    """Every case with its set and patient, as far as preprocessed and raw data set can be reached.
+
+    Args:
+        data_identifier: name of the folder of preprocessed labeled cases.
+        prompt_generator: see `Method`.
+        fold_name: such as `fold_0`.
+    """
     preprocessed = Path(nnUNet_preprocessed.get() or "") / dataset
-    raw = Path(nnUNet_raw.get() or "") / dataset
-    known = (_read_json(raw / RECORD_FILE) or {"cases": {}})["cases"]
-    prompts = read_prompts(
-        unlabeled_folder(preprocessed, configuration_manager.data_identifier), prompt_generator, fold_name
-    )
+    known = (read_json(Path(nnUNet_raw.get() or "") / dataset / RECORD_FILE) or {"cases": {}})["cases"]
+    prompts = read_prompts(unlabeled_folder(preprocessed, data_identifier), prompt_generator, fold_name)
     sets = {case: entry["set"] for case, entry in known.items()}
     sets |= dict.fromkeys(prompts, "unlabeled") | _split(preprocessed / "splits_final.json", fold_name)
     rows = []
@@ -128,8 +148,8 @@ def read_cases(dataset: str, prompt_generator: str | None, fold_name: str, confi
 
 
 def read_prompts(folder: Path, prompt_generator: str | None, fold_name: str) -> dict[str, set[int] | None]:
-    """Label values in the prompt map of every preprocessed unlabeled case, None where it has no map yet."""
-    maps = latest_prompt_maps(folder, prompt_generator, fold_name)
+    """Label values in the prompt map of every preprocessed unlabeled case, None where it has no map."""
+    maps = latest_prompt_maps(folder, prompt_generator, fold_name) if prompt_generator else None
     cases = UnlabeledDataset.get_identifiers(folder)
     return {case: _organs_in(maps / f"{case}.npz") if maps else None for case in cases}
 
@@ -142,13 +162,9 @@ def _organs_in(places: Path) -> set[int] | None:
 
 
 def _split(path: Path, fold_name: str) -> dict[str, str]:
-    splits = _read_json(path)
+    splits = read_json(path)
     fold = fold_name.removeprefix("fold_")
     if not splits or not fold.isdigit() or int(fold) >= len(splits):
         return {}
     split = splits[int(fold)]
     return dict.fromkeys(split["train"], "labeled") | dict.fromkeys(split["val"], "val")
-
-
-def _read_json(path: Path) -> Any:
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None

@@ -1,4 +1,4 @@
-"""What a reader of a report should not overlook."""
+"""Warnings of a report: what its reader should not overlook."""
 
 from itertools import combinations
 
@@ -40,26 +40,33 @@ def broken_losses(record: TrainingRecord) -> list[str]:
 def silent_teachers(record: TrainingRecord) -> list[str]:
     """Organs that the teachers were never asked for, never agree on, or that are never kept."""
     taught = record.progress[record.progress.get("ramp_up_weight", pd.Series(dtype=float)) > 0]
-    if taught.empty:
-        return []
     agreement, kept = _per_organ(taught, "agreement", record), _per_organ(taught, "kept_share", record)
+    if agreement.empty:
+        return []
     asked = agreement.notna().any()
-    best = agreement.max()
+    rejected = [organ for organ, share in kept.max().fillna(0).items() if asked.get(organ) and share == 0]
     warnings = []
     if not asked.all():
         warnings.append(
             f"The teachers were never asked for {_list(asked.index[~asked])}: no patch's prompt map held it."
         )
-    if record.config.get("teachers") == "both" and (best < NEVER_AGREE).any():
-        values = [f"{organ} (at most {value:.2f})" for organ, value in best[best < NEVER_AGREE].items()]
-        warnings.append(
+    if record.config.get("teachers") == "both":
+        warnings += _teachers_that_never_agree(agreement.max())
+    if rejected:
+        warnings.append(f"{_list(rejected)}: never kept, so no unlabeled patch has taught it.")
+    return warnings
+
+
+def _teachers_that_never_agree(best: pd.Series) -> list[str]:
+    values = [f"{organ} (at most {value:.2f})" for organ, value in best.items() if value < NEVER_AGREE]
+    return (
+        [
             f"The teachers never agree on {_list(values)}. Look at the panels: a wrong prompt map, wrong units or a teacher "
             f"that does not know the organ are the usual reasons."
-        )
-    rejected = asked & (kept.fillna(0).max() == 0)
-    if rejected.any():
-        warnings.append(f"{_list(rejected.index[rejected])}: never kept, so no unlabeled patch has taught it.")
-    return warnings
+        ]
+        if values
+        else []
+    )
 
 
 def empty_prompt_maps(record: TrainingRecord) -> list[str]:

@@ -1,8 +1,10 @@
-"""Curves of a training: a table with a row per epoch from the lists that nnU-Net's logger keeps, and a picture of it."""
+"""Curves of a training: a table with a row per epoch from the lists that its logger keeps, and a picture of it."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from matplotlib import style
 from matplotlib.axes import Axes
@@ -12,7 +14,8 @@ from matplotlib.ticker import MaxNLocator
 from nnunetv2_muduo.visualization.case_figure import organ_color
 
 PROGRESS_NAME = "muduo_progress"  # .csv and .png
-MEASURES = {  # list in the logger: column of the table
+TIMES = ("epoch_start_timestamps", "epoch_end_timestamps")
+COLUMNS = {  # list in the logger: column of the table, of lists per organ the first part of <column>_<organ>
     "train_losses": "train_loss",
     "val_losses": "val_loss",
     "consistency_losses": "consistency_loss",
@@ -22,74 +25,119 @@ MEASURES = {  # list in the logger: column of the table
     "mean_fg_dice": "mean_pseudo_dice",
     "ema_fg_dice": "ema_pseudo_dice",
     "lrs": "learning_rate",
-}
-ORGAN_MEASURES = {  # lists of one value per organ: columns <measure>_<organ>
     "agreement_per_organ": "agreement",
     "kept_share_per_organ": "kept_share",
     "dice_per_class_or_region": "pseudo_dice",
 }
+SHARES = {  # columns per organ whose values lie in [0, 1]: title of their chart
+    "agreement": "Agreement of the teachers (soft IoU)",
+    "kept_share": "Kept share of the valid pairs",
+    "pseudo_dice": "Pseudo Dice on validation patches",
+}
 MANY_EPOCHS = 40  # from here on a line needs no dots to be seen
+CHARTS_PER_ROW, CHART_INCHES, DPI = 3, (5.3, 4.2), 80
+
+
+@dataclass(frozen=True)
+class Chart:
+    """Curves with one y axis; `lines` has a label and a color, a name or #rrggbb, by column of the table."""
+
+    title: str
+    lines: dict[str, tuple[str, str]]
+    limits: tuple[float, float] | None = None
+    per_organ: bool = False
 
 
 def progress_table(logged: dict[str, list[Any]], organs: list[str]) -> pd.DataFrame:
     """A row per epoch that is complete in every list.
 
     Args:
-        logged: lists of the logger; the ones that a trainer doesn't keep may be missing.
+        logged: lists of the logger, with a number or, per organ, a list of numbers for each epoch. A method may keep lists
+            of its own; those that it doesn't keep are missing or empty.
         organs: names in the order of the values per organ.
 
     Returns:
-        Columns `epoch`, `seconds`, those of MEASURES, and those of ORGAN_MEASURES for each organ, as far as logged.
+        Columns `epoch`, `seconds`, and those of COLUMNS, as far as logged; of a method's own list its key. Of a list per
+        organ a column <name>_<organ> for each.
     """
-    n_epochs = min(len(values) for values in logged.values())
-    columns: dict[str, Any] = {"epoch": range(n_epochs)}
-    starts, ends = logged["epoch_start_timestamps"], logged["epoch_end_timestamps"]
-    columns["seconds"] = [end - start for start, end in zip(starts[:n_epochs], ends[:n_epochs], strict=True)]
-    columns |= {column: logged[key][:n_epochs] for key, column in MEASURES.items() if key in logged}
-    for key, measure in ORGAN_MEASURES.items():
+    logged = {key: values for key, values in logged.items() if len(values)}
+    n_epochs = min(map(len, logged.values()), default=0)
+    starts, ends = (logged.get(key, [])[:n_epochs] for key in TIMES)
+    table = {"epoch": range(n_epochs), "seconds": [end - start for start, end in zip(starts, ends, strict=True)]}
+    own = {key: key for key in logged if key not in COLUMNS and key not in TIMES}
+    for key, name in (COLUMNS | own).items():
         if key in logged:
-            for i, organ in enumerate(organs):
-                columns[f"{measure}_{organ}"] = [values[i] for values in logged[key][:n_epochs]]
-    return pd.DataFrame(columns)
+            table |= _columns(name, logged[key][:n_epochs], organs)
+    return pd.DataFrame(table)
+
+
+def _columns(name: str, values: list[Any], organs: list[str]) -> dict[str, Any]:
+    if np.ndim(values[0]) == 0:
+        return {name: values}
+    of_organs = np.array(values, float).T  # [organs, epochs]
+    return {f"{name}_{organ}": of_organ for organ, of_organ in zip(organs, of_organs, strict=True)}
+
+
+def charts(table: pd.DataFrame, organ_names: dict[int, str]) -> list[Chart]:
+    """What a table has to show: losses and their weight, then the method's own curves, then those per organ.
+
+    Args:
+        table: as `progress_table` makes it.
+        organ_names: name of every organ by label value.
+    """
+    losses = [
+        Chart("nnU-Net's loss", {"train_loss": ("training", "blue"), "val_loss": ("validation", "red")}),
+        Chart("Consistency loss", {"consistency_loss": ("on unlabeled patches", "green")}),
+        Chart("Weight of the consistency loss", {"ramp_up_weight": ("ramp-up", "orange")}),
+    ]
+    per_organ = {name: _organ_chart(name, organ_names) for name in _names_per_organ(table, [*organ_names.values()])}
+    named = {"epoch", "seconds", *COLUMNS.values(), *(column for chart in per_organ.values() for column in chart.lines)}
+    own = [Chart(_readable(name), {name: (_readable(name), "blue")}) for name in table if name not in named]
+    return [chart for chart in losses if chart.lines.keys() <= {*table}] + own + [*per_organ.values()]
+
+
+def _names_per_organ(table: pd.DataFrame, organs: list[str]) -> list[str]:
+    """Names that have a column <name>_<organ> for every organ."""
+    ending = f"_{organs[0]}"
+    names = [column.removesuffix(ending) for column in table if column.endswith(ending)]
+    return [name for name in names if all(f"{name}_{organ}" in table for organ in organs)]
+
+
+def _organ_chart(name: str, organ_names: dict[int, str]) -> Chart:
+    lines = {f"{name}_{organ}": (organ, organ_color(value)) for value, organ in organ_names.items()}
+    return Chart(SHARES.get(name, _readable(name)), lines, (0, 1) if name in SHARES else None, per_organ=True)
+
+
+def _readable(name: str) -> str:
+    return name.replace("_", " ").capitalize()
 
 
 @style.context("default")  # nnU-Net's own plots leave seaborn's large fonts behind
 def plot_progress(table: pd.DataFrame, organ_names: dict[int, str], path: Path) -> None:
-    """Write a PNG with the losses, the weight of the teachers' part, and agreement and kept share per organ.
-
-    Args:
-        table: as `progress_table` makes it, of a MuDuo training.
-        organ_names: name of every organ by label value.
-    """
-    figure = Figure(figsize=(13, 9), layout="constrained")
-    (losses, consistency), (agreement, kept) = figure.subplots(2, 2)
-    _lines(losses, table, {"train_loss": ("training", "C0"), "val_loss": ("validation", "C3")}, "nnU-Net's loss")
-    losses.legend(fontsize=8)
-    _lines(consistency, table, {"consistency_loss": ("", "C2")}, "consistency loss, student and pseudo label")
-    weight = consistency.twinx()
-    _lines(weight, table, {"ramp_up_weight": ("", "C1")}, "weight of the consistency loss (ramp-up)")
-    weight.grid(visible=False)
-    consistency.yaxis.label.set_color("C2")
-    weight.yaxis.label.set_color("C1")
-    for axes, measure, title in (
-        (agreement, "agreement", "agreement of the teachers (soft IoU)"),
-        (kept, "kept_share", "kept share of the valid pairs"),
-    ):
-        columns = {f"{measure}_{name}": (name, organ_color(value)) for value, name in organ_names.items()}
-        _lines(axes, table, columns, title)
-        axes.set_ylim(-0.02, 1.02)
-    figure.legend(
-        *agreement.get_legend_handles_labels(), loc="outside lower center", ncols=6, fontsize=8, frameon=False
-    )
-    figure.savefig(path, dpi=80, facecolor="white")
+    """Write a PNG with all charts of a table; see `charts`."""
+    drawn = charts(table, organ_names)
+    n_rows = -(-len(drawn) // CHARTS_PER_ROW)
+    figure = Figure(figsize=np.multiply(CHART_INCHES, (CHARTS_PER_ROW, n_rows)), layout="constrained")
+    for place, chart in enumerate(drawn, start=1):
+        axes = figure.add_subplot(n_rows, CHARTS_PER_ROW, place)
+        _draw(axes, table, chart)
+        if not chart.per_organ and len(chart.lines) > 1:
+            axes.legend(fontsize=8)
+        if chart.per_organ and not figure.legends:  # organs have the same colors in all charts
+            handles = axes.get_legend_handles_labels()
+            figure.legend(*handles, loc="outside lower center", ncols=8, fontsize=8, frameon=False)
+    figure.savefig(path, dpi=DPI, facecolor="white")
 
 
-def _lines(axes: Axes, table: pd.DataFrame, columns: dict[str, tuple[str, str]], title: str) -> None:
-    """One line per column, given with its label and color; it runs straight over epochs without a value."""
-    for column, (label, color) in columns.items():
+def _draw(axes: Axes, table: pd.DataFrame, chart: Chart) -> None:
+    """One line per column; it runs straight over epochs without a value."""
+    for column, (label, color) in chart.lines.items():
         known = table[["epoch", column]].dropna()
         marker = "." if len(known) < MANY_EPOCHS else None
+        color = color if color.startswith("#") else f"tab:{color}"
         axes.plot(known["epoch"], known[column], label=label, color=color, marker=marker, linewidth=1.2)
-    axes.set(xlabel="epoch", ylabel=title)
+    axes.set(xlabel="epoch", ylabel=chart.title)
+    if chart.limits:
+        axes.set_ylim(chart.limits[0] - 0.02, chart.limits[1] + 0.02)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(color="0.9")

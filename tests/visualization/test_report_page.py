@@ -5,11 +5,12 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-from fixtures.training_record import page_of
+from fixtures.training_record import page_of, without_teachers
 from PIL import Image
 
-from nnunetv2_muduo.visualization.report_data import read_training
+from nnunetv2_muduo.visualization.report_data import Method, read_training
 from nnunetv2_muduo.visualization.report_page import MAX_PANELS, report_page
+from nnunetv2_muduo.visualization.report_warnings import find_warnings
 
 
 class Tables(HTMLParser):
@@ -101,3 +102,26 @@ def test_a_training_that_has_just_begun(made_up_training, monkeypatch):
 def test_warnings_are_text(made_up_training):
     record = read_training(made_up_training.fold)
     assert report_page(record, ["a <b> warning"]).count("a &lt;b&gt; warning") == 1
+
+
+def test_a_method_without_teachers_and_prompt_maps(made_up_training):
+    without_teachers(made_up_training, drift=0.5)
+    record = read_training(made_up_training.fold, Method(None, needs_teachers=False, config_defaults={"n_points": 5}))
+    page = report_page(record, find_warnings(record))
+    *_, cases, config = Tables(page).tables
+    assert page.count("<svg") == 5  # nnU-Net's loss, consistency loss, weight, the method's own curve, pseudo Dice
+    assert "<figcaption>Drift</figcaption>" in page
+    assert cases[0] == ["case", "set", "patient", "study"]
+    assert ["other_7_study", "unlabeled", "7", "2003-01-01"] in cases
+    assert ["n_points", "5", "5"] in config
+    for word in ("Warnings", "teachers say", "Agreement", "prompt map"):
+        assert word not in page
+
+
+def test_the_command_knows_which_trainer_needs_no_teachers(made_up_training):
+    without_teachers(made_up_training)
+    made_up_training.rename("nnUNetTrainerMuDuo_Supervised")
+    page = page_of(made_up_training)
+    assert "nnUNetTrainerMuDuo_Supervised" in page
+    assert "teachers say" not in page
+    assert "organs in the prompt map" not in page
