@@ -41,12 +41,10 @@ def run(args: argparse.Namespace) -> int:
 def _method(trainer_name: str) -> "Method":
     """What the report has to know of a trainer's class; the defaults where it is none of this package."""
     from nnunetv2_muduo import trainers
-    from nnunetv2_muduo.config import MuDuoConfig
     from nnunetv2_muduo.visualization.report_data import Method
 
     trainer = getattr(trainers, trainer_name, None)
     if trainer is None:
         return Method()
-    prompt_generator = getattr(trainer, "prompt_generator", None)
-    needs_teachers = getattr(trainer, "needs_teachers", prompt_generator is not None)
-    return Method(prompt_generator, needs_teachers, getattr(trainer, "config_class", MuDuoConfig)().to_dict())
+    config_defaults = trainer.config_class().to_dict()
+    return Method(getattr(trainer, "prompt_generator", None), trainer.needs_teachers, config_defaults)

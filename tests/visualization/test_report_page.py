@@ -118,10 +118,11 @@ def test_a_method_without_teachers_and_prompt_maps(made_up_training):
         assert word not in page
 
 
-def test_the_command_knows_which_trainer_needs_no_teachers(made_up_training):
+@pytest.mark.parametrize("trainer", ["nnUNetTrainerMuDuo_Supervised", "nnUNetTrainerMeanTeacher"])
+def test_the_command_knows_which_trainer_needs_no_teachers(made_up_training, trainer):
     without_teachers(made_up_training)
-    made_up_training.rename("nnUNetTrainerMuDuo_Supervised")
+    made_up_training.rename(trainer)
     page = page_of(made_up_training)
-    assert "nnUNetTrainerMuDuo_Supervised" in page
+    assert trainer in page
     assert "teachers say" not in page
     assert "organs in the prompt map" not in page
