@@ -87,15 +87,9 @@ def read_training(folder: Path, method: Method | None = None) -> TrainingRecord:
     """
     folder, method = folder.resolve(), method or Method()
     model = folder.parent
-    parts = model.name.split("__")
-    plans, dataset_json = (read_json(model / name) for name in ("plans.json", "dataset.json"))
-    if not folder.name.startswith("fold_") or len(parts) != 3 or plans is None:
-        raise FileNotFoundError(
-            f"{folder} is no folder of a training. Give nnUNet_results/DATASET/TRAINER__PLANS__CONFIGURATION/fold_X; "
-            f"plans.json stands beside it as soon as the training has started."
-        )
-    trainer, plans_name, configuration = parts
-    organs = organ_names(dataset_json)
+    plans = _require_plans(folder)
+    trainer, plans_name, configuration = model.name.split("__")
+    organs = organ_names(read_json(model / "dataset.json"))
     config_file, progress = folder / CONFIG_FILE, folder / f"{PROGRESS_NAME}.csv"
     identifier = PlansManager(plans).get_configuration(configuration).data_identifier
     return TrainingRecord(
@@ -113,6 +107,17 @@ def read_training(folder: Path, method: Method | None = None) -> TrainingRecord:
         validation=read_validation(folder / "validation" / "summary.json", organs),
         cases=read_cases(model.parent.name, identifier, method.prompt_generator, folder.name),
     )
+
+
+def _require_plans(folder: Path) -> dict[str, Any]:
+    model = folder.parent
+    plans = read_json(model / "plans.json")
+    if not folder.name.startswith("fold_") or model.name.count("__") != 2 or plans is None:
+        raise FileNotFoundError(
+            f"{folder} is no folder of a training. Give nnUNet_results/DATASET/TRAINER__PLANS__CONFIGURATION/fold_X; "
+            f"plans.json stands beside it as soon as the training has started."
+        )
+    return plans
 
 
 def read_validation(path: Path, organs: dict[int, str]) -> pd.DataFrame:
