@@ -11,6 +11,7 @@ __version__ = "0.2.0.dev0"
 _MODULE_OF = {  # public name: module that holds it
     "MuDuoConfig": "nnunetv2_muduo.config",
     "load_config": "nnunetv2_muduo.config",
+    "read_image": "nnunetv2_muduo.imageio.images",
     "load_teacher": "nnunetv2_muduo.teachers.weights",
     "normalize_ct": "nnunetv2_muduo.teachers.patch_space",
     "normalize_pet": "nnunetv2_muduo.teachers.patch_space",
