@@ -1,13 +1,11 @@
-"""Semi-supervised PET/CT segmentation in nnU-Net v2: one student, two promptable foundation models as teachers.
-
-The names in `__all__` are the stable Python surface, documented in docs/python.md. Each is imported when it is first asked for:
-importing the package costs nothing, and a prediction never loads what a teacher needs.
-"""
+"""Semi-supervised PET/CT segmentation in nnU-Net v2: one student, two promptable foundation models as teachers."""
 
 import importlib
 
 __version__ = "0.2.0.dev0"
 
+# The stable Python surface, documented in docs/python.md. Each name is imported when it is first asked for (PEP 562): importing
+# the package costs nothing, and a prediction never loads what a teacher needs.
 _MODULE_OF = {  # public name: module that holds it
     "MuDuoConfig": "nnunetv2_muduo.config",
     "load_config": "nnunetv2_muduo.config",

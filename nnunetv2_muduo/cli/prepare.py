@@ -1,4 +1,4 @@
-"""`muduo prepare`: arguments as nnU-Net's own commands have them."""
+"""`muduo prepare`: what a training needs, made beforehand; arguments as nnU-Net's own commands have them."""
 
 import argparse
 
@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Prepare a training; see `data.prepare.prepare`."""
+    """Prepare a training; see `trainers.prepare.prepare`."""
     if not 0 <= args.part_id < args.num_parts:
         raise ValueError(f"-part_id counts from 0 to num_parts - 1 = {args.num_parts - 1}, got {args.part_id}.")
     import os

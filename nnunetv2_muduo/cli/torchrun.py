@@ -1,4 +1,4 @@
-"""One training over the GPUs of several machines, each process started by torchrun:
+"""Training over the GPUs of several machines, each process started by torchrun:
 
     torchrun --nnodes 2 --nproc_per_node 4 ... -m nnunetv2_muduo.cli.torchrun DATASET 3d_fullres FOLD -tr nnUNetTrainerMuDuo
 

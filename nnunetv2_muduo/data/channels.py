@@ -1,4 +1,4 @@
-"""One channel of an unlabeled case on disk, exact and small: the whole numbers that a scanner wrote, and their scales.
+"""Lossless storage of one channel of an unlabeled case: the whole numbers that a scanner wrote, and their scales.
 
 A scanner writes 16-bit numbers and a scale for each slice. What is made of them, SUV say, is float32 that hardly
 compresses, but each slice still consists of whole multiples of one step. The step is found again and the multiples are
@@ -12,7 +12,7 @@ import numpy as np
 
 from nnunetv2_muduo import storage
 
-SEEN_HU = (-1000, 1000)  # what the CT teacher sees (teachers.md 4.1)
+SEEN_HU = (-1000, 1000)  # what the CT teacher sees (docs/teachers.md)
 AIR_HU, AIR_STEP_HU = -900, 16  # below the first there is air alone, where the noise of a CT is about the second
 _MAX_MULTIPLE = np.iinfo(np.int16).max
 

@@ -1,4 +1,4 @@
-"""What a prompt generator was made from, so that prompts never come from other labels, plans or schedules.
+"""Identity of a prompt generator, so that prompts never come from other labels, plans or schedules.
 
 What a generator is made from is a dictionary of digests, its identity; which training made it, its ID. Both are kept inside
 its checkpoint and beside the prompt maps made with it.

@@ -1,4 +1,4 @@
-"""What a process is reading, so that one that dies can be explained, and a case that can't be read has a name."""
+"""Status shared by data-loading workers, to explain a crash and to name a case that can't be read."""
 
 import multiprocessing
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Maps of organs as a student in training would have them: the truth, degraded.
+"""Simulated organ maps of a student in training: the truth, degraded.
 
 A young student's map of an organ is blurred, shifted, too large or too small, patchy, spills into the organ beside it, and
 is less sure than it should be, everywhere. Not part of the published recipe, where mask prompts are a teacher's own answers.

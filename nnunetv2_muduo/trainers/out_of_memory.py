@@ -1,4 +1,4 @@
-"""Going on with less memory: what to do when the GPU has no room for the teachers."""
+"""Fallback to smaller chunks when the GPU has no room for the teachers."""
 
 from collections.abc import Callable
 from typing import Any

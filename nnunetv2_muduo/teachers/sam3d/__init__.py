@@ -1,1 +1,1 @@
-"""The architecture of SAM-Med3D and SegAnyPET, written afresh with the public checkpoints' parameter names."""
+"""Architecture of SAM-Med3D and SegAnyPET, written afresh with the public checkpoints' parameter names."""
