@@ -21,6 +21,7 @@ COMMANDS = {  # name: (module, one line of help)
         "preprocess unlabeled cases, train the prompt generator, make prompt maps",
     ),
     "teacher": ("nnunetv2_muduo.cli.teacher", "adapt a teacher to your data, or train one from scratch"),
+    "postprocess": ("nnunetv2_muduo.cli.postprocess", "remove predicted parts that lie far from their organ"),
     "evaluate": ("nnunetv2_muduo.cli.evaluate", "measure predictions against the truth, per organ and case"),
     "figure": ("nnunetv2_muduo.cli.figure", "draw CT and PET with the organs' contours for a paper"),
     "report": ("nnunetv2_muduo.cli.report", "show a training in one HTML file"),
