@@ -7,7 +7,7 @@ SOURCES := setup.py pyproject.toml $(shell find nnunetv2_muduo -name '*.py' -o -
 .PHONY: demo test lint clean
 
 demo: $(VENV)/.installed
-	$(BIN)/python -m nnunetv2_muduo.cli.demo muduo_demo
+	$(BIN)/muduo demo muduo_demo
 
 test: $(VENV)/.installed
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile

@@ -1,95 +1,115 @@
-"""`make demo`: the whole way from raw PET/CT to measured predictions, on a generated cohort, in a few minutes on two cores.
+"""`muduo demo`: the whole way from raw PET/CT to measured predictions, on a generated cohort, in a few minutes on two cores.
 
-Every step is the command that a user would type; it is printed before it runs. The one exception makes nnU-Net's planned
-network narrower, by editing its plans file, so that two cores can train it.
+Every step is the command that a user would type; it is printed when it starts, and what it says goes to a file. The one
+exception makes nnU-Net's planned network narrower, by editing its plans file, so that two cores can train it.
 """
 
 import argparse
 import json
 import os
+import shlex
 import shutil
-import subprocess
 import sys
+import textwrap
 import time
 from pathlib import Path
 
-DATASET_ID, DATASET = 705, "Dataset705_Phantom"
-TRAINER, BASELINE = "nnUNetTrainerMuDuo", "nnUNetTrainerMuDuo_Supervised"
+from nnunetv2_muduo.cli.demo_plan import FEATURES, N_EPOCHS, Plan, measure_speed, plan_demo
+from nnunetv2_muduo.cli.demo_steps import StepRunner
+
+DATASET = "Dataset705_Phantom"
+RAW = f"nnUNet_raw/{DATASET}"
+STUDENTS = {"supervised": "nnUNetTrainerMuDuo_Supervised", "MuDuo": "nnUNetTrainerMuDuo"}
 N_CASES, SPACING_MM = 24, 12  # patches of 24 voxels are then 29 cm wide
-FEATURES = [16, 32, 64]  # of the student's stages
+N_LABELED, N_VAL, N_TEST = 3, 1, 5
 CONFIG = """\
 # A training for two cores: the package's own small teachers (24^3 voxels) and few iterations. The pseudo labels weigh as much as
 # the labels, and AdamW learns in hundreds of iterations, without augmentation, what nnU-Net's SGD learns in thousands.
 ct_teacher: small
 pet_teacher: small
-num_epochs: 6
-num_iterations_per_epoch: 90
+num_epochs: {n_epochs}
+num_iterations_per_epoch: {n_iterations}
 ramp_up_epochs: 3
 consistency: dice
 consistency_weight: 1.0
 optimizer: adamw
 augmentation: none
-picture_every_epochs: 6
+picture_every_epochs: {n_epochs}
 """
 
 
-def main() -> int:
-    """Run the demo in the folder given on the command line; an existing one is replaced."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", type=Path, help="folder to work in; replaced if a demo made it")
-    folder = parser.parse_args().folder.resolve()
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the argument of `muduo demo`."""
+    parser.add_argument("folder", type=Path, metavar="FOLDER", help="to work in; replaced if a demo made it")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the demo; 0 on success."""
     started = time.monotonic()
+    folder = args.folder.resolve()
     _make_folder(folder)
     _set_environment(folder)
+    print("Measuring this machine ...", flush=True)
+    plan = plan_demo(measure_speed())
+    (folder / "config.yaml").write_text(CONFIG.format(n_epochs=N_EPOCHS, n_iterations=plan.n_iterations))
+    print(_announcement(plan, folder), flush=True)
     _run_all(folder)
-    figure = _draw(folder)
-    print(f"\nDone in {(time.monotonic() - started) / 60:.1f} minutes.")
-    print(f"Dice per organ: the table above and {folder / 'evaluation'}")
-    print(f"CT, PET, truth and predictions of one test case: {figure}")
-    print(
-        "MuDuo's student and the supervised one are the same network, trained for as many iterations on the same 3 labels. One\n"
-        "training of each and five synthetic test cases: what unlabeled cases can be worth, not what to expect of real ones."
-    )
+    _conclude(folder, plan, (time.monotonic() - started) / 60)
     return 0
 
 
 def _make_folder(folder: Path) -> None:
     marker = folder / ".muduo_demo"
     if folder.exists() and any(folder.iterdir()) and not marker.is_file():
-        raise SystemExit(f"{folder} exists and was not made by the demo. Name another folder or remove it.")
+        raise ValueError(f"{folder} exists and was not made by the demo. Name another folder or remove it.")
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     marker.touch()
-    (folder / "config.yaml").write_text(CONFIG)
 
 
 def _set_environment(folder: Path) -> None:
-    """nnU-Net's variables for this process and its children; those of the user's own stay untouched."""
-    for name in ("raw", "preprocessed", "results"):
-        (folder / f"nnUNet_{name}").mkdir()
-        os.environ[f"nnUNet_{name}"] = str(folder / f"nnUNet_{name}")
-    os.environ["nnUNet_muduo_config"] = str(folder / "config.yaml")
-    os.environ["nnUNet_def_n_proc"] = os.environ["nnUNet_n_proc_DA"] = str(min(4, os.cpu_count()))
+    """nnU-Net's variables for this process and its children; those of the user's own stay untouched.
+
+    Every worker process of nnU-Net imports it anew, which costs more than the work on so small images: one worker where
+    there must be one, none where there need not.
+    """
+    variables = {f"nnUNet_{name}": str(folder / f"nnUNet_{name}") for name in ("raw", "preprocessed", "results")}
+    for path in variables.values():
+        Path(path).mkdir()
+    variables |= {"nnUNet_muduo_config": str(folder / "config.yaml"), "nnUNet_def_n_proc": "1", "nnUNet_n_proc_DA": "0"}
+    exports = [f"export {name}={shlex.quote(value)}\n" for name, value in variables.items()]
+    (folder / "environment.sh").write_text("".join(exports), encoding="utf-8")
+    os.environ |= variables
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 
 
+def _announcement(plan: Plan, folder: Path) -> str:
+    return (
+        f"This will take about {plan.seconds / 60:.0f} minutes, with {N_EPOCHS * plan.n_iterations} iterations for each "
+        f"student.\nThe steps run in {folder}, with the variables of environment.sh; what they say is in its folder steps.\n"
+    )
+
+
 def _run_all(folder: Path) -> None:
-    raw = folder / "nnUNet_raw" / DATASET
-    split = "--labeled 3 --val 1 --test 5"
-    _step(f"muduo phantom {folder / 'phantom'} --cases {N_CASES} --seed 0 --spacing {SPACING_MM}")
-    _step(f"muduo convert autopet {folder / 'phantom'} -d {DATASET_ID} --name Phantom {split}")
-    _step(f"nnUNetv2_plan_and_preprocess -d {DATASET_ID} -c 3d_fullres")
+    runner = StepRunner(folder)
+    runner.run(f"muduo phantom phantom --cases {N_CASES} --seed 0 --spacing {SPACING_MM}")
+    sets = f"--labeled {N_LABELED} --val {N_VAL} --test {N_TEST}"
+    runner.run(f"muduo convert autopet phantom -d 705 --name Phantom {sets}")
+    # nnU-Net's planner wants a worker process.
+    runner.run("nnUNetv2_plan_and_preprocess -d 705 -c 3d_fullres -npfp 1 -np 1", nnUNet_n_proc_DA="1")
     _narrow_network(folder / "nnUNet_preprocessed" / DATASET / "nnUNetPlans.json")
-    for trainer in (BASELINE, TRAINER):
-        model = f"{DATASET_ID} 3d_fullres 0 -tr {trainer}"
-        _step(f"nnUNetv2_train {model} -device cpu")
-        model = f"-d {DATASET_ID} -c 3d_fullres -f 0 -tr {trainer}"
-        options = "-device cpu --disable_tta -npp 1 -nps 1"
-        _step(f"nnUNetv2_predict -i {raw / 'imagesTs'} -o {folder / 'predictions' / trainer} {model} {options}")
-    muduo, supervised = (folder / "predictions" / trainer for trainer in (TRAINER, BASELINE))
-    _step(
-        f"muduo evaluate {muduo} {raw / 'labelsTs'} --name MuDuo --compare supervised={supervised} "
-        f"-o {folder / 'evaluation'}"
+    train = {name: f"nnUNetv2_train 705 3d_fullres 0 -tr {trainer} -device cpu" for name, trainer in STUDENTS.items()}
+    runner.run(train["supervised"], "muduo prepare -d 705 -device cpu")
+    runner.run(train["MuDuo"])
+    options = "-d 705 -c 3d_fullres -f 0 -device cpu --disable_tta -npp 0 -nps 0"
+    predict = (f"nnUNetv2_predict -i {RAW}/imagesTs -o predictions/{n} {options} -tr {t}" for n, t in STUDENTS.items())
+    runner.run(*predict)
+    runner.run(*(f"muduo postprocess predictions/{n} {RAW}/labelsTr -o postprocessed/{n}" for n in STUDENTS))
+    case = min(path.name for path in (folder / "postprocessed" / "MuDuo").glob("*.nii.gz")).removesuffix(".nii.gz")
+    runner.run(
+        f"muduo evaluate postprocessed/MuDuo {RAW}/labelsTs --compare supervised=postprocessed/supervised -o evaluation",
+        f"muduo figure {case} --images {RAW}/imagesTs --truth {RAW}/labelsTs "
+        "--prediction supervised=postprocessed/supervised --prediction MuDuo=postprocessed/MuDuo -o picture",
     )
 
 
@@ -98,29 +118,23 @@ def _narrow_network(plans_file: Path) -> None:
     kwargs = plans["configurations"]["3d_fullres"]["architecture"]["arch_kwargs"]
     kwargs["features_per_stage"] = [FEATURES[min(i, len(FEATURES) - 1)] for i in range(kwargs["n_stages"])]
     plans_file.write_text(json.dumps(plans, indent=4), encoding="utf-8")
-    print(f"\n{plans_file}: features_per_stage is now {kwargs['features_per_stage']}", flush=True)
+    print(f"    {plans_file.name}: features_per_stage is now {kwargs['features_per_stage']}", flush=True)
 
 
-def _step(command: str) -> None:
-    started = time.monotonic()
-    print(f"\n$ {command}", flush=True)
-    finished = subprocess.run(command.split())
-    if finished.returncode != 0:
-        raise SystemExit(f"The step failed with exit code {finished.returncode}; its message stands above.")
-    print(f"[{time.monotonic() - started:.0f} s]", flush=True)
+def _conclude(folder: Path, plan: Plan, minutes: float) -> None:
+    """Print the page at the end, and write it as index.html."""
+    from nnunetv2_muduo.visualization.demo_page import demo_page, read_scores, score_table
 
-
-def _draw(folder: Path) -> Path:
-    """The first test case with truth and both predictions; returns the PNG."""
-    muduo, supervised = (folder / "predictions" / trainer for trainer in (TRAINER, BASELINE))
-    case = sorted(muduo.glob("*.nii.gz"))[0].name.removesuffix(".nii.gz")
-    raw = folder / "nnUNet_raw" / DATASET
-    _step(
-        f"muduo figure {case} --images {raw / 'imagesTs'} --truth {raw / 'labelsTs'} "
-        f"--prediction supervised={supervised} --prediction MuDuo={muduo} -o {folder}"
+    scores = read_scores(folder / "evaluation" / "metrics.json", list(STUDENTS))
+    picture = next((folder / "picture").glob("*.png"))
+    n_unlabeled = len(list((folder / RAW / "imagesUn").glob("*_0000.nii.gz")))
+    note = (
+        f"Both students are the same network, trained for {N_EPOCHS * plan.n_iterations} iterations on the same {N_LABELED} "
+        f"labeled cases; MuDuo's also on {n_unlabeled} unlabeled ones, taught by two frozen teachers. One training of each "
+        f"and {N_TEST} synthetic test cases: what unlabeled cases can be worth, not what to expect of real ones."
     )
-    return next(folder.glob(f"*{case}*.png"))
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    page = folder / "index.html"
+    page.write_text(demo_page(scores, picture, note, folder), encoding="utf-8")
+    print(f"\nDone in {minutes:.1f} minutes. Mean over organs and {N_TEST} test cases:\n\n{score_table(scores)}\n")
+    print(textwrap.fill(note, 100))
+    print(f"\nPicture:    {picture}\nThe page:   {page}\nAll files:  {folder}")

@@ -26,6 +26,7 @@ COMMANDS = {  # name: (module, one line of help)
     "figure": ("nnunetv2_muduo.cli.figure", "draw CT and PET with the organs' contours for a paper"),
     "report": ("nnunetv2_muduo.cli.report", "show a training in one HTML file"),
     "export": ("nnunetv2_muduo.cli.export", "make a model that people without this package can use"),
+    "demo": ("nnunetv2_muduo.cli.demo", "see all of this on a generated cohort, in a few minutes on two cores"),
 }
 
 
