@@ -1,145 +1,93 @@
-"""Everything that can be chosen about a MuDuo training, in one place.
+"""Configuration: everything that can be chosen about a training, in one place.
 
 Values come from the file that the environment variable `nnUNet_muduo_config` names (YAML or JSON), on top of them single
 fields from the trainer's class (`nnUNetTrainerMuDuo_SinglePoint` sets `n_points`). The environment variable is nnU-Net's
-way: `nnUNetv2_train` takes no further arguments.
+way: `nnUNetv2_train` takes no further arguments. One file may serve several methods: each reads the shared fields and those
+of its own.
 """
 
 import difflib
 import os
-from dataclasses import asdict, dataclass, fields
+import warnings
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, get_args, get_origin
 
 import yaml
 
 CONFIG_VARIABLE = "nnUNet_muduo_config"
-CONFIG_FILE = "muduo_config.yaml"  # beside the checkpoints
+# Beside the checkpoints of a training:
+CONFIG_FILE = "muduo_config.yaml"
+PROGRESS_NAME = "muduo_progress"  # .csv and .png
+PANEL_FOLDER = "muduo_panels"
 
-_CHOICES = {
-    "teachers": ("both", "ct", "pet"),
-    "teacher_spacing": ("patch",),
-    "ct_mask_prompt_source": ("student", "prompt_generator"),
-    "ct_mask_prompt_value": ("logit", "probability"),
-    "kept_pairs": ("best_half", "all", "threshold"),
-    "consistency": ("dice", "mse"),
-    "optimizer": ("sgd", "adamw"),
-    "augmentation": ("nnunet", "no_mirroring", "none"),
-}
-_POSITIVE = (
-    "n_points",
-    "point_smoothing_voxels",
-    "ramp_up_epochs",
-    "unlabeled_batch_size",
-    "num_epochs",
-    "num_iterations_per_epoch",
-    "prompt_generator_num_epochs",
-)
 _NO_MATTER = ("picture_every_epochs",)  # may change in the middle of a training
+_FORMER = {"teacher_spacing": "patch"}  # fields until 0.1.0, with the one value that they could have
+
+
+def one_of(*choices: str) -> Any:
+    """A config field with these values, the first by default."""
+    return field(default=choices[0], metadata={"choices": choices})
+
+
+def positive(default: float | None) -> Any:
+    """A config field that must be above 0."""
+    return field(default=default, metadata={"positive": True})
 
 
 @dataclass(frozen=True)
-class MuDuoConfig:
-    """One training's choices; the defaults are the recommended ones, checked when the object is built.
+class TrainingConfig:
+    """The choices that every trainer has; the defaults are the recommended ones, checked when the object is built.
 
     Raises:
         ValueError: a field has a type or value that makes no sense; the message names the field and what it may be.
     """
 
-    ct_teacher: str = "sam_med3d"
-    """CT teacher: `sam_med3d` (the public file), `small` (the package's own small one), or a path to a checkpoint."""
+    student_channels: str | list[str] = "all"
+    """Channels that the student sees: `all`, `ct`, `pet`, or a list of channel names of dataset.json."""
 
-    pet_teacher: str = "seganypet"
-    """PET teacher: `seganypet` (the public file), `small` (the package's own small one), or a path to a checkpoint."""
-
-    teachers: str = "both"
-    """`both`, or one alone: `ct`, `pet`. One teacher has nobody to agree with, so every valid pair is then kept."""
-
-    teacher_spacing: str = "patch"
-    """Spacing at which the teachers see a patch. `patch`: the plan's own, as in the paper."""
-
-    ct_mask_prompt_source: str = "student"
-    """Whose map of an organ prompts the CT teacher: the `student`'s (mutual distillation) or the `prompt_generator`'s."""
-
-    ct_mask_prompt_value: str = "logit"
-    """`logit` of the probability, clipped, which is what the teachers were trained with, or the bare `probability`."""
-
-    n_points: int = 3
-    """Points per organ that prompt the PET teacher (the paper's K)."""
-
-    point_smoothing_voxels: float = 3.0
-    """Standard deviation, in voxels, of the Gaussian under which the highest places of an organ become points."""
-
-    suppress_between_points: bool = True
-    """Suppress the neighborhood of a chosen point before the next is chosen, so that points spread over the organ."""
-
-    kept_pairs: str = "best_half"
-    """Which (sample, organ) pairs teach: per organ the `best_half` by agreement, `all` valid ones, or those above a
-    `threshold`."""
-
-    agreement_threshold: float = 0.5
-    """Least soft IoU of the two teachers for `kept_pairs: threshold`."""
-
-    consistency: str = "dice"
-    """Loss between student and pseudo label: `dice` (the paper's released code) or `mse` (the paper)."""
+    patch_size: int | None = positive(None)
+    """Edge of the patch in voxels. None: the teachers' image size for methods that have them (they take no other) and for the
+    supervised training that MuDuo is compared with; for other methods the plan's own patch."""
 
     consistency_weight: float = 0.3
-    """Weight of the consistency loss at the end of its ramp-up, against nnU-Net's loss. 0 is plain nnU-Net."""
+    """Weight of the unlabeled loss at the end of its ramp-up, against nnU-Net's loss. 0 is plain nnU-Net."""
 
-    ramp_up_epochs: float = 200
+    ramp_up_epochs: float = positive(200)
     """Epochs over which the weight rises as exp(-5 (1 - t)^2)."""
 
-    unlabeled_batch_size: int | None = None
+    unlabeled_batch_size: int | None = positive(None)
     """Unlabeled patches per step, over all GPUs. None: as many as labeled ones (the plan's batch size)."""
 
-    num_epochs: int | None = None
+    num_epochs: int | None = positive(None)
     """Epochs. None: the trainer's own number (1000 as in nnU-Net)."""
 
-    num_iterations_per_epoch: int | None = None
+    num_iterations_per_epoch: int | None = positive(None)
     """Training iterations per epoch; a fifth as many validate. None: nnU-Net's 250 and 50."""
 
-    optimizer: str = "sgd"
+    optimizer: str = one_of("sgd", "adamw")
     """`sgd`, nnU-Net's, for student and prompt generator, or `adamw` with a learning rate of 0.003 for trainings of one or two
     thousand iterations, in which nnU-Net's has hardly begun to learn."""
 
-    augmentation: str = "nnunet"
+    augmentation: str = one_of("nnunet", "no_mirroring", "none")
     """`nnunet`: all of nnU-Net's. `no_mirroring`: the same without mirror images, in training and prediction, for organs that
     are told apart by the side they lie on. `none`: random patches alone, for trainings of one or two thousand iterations."""
-
-    prompt_generator_num_epochs: int | None = None
-    """Epochs of the prompt generator. None: `num_epochs`, or nnU-Net's 1000 where that is None too."""
 
     picture_every_epochs: int = 10
     """Epochs between two pictures of what the teachers say of two fixed unlabeled patches. 0: none."""
 
     def __post_init__(self):
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if not isinstance(value, _allowed_types(field.type)) or (
-                isinstance(value, bool) and field.type is not bool
-            ):
-                raise ValueError(f"{field.name} must be {_readable_type(field.type)}, got {value!r}.")
-        for name, choices in _CHOICES.items():
-            if getattr(self, name) not in choices:
-                raise ValueError(f"{name} must be one of {', '.join(choices)}, got {getattr(self, name)!r}.")
-        for name in _POSITIVE:
-            if (value := getattr(self, name)) is not None and not value > 0:
-                raise ValueError(f"{name} must be above 0, got {value!r}.")
-        if not 0 <= self.agreement_threshold <= 1:
-            raise ValueError(f"agreement_threshold is an IoU and must lie in [0, 1], got {self.agreement_threshold!r}.")
+        for each in fields(self):
+            _check_field(each, getattr(self, each.name))
         if not 0 <= self.consistency_weight < float("inf"):
             raise ValueError(f"consistency_weight must be 0 or above, got {self.consistency_weight!r}.")
         if self.picture_every_epochs < 0:
             raise ValueError(f"picture_every_epochs must be 0 or above, got {self.picture_every_epochs!r}.")
-
-    @property
-    def modalities(self) -> tuple[str, ...]:
-        """The modalities that have a teacher: ("ct", "pet"), or one of them."""
-        return ("ct", "pet") if self.teachers == "both" else (self.teachers,)
-
-    def teacher(self, modality: str) -> str:
-        """Name or path of the teacher of a modality, "ct" or "pet"."""
-        return self.ct_teacher if modality == "ct" else self.pet_teacher
+        named = isinstance(self.student_channels, list) and all(isinstance(n, str) for n in self.student_channels)
+        if self.student_channels not in ("all", "ct", "pet") and not (named and self.student_channels):
+            raise ValueError(
+                f"student_channels must be all, ct, pet or a list of channel names, got {self.student_channels!r}."
+            )
 
     def to_dict(self) -> dict[str, Any]:
         """All fields as plain values, ready for YAML or JSON."""
@@ -150,30 +98,106 @@ class MuDuoConfig:
         Path(path).write_text(yaml.safe_dump(self.to_dict(), sort_keys=False), encoding="utf-8")
 
 
-def load_config(overrides: dict[str, Any] | None = None) -> MuDuoConfig:
+@dataclass(frozen=True)
+class MuDuoConfig(TrainingConfig):
+    """MuDuo's choices. The prompt generator and the supervised training that MuDuo is compared with read them too."""
+
+    ct_teacher: str = "sam_med3d"
+    """CT teacher: `sam_med3d` (the public file), `small` (the package's own small one), or a path to a checkpoint."""
+
+    pet_teacher: str = "seganypet"
+    """PET teacher: `seganypet` (the public file), `small` (the package's own small one), or a path to a checkpoint."""
+
+    teachers: str = one_of("both", "ct", "pet")
+    """`both`, or one alone: `ct`, `pet`. One teacher has nobody to agree with, so every valid pair is then kept."""
+
+    ct_mask_prompt_source: str = one_of("student", "prompt_generator")
+    """Whose map of an organ prompts the CT teacher: the `student`'s (mutual distillation) or the `prompt_generator`'s."""
+
+    ct_mask_prompt_value: str = one_of("logit", "probability")
+    """`logit` of the probability, clipped, which is what the teachers were trained with, or the bare `probability`."""
+
+    n_points: int = positive(3)
+    """Points per organ that prompt the PET teacher (the paper's K)."""
+
+    point_smoothing_voxels: float = positive(3.0)
+    """Standard deviation, in voxels, of the Gaussian under which the highest places of an organ become points."""
+
+    suppress_between_points: bool = True
+    """Suppress the neighborhood of a chosen point before the next is chosen, so that points spread over the organ."""
+
+    kept_pairs: str = one_of("best_half", "all", "threshold")
+    """Which (sample, organ) pairs teach: per organ the `best_half` by agreement, `all` valid ones, or those above a
+    `threshold`."""
+
+    agreement_threshold: float = 0.5
+    """Least soft IoU of the two teachers for `kept_pairs: threshold`."""
+
+    consistency: str = one_of("dice", "mse")
+    """Loss between student and pseudo label: `dice` (the paper's released code) or `mse` (the paper)."""
+
+    prompt_generator_num_epochs: int | None = positive(None)
+    """Epochs of the prompt generator. None: `num_epochs`, or nnU-Net's 1000 where that is None too."""
+
+    def __post_init__(self):
+        super().__post_init__()
+        if not 0 <= self.agreement_threshold <= 1:
+            raise ValueError(f"agreement_threshold is an IoU and must lie in [0, 1], got {self.agreement_threshold!r}.")
+
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        """The modalities that have a teacher: ("ct", "pet"), or one of them."""
+        return ("ct", "pet") if self.teachers == "both" else (self.teachers,)
+
+    @property
+    def pair_selection(self) -> str:
+        """`kept_pairs`, but `all` where there is one teacher, which has nobody to agree with."""
+        return self.kept_pairs if self.teachers == "both" else "all"
+
+    def teacher(self, modality: str) -> str:
+        """Name or path of the teacher of a modality, "ct" or "pet"."""
+        return self.ct_teacher if modality == "ct" else self.pet_teacher
+
+
+AnyConfig = TypeVar("AnyConfig", bound=TrainingConfig)
+
+
+def load_config(overrides: dict[str, Any] | None = None, config_class: type[AnyConfig] = MuDuoConfig) -> AnyConfig:
     """Config from the file in `nnUNet_muduo_config`, if set, with single fields replaced by `overrides`.
+
+    Args:
+        config_class: the method's; fields of other methods in the file are left out (`fields_of_other_methods` tells them).
 
     Raises:
         FileNotFoundError: the variable names a file that does not exist.
         ValueError: the file is no mapping, or has an unknown key (the nearest known one is named) or a bad value.
     """
-    path = os.environ.get(CONFIG_VARIABLE)
-    values = _read_mapping(Path(path)) if path else {}
+    own = {each.name for each in fields(config_class)}
+    values = {key: value for key, value in _read_file().items() if key in own}
     try:
-        return MuDuoConfig(**{**values, **(overrides or {})})
+        return config_class(**{**values, **(overrides or {})})
     except ValueError as error:
-        raise ValueError(f"{error} ({CONFIG_VARIABLE}={path})") from error
+        raise ValueError(f"{error} ({CONFIG_VARIABLE}={os.environ.get(CONFIG_VARIABLE)})") from error
+
+
+def fields_of_other_methods(config_class: type[TrainingConfig]) -> list[str]:
+    """Keys of the config file that this method does not read."""
+    own = {each.name for each in fields(config_class)}
+    return [key for key in _read_file() if key not in own]
 
 
 def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
     """Readable lines `field: old -> new` for every field in which two configs differ, those of pictures aside."""
-    names = [name for name in dict.fromkeys([*old, *new]) if name not in _NO_MATTER]
-    defaults = MuDuoConfig().to_dict()  # of fields that an older version did not have
-    old, new = {**defaults, **old}, {**defaults, **new}
+    old = {**_known_fields(), **old}  # with the defaults of fields that an older version did not have
+    names = [name for name in new if name not in _NO_MATTER]
     return [f"{name}: {old[name]!r} -> {new[name]!r}" for name in names if old[name] != new[name]]
 
 
-def _read_mapping(path: Path) -> dict[str, Any]:
+def _read_file() -> dict[str, Any]:
+    """The file's mapping, empty where no file is named."""
+    if not os.environ.get(CONFIG_VARIABLE):
+        return {}
+    path = Path(os.environ[CONFIG_VARIABLE])
     if not path.is_file():
         raise FileNotFoundError(f"{CONFIG_VARIABLE} names {path}, which is no file. Correct or unset the variable.")
     try:
@@ -182,18 +206,36 @@ def _read_mapping(path: Path) -> dict[str, Any]:
         raise ValueError(f"{path} is not valid YAML: {error}") from error
     if not isinstance(values, dict):
         raise ValueError(f"{path} must hold a mapping of config fields to values, got {type(values).__name__}.")
-    known = [field.name for field in fields(MuDuoConfig)]
+    return _without_former_fields(values, path)
+
+
+def _without_former_fields(values: dict[str, Any], path: Path) -> dict[str, Any]:
+    known = list(_known_fields())
     for key in values:
-        if key not in known:
+        if key in _FORMER and values[key] == _FORMER[key]:
+            warnings.warn(f"{path}: {key} is no field any more and changes nothing. Remove it.", FutureWarning, 3)
+        elif key not in known:
             nearest = difflib.get_close_matches(str(key), known, n=1, cutoff=0)[0]
             raise ValueError(f"{path}: unknown key {key!r}. Did you mean {nearest!r}? Known keys: {', '.join(known)}.")
-    return values
+    return {key: value for key, value in values.items() if key not in _FORMER}
 
 
-def _allowed_types(field_type: Any) -> tuple[type, ...]:
-    types = getattr(field_type, "__args__", (field_type,))
-    return (*types, int) if float in types else types
+def _known_fields(config_class: type[TrainingConfig] = TrainingConfig) -> dict[str, Any]:
+    """Fields of every method that is imported, with their defaults."""
+    known = config_class().to_dict()
+    for subclass in config_class.__subclasses__():
+        known = {**_known_fields(subclass), **known}
+    return known
 
 
-def _readable_type(field_type: Any) -> str:
-    return field_type.__name__ if isinstance(field_type, type) else str(field_type).replace("None", "none")
+def _check_field(each, value: Any) -> None:
+    types = [get_origin(t) or t for t in get_args(each.type) or (each.type,)]
+    if not isinstance(value, (*types, int) if float in types else tuple(types)) or (
+        isinstance(value, bool) and bool not in types
+    ):
+        readable = each.type.__name__ if isinstance(each.type, type) else str(each.type).replace("None", "none")
+        raise ValueError(f"{each.name} must be {readable}, got {value!r}.")
+    if "choices" in each.metadata and value not in each.metadata["choices"]:
+        raise ValueError(f"{each.name} must be one of {', '.join(each.metadata['choices'])}, got {value!r}.")
+    if "positive" in each.metadata and value is not None and not value > 0:
+        raise ValueError(f"{each.name} must be above 0, got {value!r}.")

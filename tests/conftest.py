@@ -69,6 +69,15 @@ def tiny_dataset(tiny_root, tmp_path, monkeypatch):
 
 
 @pytest.fixture
+def tiny_dataset_copy(tiny_root, tmp_path, monkeypatch):
+    """A copy of the tiny data set of the test's own, with nothing prepared. Returns its root folder."""
+    root = shutil.copytree(tiny_root, tmp_path / "root")
+    set_nnunet_folders(monkeypatch, root)
+    write_config(monkeypatch, tmp_path)
+    return root
+
+
+@pytest.fixture
 def prepared_dataset(prepared_root, tmp_path, monkeypatch):
     """A copy of the prepared data set of the test's own. Returns its root folder."""
     root = shutil.copytree(prepared_root, tmp_path / "nnunet")

@@ -5,6 +5,7 @@ import math
 import multiprocessing
 import multiprocessing.pool
 import os
+import random
 from dataclasses import replace
 from pathlib import Path
 
@@ -29,6 +30,13 @@ QUICK_CONFIG = {
     "num_iterations_per_epoch": 2,
     "ramp_up_epochs": 1,
 }
+
+
+def seed_everything() -> None:
+    """As a new process would start, always alike."""
+    random.seed(0)
+    np.random.seed(0)  # noqa: NPY002
+    torch.manual_seed(0)
 
 
 def set_nnunet_folders(monkeypatch, root: Path) -> None:

@@ -1,4 +1,4 @@
-"""The same few unlabeled patches every time, without augmentation and without chance: to see how a training goes on."""
+"""Fixed unlabeled patches, without augmentation and chance, on which a training is watched."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from acvl_utils.cropping_and_padding.bounding_boxes import crop_and_pad_nd
 from torch import Tensor
 
 from nnunetv2_muduo import storage
-from nnunetv2_muduo.data.unlabeled import UnlabeledDataset
+from nnunetv2_muduo.data.unlabeled_dataset import UnlabeledDataset
 
 
 @dataclass(frozen=True)

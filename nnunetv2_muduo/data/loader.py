@@ -25,20 +25,28 @@ _SPATIAL = (SpatialTransform, MirrorTransform, Convert3DTo2DTransform, Convert2D
 class StudentOnly(BasicTransform):
     """Applies an intensity transform to the student's channels and leaves HU and SUV as they are."""
 
-    def __init__(self, transform: BasicTransform):
+    def __init__(self, transform: BasicTransform, n_channels: int):
         super().__init__()
         self.transform = transform
+        self.n_channels = n_channels
 
     def __call__(self, **data_dict):
         stacked = data_dict["image"]
-        out = self.transform(**{**data_dict, "image": stacked[:N_CHANNELS]})
-        out["image"] = torch.cat([out["image"], stacked[N_CHANNELS:]])
+        out = self.transform(**{**data_dict, "image": stacked[: self.n_channels]})
+        out["image"] = torch.cat([out["image"], stacked[self.n_channels :]])
         return out
 
 
-def shared_spatial_transforms(training_transforms: ComposeTransforms) -> ComposeTransforms:
-    """nnU-Net's training transforms for stacked views: spatial ones move both views, the others change the student's."""
-    return ComposeTransforms([t if isinstance(t, _SPATIAL) else StudentOnly(t) for t in training_transforms.transforms])
+def shared_spatial_transforms(
+    training_transforms: ComposeTransforms, n_channels: int = N_CHANNELS
+) -> ComposeTransforms:
+    """nnU-Net's training transforms for stacked views: spatial ones move all views, the others change the student's.
+
+    Args:
+        n_channels: of the student's view, which comes first.
+    """
+    transforms = training_transforms.transforms
+    return ComposeTransforms([t if isinstance(t, _SPATIAL) else StudentOnly(t, n_channels) for t in transforms])
 
 
 class UnlabeledLoader(nnUNetDataLoader):

@@ -12,7 +12,7 @@ from tqdm import tqdm
 from nnunetv2_muduo import storage
 from nnunetv2_muduo.data.generator_identity import why_not
 from nnunetv2_muduo.data.small_components import remove_small_components
-from nnunetv2_muduo.data.unlabeled import load_views
+from nnunetv2_muduo.data.unlabeled_dataset import load_views
 from nnunetv2_muduo.data.views import N_CHANNELS
 
 _RECORD = "generator.json"
@@ -81,7 +81,7 @@ def make_prompt_maps(
     """Predict organ maps for cases; see `write_prompt_map`. A record `CASE.json` is written last.
 
     Args:
-        in_few_components: organs whose fragments are left out; see `fragments`.
+        in_few_components: organs whose fragments are left out; see `small_components`.
     """
     folder.mkdir(parents=True, exist_ok=True)
     storage.remove_leftovers(folder)

@@ -1,6 +1,6 @@
-"""Two views of one unlabeled case: normalized for the student, in HU and SUV for the teachers.
+"""Views of one unlabeled case: normalized for the student and, where teachers want them, in HU and SUV.
 
-The case is stored in physical units. The student's view is made on the patch with the numbers that nnU-Net's own
+CT and PET are stored in physical units. The student's view is made on the patch with the numbers that nnU-Net's own
 normalization would have used, so that no normalization ever has to be inverted.
 """
 
@@ -12,6 +12,9 @@ from torch import Tensor
 
 CT_CHANNEL, PET_CHANNEL = 0, 1
 N_CHANNELS = 2
+
+LINEAR_SCHEMES = ("CTNormalization", "ZScoreNormalization", "NoNormalization")
+"""Schemes of nnU-Net that `channel_normalization` knows: a clipping, a shift and a scale."""
 
 _EPS = 1e-8  # nnU-Net's own, below which a standard deviation counts as this
 
@@ -35,6 +38,10 @@ class ChannelNormalization:
     def to_dict(self) -> dict[str, float]:
         """Plain values, ready for JSON."""
         return {name: float(value) for name, value in asdict(self).items()}
+
+
+AS_STORED = ChannelNormalization(-np.inf, np.inf, 0.0, 1.0)
+"""Of a channel that is stored as the student sees it."""
 
 
 def channel_normalization(scheme: str, image: np.ndarray, intensity_properties: dict) -> ChannelNormalization:
@@ -63,29 +70,37 @@ def channel_normalization(scheme: str, image: np.ndarray, intensity_properties: 
 
 
 class StackedViews:
-    """CT in HU and PET in SUV that read like one array [4, *spatial]: student's CT, PET, then HU, SUV.
+    """The C channels of a case that read like one array [C + n, *spatial]: the student's view, then n physical ones.
 
     Only the region asked for is read and normalized. Padding both views with zeros therefore pads the student's with what
-    nnU-Net pads with, and the teachers' with 0 HU and 0 SUV, as in their training (teachers.md 4.2).
+    nnU-Net pads with, and the teachers' with 0 HU and 0 SUV, as in their training (SAM-Med3D crops with zeros).
 
     Args:
-        channels: CT and PET, [*spatial] each, arrays of float32 or what reads like them.
+        channels: [*spatial] each, as they are stored, arrays of float32 or what reads like them.
+        normalizations: what makes the student's view of each.
+        physical: numbers of the channels that are wanted in physical units too.
     """
 
     dtype = np.dtype(np.float32)
 
-    def __init__(self, channels: Sequence, normalizations: list[ChannelNormalization]):
+    def __init__(
+        self,
+        channels: Sequence,
+        normalizations: list[ChannelNormalization],
+        physical: Sequence[int] = (CT_CHANNEL, PET_CHANNEL),
+    ):
         self._channels = channels
         self._normalizations = normalizations
-        self.shape = (2 * N_CHANNELS, *channels[0].shape)
+        self._physical = physical
+        self.shape = (len(channels) + len(physical), *channels[0].shape)
 
     def __getitem__(self, region: tuple[slice, ...]) -> np.ndarray:
-        physical = [channel[region[1:]] for channel in self._channels]
-        student = [normalize(channel) for normalize, channel in zip(self._normalizations, physical, strict=True)]
-        return np.stack([*student, *physical])
+        stored = [channel[region[1:]] for channel in self._channels]
+        student = [normalize(channel) for normalize, channel in zip(self._normalizations, stored, strict=True)]
+        return np.stack([*student, *(stored[channel] for channel in self._physical)])
 
 
-def split_views(stacked: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Student's view [B, 2, ...], CT in HU [B, 1, ...] and PET in SUV [B, 1, ...] of a batch [B, 4, ...]."""
-    ct, pet = N_CHANNELS + CT_CHANNEL, N_CHANNELS + PET_CHANNEL
-    return stacked[:, :N_CHANNELS], stacked[:, ct : ct + 1], stacked[:, pet : pet + 1]
+def split_views(stacked: Tensor, n_channels: int = N_CHANNELS) -> tuple[Tensor, ...]:
+    """Student's view [B, n_channels, ...] and each physical one [B, 1, ...] of a batch as `StackedViews` has them."""
+    physical = (stacked[:, c : c + 1] for c in range(n_channels, stacked.shape[1]))
+    return stacked[:, :n_channels], *physical

@@ -7,9 +7,8 @@ pairs at a time, so that memory does not grow with the number of organs.
 import torch
 from torch import Tensor
 
+from nnunetv2_muduo.data.pairs import Pairs
 from nnunetv2_muduo.distillation.losses import pair_losses
-from nnunetv2_muduo.teachers.pairs import Pairs
-from nnunetv2_muduo.teachers.patch_space import patch_probs
 
 PAIRS_PER_CHUNK = 3  # maps of 128^3 then stay below 32 MB, beyond which glibc maps and clears fresh memory for each
 
@@ -52,6 +51,10 @@ def agreement_of_logits(
         return logits.new_ones(len(logits))
     chunk = chunk or PAIRS_PER_CHUNK
     chunks = zip(teacher_logits["ct"].split(chunk), teacher_logits["pet"].split(chunk), strict=True)
+    from nnunetv2_muduo.teachers.patch_space import (
+        patch_probs,  # here: prediction imports this file and needs no teacher
+    )
+
     parts = [soft_iou(patch_probs(ct, patch_size), patch_probs(pet, patch_size)) for ct, pet in chunks]
     return torch.cat(parts)
 
@@ -59,6 +62,8 @@ def agreement_of_logits(
 @torch.no_grad()
 def pseudo_label(teacher_logits: dict[str, Tensor], alpha: Tensor, patch_size: tuple[int, ...]) -> Tensor:
     """Hard pseudo labels [n, *patch_size] of pairs: both teachers mixed, or the only one's mask."""
+    from nnunetv2_muduo.teachers.patch_space import patch_probs
+
     probs = {modality: patch_probs(logits, patch_size) for modality, logits in teacher_logits.items()}
     if len(probs) == 1:
         (only,) = probs.values()

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from nnunetv2_muduo.config import MuDuoConfig
+from nnunetv2_muduo.data.pairs import Box, Pairs
 from nnunetv2_muduo.teachers import load_teacher, patch_space
 from nnunetv2_muduo.teachers.checkpoint import read_checkpoint
-from nnunetv2_muduo.teachers.pairs import Box, Pairs
 from nnunetv2_muduo.teachers.prompts import mask_prompts, points_of_organs
 from nnunetv2_muduo.teachers.registry import TEACHERS, SmallTeacher
 from nnunetv2_muduo.teachers.sam3d.config import Sam3DConfig

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from nnunetv2_muduo.teachers.pairs import Box
+from nnunetv2_muduo.data.pairs import Box
 from nnunetv2_muduo.teachers.separable import along_axes, gaussian_matrix
 
 LOGIT_CLIP = 1e-4  # probabilities are kept this far from 0 and 1, so mask prompts lie in about -9.2 .. 9.2

@@ -6,10 +6,12 @@ from nnunetv2_muduo.trainers.ablations import (
     nnUNetTrainerMuDuo_CTTeacherOnly,
     nnUNetTrainerMuDuo_FixedThreshold,
     nnUNetTrainerMuDuo_NoFilter,
+    nnUNetTrainerMuDuo_paper,
     nnUNetTrainerMuDuo_PETTeacherOnly,
     nnUNetTrainerMuDuo_SinglePoint,
 )
-from nnunetv2_muduo.trainers.muduo import nnUNetTrainerMuDuo, nnUNetTrainerMuDuo_paper
+from nnunetv2_muduo.trainers.mean_teacher import nnUNetTrainerMeanTeacher
+from nnunetv2_muduo.trainers.muduo import nnUNetTrainerMuDuo
 from nnunetv2_muduo.trainers.prompt_generator import (
     nnUNetTrainerMuDuoPromptGenerator,
     nnUNetTrainerMuDuoPromptGenerator_1epoch,
@@ -18,6 +20,7 @@ from nnunetv2_muduo.trainers.prompt_generator import (
 from nnunetv2_muduo.trainers.supervised import nnUNetTrainerMuDuo_Supervised
 
 __all__ = [
+    "nnUNetTrainerMeanTeacher",
     "nnUNetTrainerMuDuo",
     "nnUNetTrainerMuDuoPromptGenerator",
     "nnUNetTrainerMuDuoPromptGenerator_1epoch",

@@ -1,4 +1,4 @@
-"""What the student's and the prompt generator's trainer share: config, the teachers' patch, sides, and the fitting split."""
+"""Base of all trainers: config, patch and channels of the student, left and right, and the split of few cases."""
 
 from pathlib import Path
 
@@ -7,40 +7,77 @@ from batchgenerators.utilities.file_and_folder_operations import isfile, join, l
 from nnunetv2.training.lr_scheduler.polylr import PolyLRScheduler
 from nnunetv2.utilities.crossval_split import generate_crossval_split
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
+from torch import nn
 
 from nnunetv2_muduo.checkpoints import STATE_KEY
-from nnunetv2_muduo.config import CONFIG_FILE, MuDuoConfig, differences, load_config
+from nnunetv2_muduo.config import (
+    CONFIG_FILE,
+    MuDuoConfig,
+    TrainingConfig,
+    differences,
+    fields_of_other_methods,
+    load_config,
+)
 from nnunetv2_muduo.data.generator_identity import NNUNET_EPOCHS
 from nnunetv2_muduo.data.left_right import left_right_axis, left_right_names
+from nnunetv2_muduo.data.unlabeled import physical_channels
+from nnunetv2_muduo.imageio.modalities import channel_names, modality_of
 from nnunetv2_muduo.storage import read_json, write_json
 from nnunetv2_muduo.trainers.fault_tolerant import FaultTolerantTrainer
 from nnunetv2_muduo.trainers.plans import fit_plans
+from nnunetv2_muduo.trainers.student_channels import (
+    PickChannels,
+    numbers_of_channels,
+    student_channels,
+    with_student_channels,
+)
 
 N_FOLDS = 5  # nnU-Net's
 ADAMW_LEARNING_RATE = 3e-3
 
 
 class MuDuoTrainer(FaultTolerantTrainer):
-    """nnU-Net's trainer on the teachers' patch, configured by a MuDuoConfig. Not trained with itself: see its subclasses."""
+    """nnU-Net's trainer, configured by a file. Not trained with itself: see its subclasses."""
+
+    config_class: type[TrainingConfig] = MuDuoConfig
+    """Which fields the method has."""
 
     config_overrides: dict = {}
     """Config fields that a subclass sets whatever the config file says."""
+
+    needs_teachers: bool = False
+    """Whether teachers are loaded for training; `muduo check` asks."""
+
+    needs_unlabeled: bool = False
+    """Whether there must be cases in imagesUn; `muduo check` asks."""
+
+    needs_ct_and_pet: bool = False
+    """Whether the data set's channels must be CT and PET, in this order."""
+
+    on_teachers_patch: bool = False
+    """Whether the patch is the teachers' image where the config gives no size."""
 
     default_num_epochs: int = NNUNET_EPOCHS
     """Epochs where the config gives no number."""
 
     _split: tuple[list[str], list[str]] | None = None
 
-    muduo_config: MuDuoConfig
+    muduo_config: TrainingConfig
     """The resolved config, from `initialize` on."""
 
     def initialize(self):
-        """Resolve the config and fit the plans to the teachers' patch before nnU-Net builds the network."""
+        """Resolve the config and fit the plans to its patch and channels before nnU-Net builds the network."""
         self._refuse_unsupported()
-        self.muduo_config = load_config(self.config_overrides)
+        self.muduo_config = load_config(self.config_overrides, self.config_class)
+        others = fields_of_other_methods(self.config_class)
+        if others:
+            self.print_to_log_file(f"Config fields of other methods, not read by this one: {', '.join(others)}.")
         self._apply_schedule()
-        self._use_teacher_patch()
+        self._fit_patch()
+        self._pick_student_channels()
         super().initialize()
+        self.organ_labels = [int(label) for label in self.label_manager.foreground_labels]
+        self.patch_size = tuple(self.configuration_manager.patch_size)
 
     def _refuse_unsupported(self):
         name = type(self).__name__
@@ -53,10 +90,21 @@ class MuDuoTrainer(FaultTolerantTrainer):
         if self.label_manager.has_regions:
             raise NotImplementedError(f"{name} does not support region-based labels. Use plain labels in dataset.json.")
         channels = self.dataset_json.get("channel_names", {})
-        if len(channels) != 2 or channels.get("0", "").upper() != "CT" or "PET" not in channels.get("1", "").upper():
+        modalities = [modality and modality.key for modality in map(modality_of, channels.values())]
+        if self.needs_ct_and_pet and modalities != ["ct", "pet"]:
             raise NotImplementedError(
                 f'{name} needs two channels, {{"0": "CT", "1": "PET"}}; dataset.json has {channels}. The names decide the '
                 f"normalization: correct them, then plan and preprocess again."
+            )
+        if self.needs_teachers and len(physical_channels(self.configuration_manager, self.dataset_json)) < len(
+            channels
+        ):
+            raise NotImplementedError(
+                f"{name} has teachers, which need HU and SUV, but the plans normalize the channels with "
+                f"{self.configuration_manager.normalization_schemes}, within a mask (use_mask_for_norm): "
+                f"{self.configuration_manager.use_mask_for_norm}. A mask means that large parts of your images are exactly 0 in "
+                f"CT and PET, where air in CT is about -1000 HU: correct the images, or set use_mask_for_norm to false in the "
+                f"plans and run nnUNetv2_preprocess again."
             )
 
     def _apply_schedule(self):
@@ -75,26 +123,68 @@ class MuDuoTrainer(FaultTolerantTrainer):
         optimizer = torch.optim.AdamW(self.network.parameters(), self.initial_lr, weight_decay=self.weight_decay)
         return optimizer, PolyLRScheduler(optimizer, self.initial_lr, self.num_epochs)
 
-    def _use_teacher_patch(self):
-        image_size = self._teacher_image_size()
-        planned = self.configuration_manager
-        self.plans_manager = PlansManager(fit_plans(self.plans_manager.plans, self.configuration_name, image_size))
+    def _fit_patch(self):
+        edge, planned = self._patch_edge(), self.configuration_manager
+        if edge is None:
+            return
+        self.plans_manager = PlansManager(fit_plans(self.plans_manager.plans, self.configuration_name, edge))
         self.configuration_manager = self.plans_manager.get_configuration(self.configuration_name)
+        whose = "the teachers' image size" if self.on_teachers_patch else "as the config says"
         self.print_to_log_file(
-            f"Patch size {list(planned.patch_size)} of the plans becomes {list(self.configuration_manager.patch_size)}, the "
-            f"teachers' image size; batch size {planned.batch_size} -> {self.configuration_manager.batch_size}; "
+            f"Patch size {list(planned.patch_size)} of the plans becomes {list(self.configuration_manager.patch_size)}, "
+            f"{whose}; batch size {planned.batch_size} -> {self.configuration_manager.batch_size}; "
             f"network stages {len(planned.pool_op_kernel_sizes)} -> "
             f"{len(self.configuration_manager.pool_op_kernel_sizes)}. The plans used are saved with the results."
         )
 
-    def _teacher_image_size(self) -> int:
-        """Edge of the teachers' image in voxels: the patch. Read from the checkpoint when one is being loaded."""
-        known = self.my_init_kwargs.get(STATE_KEY, {}).get("image_size")
-        if known is not None:
-            return known
-        from nnunetv2_muduo.teachers.ensemble import ensemble_image_size  # teachers are only needed to train
+    def _patch_edge(self) -> int | None:
+        """Edge of the patch in voxels, None for the plan's own patch. Read from the checkpoint when one is being loaded.
 
-        return ensemble_image_size(self.muduo_config)
+        Raises:
+            ValueError: the config wants another patch than the teachers see.
+        """
+        wanted = self.muduo_config.patch_size
+        if not self.on_teachers_patch or (wanted is not None and not self.needs_teachers):
+            return wanted
+        edge = self.my_init_kwargs.get(STATE_KEY, {}).get("image_size")
+        if edge is None:
+            from nnunetv2_muduo.teachers.ensemble import ensemble_image_size  # teachers are only needed to train
+
+            edge = ensemble_image_size(self.muduo_config)
+        if wanted not in (None, edge):
+            raise ValueError(f"patch_size is {wanted}, but the teachers see {edge} voxels, which must be the patch.")
+        return edge
+
+    def _pick_student_channels(self):
+        """Write the numbers of the student's channels into the plans, where prediction finds them too."""
+        names = channel_names(self.dataset_json)
+        channels = numbers_of_channels(self.muduo_config.student_channels, names)
+        if len(channels) == len(names):
+            return
+        plans = with_student_channels(self.plans_manager.plans, self.configuration_name, channels)
+        self.plans_manager = PlansManager(plans)
+        self.configuration_manager = self.plans_manager.get_configuration(self.configuration_name)
+        self.print_to_log_file(f"The student sees {', '.join(names[channel] for channel in channels)} alone.")
+
+    @classmethod
+    def build_network_architecture(
+        cls, plans_manager, configuration_manager, num_input_channels, num_output_channels, enable_deep_supervision=True
+    ) -> nn.Module:
+        """nnU-Net's network; where the plans name the student's channels it has these alone and picks them itself.
+
+        It is given all channels, in training and by nnU-Net's predictor, and its weights are those of a stock network.
+        """
+        channels = student_channels(configuration_manager)
+        network = super().build_network_architecture(
+            plans_manager,
+            configuration_manager,
+            num_input_channels if channels is None else len(channels),
+            num_output_channels,
+            enable_deep_supervision,
+        )
+        if channels is not None:
+            network.register_forward_pre_hook(PickChannels(channels))
+        return network
 
     def get_training_transforms(self, patch_size, rotation, deep_supervision_scales, *args, **kwargs):
         """nnU-Net's augmentation, or with `augmentation: none` what it does to validation patches."""

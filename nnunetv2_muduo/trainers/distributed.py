@@ -1,4 +1,4 @@
-"""One training over several processes: every rank takes part in every exchange, whatever its own patches hold."""
+"""Exchange between the processes of one training: every rank takes part in every exchange, whatever its own patches hold."""
 
 import os
 from functools import lru_cache
@@ -6,6 +6,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor, nn
 from torch import distributed as dist
+from torch._dynamo import OptimizedModule
 from torch.nn.parallel import DistributedDataParallel
 
 
@@ -26,11 +27,24 @@ def own_device() -> torch.device:
     return torch.device("cuda", int(os.environ["LOCAL_RANK"]) if dist.is_torchelastic_launched() else rank())
 
 
+def limit_threads(device: torch.device) -> None:
+    """On a CPU, as many threads as OMP_NUM_THREADS asks for: nnU-Net's commands take all cores, whoever else computes there."""
+    wanted = os.environ.get("OMP_NUM_THREADS", "")
+    if device.type == "cpu" and wanted.isdigit():
+        torch.set_num_threads(int(wanted))
+
+
 def wrap(network: nn.Module, device: torch.device) -> nn.Module:
     """The network as nnU-Net wraps it for several processes."""
     if device.type == "cpu":
         return DistributedDataParallel(network)
     return DistributedDataParallel(nn.SyncBatchNorm.convert_sync_batchnorm(network), device_ids=[device.index])
+
+
+def bare(network: nn.Module) -> nn.Module:
+    """A network without the wrappers of DDP and torch.compile."""
+    network = network.module if isinstance(network, DistributedDataParallel) else network
+    return network._orig_mod if isinstance(network, OptimizedModule) else network
 
 
 def barrier() -> None:

@@ -10,7 +10,8 @@ from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 from nnunetv2.utilities.label_handling.label_handling import determine_num_input_channels
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 
-from nnunetv2_muduo.data.generator_identity import STATE_KEY
+from nnunetv2_muduo.checkpoints import STATE_KEY
+from nnunetv2_muduo.trainers.student_channels import student_channels
 
 STOCK_TRAINER = nnUNetTrainer.__name__
 _MODEL_FILES = ("plans.json", "dataset.json")
@@ -75,14 +76,34 @@ def stock_checkpoint(path: Path, model_folder: Path) -> dict:
     stored = torch.load(path, map_location="cpu", weights_only=False)
     init_args = {key: value for key, value in stored["init_args"].items() if key not in (STATE_KEY, "device")}
     init_args["plans"] = load_json(str(model_folder / "plans.json"))  # fitted to the teachers' patch, as trained
-    _require_stock_network(stored["network_weights"], init_args["configuration"], model_folder)
+    weights = dict(stored["network_weights"])
+    if "generator_id" not in stored["init_args"].get(STATE_KEY, {}):  # a generator is no student
+        weights = _on_all_channels(weights, init_args["configuration"], model_folder)
+    _require_stock_network(weights, init_args["configuration"], model_folder)
     return {
-        "network_weights": dict(stored["network_weights"]),
+        "network_weights": weights,
         "init_args": init_args,
         "trainer_name": STOCK_TRAINER,
         "inference_allowed_mirroring_axes": stored.get("inference_allowed_mirroring_axes"),
         "current_epoch": stored["current_epoch"],
     }
+
+
+def _on_all_channels(
+    weights: dict[str, torch.Tensor], configuration: str, model_folder: Path
+) -> dict[str, torch.Tensor]:
+    """The weights of a student of some channels as those of a network of all channels, to which the others are nothing."""
+    plans_manager = PlansManager(load_json(str(model_folder / "plans.json")))
+    settings = plans_manager.get_configuration(configuration)
+    channels, stem = student_channels(settings), next(iter(weights))
+    if channels is None:
+        return weights
+    n_channels = determine_num_input_channels(plans_manager, settings, load_json(str(model_folder / "dataset.json")))
+    own = weights[stem]  # the first convolution; the network's lists name it several times
+    spread = own.new_zeros(own.shape[0], n_channels, *own.shape[2:])
+    spread[:, channels] = own
+    same = [name for name, w in weights.items() if w.shape == own.shape and torch.equal(w, own)]
+    return {**weights, **dict.fromkeys(same, spread)}
 
 
 def _require_stock_network(weights: dict[str, torch.Tensor], configuration: str, model_folder: Path) -> None:

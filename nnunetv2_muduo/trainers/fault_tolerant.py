@@ -1,4 +1,7 @@
-"""What lets a training come back from whatever happens to it; docs/reliability.md has the list."""
+"""Fault-tolerant training: exact resume, whole checkpoints, skipped non-finite steps, devices of several machines.
+
+docs/reliability.md lists every fault with its test.
+"""
 
 from contextlib import nullcontext
 from pathlib import Path
@@ -7,7 +10,7 @@ import numpy as np
 import torch
 from batchgenerators.utilities.file_and_folder_operations import join
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
-from torch import Tensor, autocast
+from torch import Tensor, autocast, nn
 
 from nnunetv2_muduo.checkpoints import (
     BEST,
@@ -29,17 +32,24 @@ MOST_SKIPPED_IN_A_ROW = 20
 class FaultTolerantTrainer(nnUNetTrainer):
     """nnU-Net's trainer with exact resuming, checkpoints that are whole, and steps that can't spoil the weights."""
 
+    autocast_dtype: torch.dtype | None = None
+    """Type of mixed precision, on any device. None: nnU-Net's own, which is float16 on CUDA and none elsewhere."""
+
+    worker_status: WorkerStatus | None = None
+    """What the processes that load data are at; from `initialize` on."""
+
     _random_states_to_resume: dict | None = None
 
     def initialize(self):
         """nnU-Net's, but in a training of several processes each takes the GPU that its own machine gives it."""
-        self.worker_status = WorkerStatus()
+        self.worker_status = WorkerStatus()  # before there are workers, which share it
         self.n_skipped_in_epoch = self.n_skipped_in_a_row = 0
         # nnU-Net takes the rank for the GPU's number, which is right on one machine alone: joining is done here.
         joined, self.is_ddp = self.is_ddp, False
         if joined:
             self.device = distributed.own_device()
             self.grad_scaler = self.grad_scaler if self.device.type == "cuda" else None
+        distributed.limit_threads(self.device)
         super().initialize()
         if joined:
             self.is_ddp = True
@@ -75,6 +85,8 @@ class FaultTolerantTrainer(nnUNetTrainer):
         """
         finite = distributed.true_everywhere(bool(np.isfinite(losses).all()), self.device)
         learned = finite and self._optimizer_step()
+        if learned:
+            self.on_student_updated()
         self.n_skipped_in_epoch += not learned
         self.n_skipped_in_a_row = 0 if learned else self.n_skipped_in_a_row + 1
         if self.n_skipped_in_a_row >= MOST_SKIPPED_IN_A_ROW:
@@ -86,11 +98,19 @@ class FaultTolerantTrainer(nnUNetTrainer):
             )
         return finite
 
+    def on_student_updated(self) -> None:
+        """Called after a step that has changed the student's weights, never after one left out. For subclasses."""
+
+    def networks(self) -> list[nn.Module]:
+        """Networks that the optimizer trains. For subclasses with more than the student."""
+        return [self.network]
+
     def _optimizer_step(self) -> bool:
         """Whether the gradients were finite: others never reach the weights. DDP has made them the same on every GPU."""
         if self.grad_scaler is not None:
             self.grad_scaler.unscale_(self.optimizer)
-        finite = bool(torch.nn.utils.clip_grad_norm_(self.network.parameters(), 12).isfinite())
+        norms = [nn.utils.clip_grad_norm_(network.parameters(), 12) for network in self.networks()]
+        finite = all(bool(norm.isfinite()) for norm in norms)
         if self.grad_scaler is not None:  # leaves the step out by itself, and lowers its scale
             self.grad_scaler.step(self.optimizer)
             self.grad_scaler.update()
@@ -105,7 +125,8 @@ class FaultTolerantTrainer(nnUNetTrainer):
         (loss if self.grad_scaler is None else self.grad_scaler.scale(loss)).backward()
 
     def _autocast(self):
-        """Mixed precision on CUDA alone, as nnU-Net has it."""
+        if self.autocast_dtype is not None:
+            return autocast(self.device.type, dtype=self.autocast_dtype)
         return autocast("cuda") if self.device.type == "cuda" else nullcontext()
 
     def on_train_epoch_end(self, train_outputs: list[dict]):
@@ -129,7 +150,7 @@ class FaultTolerantTrainer(nnUNetTrainer):
         try:
             super().run_training()
         except RuntimeError as error:
-            trouble = self.worker_status.trouble()
+            trouble = self.worker_status and self.worker_status.trouble()  # none yet where initialize refused
             if trouble is None:
                 raise
             raise RuntimeError(trouble) from error
@@ -157,7 +178,14 @@ class FaultTolerantTrainer(nnUNetTrainer):
 
     def muduo_state(self) -> dict:
         """Our own entries of a checkpoint."""
-        return {"random_states": self.random_states()}
+        return {"random_states": self.random_states(), "own": self.own_state()}
+
+    def own_state(self) -> dict:
+        """What a method keeps beside the student and must survive `--c`, such as a moving average. For subclasses."""
+        return {}
+
+    def restore(self, state: dict) -> None:
+        """Take over what `own_state` gave, on the CPU. For subclasses."""
 
     def save_checkpoint(self, filename: str) -> None:
         """nnU-Net's checkpoint with our entries in it, whole or not there; the latest one before the latest is kept.
@@ -205,6 +233,7 @@ class FaultTolerantTrainer(nnUNetTrainer):
             self.accept_checkpoint(state, path)
             self._random_states_to_resume = state.get("random_states")
         super().load_checkpoint(str(path))
+        self.restore(state.get("own", {}))
 
     def accept_checkpoint(self, state: dict, path: Path) -> None:
         """Refuse to continue from a checkpoint of ours that does not fit. For subclasses."""

@@ -1,19 +1,17 @@
-"""What student and teachers say of a few fixed patches, asked outside the training and without a trace in it."""
+"""Inspection of a training: the masks of student and teachers on a few fixed patches, without a trace in the training."""
 
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch._dynamo import OptimizedModule
 
 from nnunetv2_muduo.data.fixed_patches import FixedPatch, fixed_patches
-from nnunetv2_muduo.data.unlabeled import UnlabeledDataset
+from nnunetv2_muduo.data.pairs import Pairs, valid_pairs
 from nnunetv2_muduo.data.views import split_views
 from nnunetv2_muduo.distillation.pseudo_labels import agreement_of_logits, pseudo_label
 from nnunetv2_muduo.distillation.selection import select_pairs
-from nnunetv2_muduo.teachers.pairs import Pairs, valid_pairs
-from nnunetv2_muduo.teachers.patch_space import patch_probs
+from nnunetv2_muduo.trainers import distributed
 
 N_PATCHES = 2  # the fewest of which the best half leaves one out
 ALPHA = 0.5  # share of CT in the mixture: a training draws one for every patch, here pictures must be comparable
@@ -21,7 +19,7 @@ ALPHA = 0.5  # share of CT in the mixture: a training draws one for every patch,
 
 @dataclass(frozen=True)
 class Inspection:
-    """Everybody's teacher_logits, on the CPU. B patches [a, b, c]; see `Pairs` for the order of pairs.
+    """The masks of student and teachers, on the CPU. B patches [a, b, c]; see `Pairs` for the order of pairs.
 
     student_labels: label map [B, a, b, c].
     masks: boolean masks [n_pairs, a, b, c] of each teacher, "ct" and "pet", and of both, "mixed".
@@ -47,20 +45,12 @@ def inspect_patches(trainer, patches: list[FixedPatch] | None = None) -> Inspect
         ValueError: see `fixed_patches`.
     """
     config = trainer.muduo_config
-    patches = patches or fixed_patches(unlabeled_dataset(trainer), trainer.patch_size, N_PATCHES)
+    patches = patches or fixed_patches(trainer.unlabeled_dataset(), trainer.patch_size, N_PATCHES)
     pairs = valid_pairs(torch.stack([patch.prompt_map for patch in patches]), trainer.organ_labels)
     student_labels, teacher_logits = _predict(trainer, patches, pairs)
     agreement = pairs.as_matrix(agreement_of_logits(teacher_logits, trainer.patch_size)).cpu()
-    how = config.kept_pairs if len(teacher_logits) == 2 else "all"
-    kept = select_pairs(agreement, how, config.agreement_threshold)
+    kept = select_pairs(agreement, config.pair_selection, config.agreement_threshold)
     return Inspection(patches, pairs, student_labels, _masks(teacher_logits, trainer.patch_size), agreement, kept)
-
-
-def unlabeled_dataset(trainer) -> UnlabeledDataset:
-    """All unlabeled cases of a trainer, in the order of their names."""
-    preparation = trainer.preparation
-    cases = sorted(preparation.unlabeled_files)
-    return UnlabeledDataset(preparation.unlabeled_folder, preparation.prompt_map_folder, cases)
 
 
 def _predict(trainer, patches: list[FixedPatch], pairs: Pairs) -> tuple[Tensor, dict[str, Tensor]]:
@@ -69,9 +59,7 @@ def _predict(trainer, patches: list[FixedPatch], pairs: Pairs) -> tuple[Tensor, 
     prompt_map = torch.stack([patch.prompt_map for patch in patches]).to(trainer.device)
     student_view, ct_hu, pet_suv = split_views(views)
     with _at_rest(trainer.network) as network, trainer._autocast():
-        output = network(student_view)
-        logits = output[0] if trainer.enable_deep_supervision else output
-        student_probs = logits.float().softmax(1)
+        student_probs = trainer.full_resolution(network(student_view)).float().softmax(1)
         teacher_logits = trainer.within_memory(
             trainer.ensemble.predict, {"ct": ct_hu, "pet": pet_suv}, prompt_map, student_probs, pairs
         )
@@ -79,6 +67,10 @@ def _predict(trainer, patches: list[FixedPatch], pairs: Pairs) -> tuple[Tensor, 
 
 
 def _masks(teacher_logits: dict[str, Tensor], patch_size: tuple[int, ...]) -> dict[str, Tensor]:
+    from nnunetv2_muduo.teachers.patch_space import (
+        patch_probs,  # here: prediction imports this file and needs no teacher
+    )
+
     masks = {modality: (patch_probs(logits, patch_size) > 0.5).cpu() for modality, logits in teacher_logits.items()}
     if len(teacher_logits) == 2:
         alpha = torch.full((len(teacher_logits["ct"]),), ALPHA, device=teacher_logits["ct"].device)
@@ -89,8 +81,7 @@ def _masks(teacher_logits: dict[str, Tensor], patch_size: tuple[int, ...]) -> di
 @contextmanager
 def _at_rest(network: nn.Module):
     """The bare network in eval mode: DDP would wait for other processes, a compiled one would compile for this batch."""
-    bare = network.module if isinstance(network, nn.parallel.DistributedDataParallel) else network
-    bare = bare._orig_mod if isinstance(bare, OptimizedModule) else bare
+    bare = distributed.bare(network)
     was_training = bare.training
     bare.eval()
     try:

@@ -1,13 +1,14 @@
-"""What a training draws of itself at the end of an epoch: its curves, and what the teachers say of two fixed patches."""
+"""Training curves and pictures of the teachers' masks on two fixed patches, drawn at the end of an epoch."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from nnunetv2.utilities.helpers import empty_cache
 
+from nnunetv2_muduo.config import PANEL_FOLDER, PROGRESS_NAME
 from nnunetv2_muduo.data.views import split_views
+from nnunetv2_muduo.labels import organ_names
 from nnunetv2_muduo.trainers.inspection import Inspection, inspect_patches
-from nnunetv2_muduo.visualization.teacher_picture import PANEL_FOLDER
-from nnunetv2_muduo.visualization.training_curves import PROGRESS_NAME
 
 
 def draw_pictures(trainer, epoch: int) -> None:
@@ -17,9 +18,18 @@ def draw_pictures(trainer, epoch: int) -> None:
         trainer: a nnUNetTrainerMuDuo at the end of the epoch.
         epoch: number of the epoch that has just ended.
     """
+    _draw((draw_curves, draw_panel) if _panel_is_due(trainer, epoch) else (draw_curves,), trainer, epoch)
+
+
+def draw_progress(trainer, epoch: int) -> None:
+    """Draw the curves alone, as `draw_pictures` does."""
+    _draw((draw_curves,), trainer, epoch)
+
+
+def _draw(drawings: tuple[Callable, ...], trainer, epoch: int) -> None:
     if trainer.local_rank != 0:
         return
-    for draw in (draw_curves, draw_panel) if _panel_is_due(trainer, epoch) else (draw_curves,):
+    for draw in drawings:
         try:
             draw(trainer, epoch)
         except Exception as error:  # whatever it is, no picture is worth a training
@@ -32,7 +42,7 @@ def draw_curves(trainer, epoch: int) -> None:
     """Write muduo_progress.csv and muduo_progress.png beside nnU-Net's progress.png, with every epoch up to this one."""
     from nnunetv2_muduo.visualization.training_curves import plot_progress, progress_table
 
-    names = organ_names(trainer)
+    names = organ_names(trainer.dataset_json)
     table = progress_table(trainer.logger.local_logger.my_fantastic_logging, list(names.values()))
     path = Path(trainer.output_folder) / PROGRESS_NAME
     table.to_csv(path.with_suffix(".csv"), index=False)
@@ -48,14 +58,11 @@ def draw_panel(trainer, epoch: int) -> None:
     folder = Path(trainer.output_folder) / PANEL_FOLDER
     folder.mkdir(exist_ok=True)
     plot_panel(
-        rows, organ_names(trainer), f"fold {trainer.fold}, after epoch {epoch}", folder / f"epoch_{epoch:04d}.png"
+        rows,
+        organ_names(trainer.dataset_json),
+        f"fold {trainer.fold}, after epoch {epoch}",
+        folder / f"epoch_{epoch:04d}.png",
     )
-
-
-def organ_names(trainer) -> dict[int, str]:
-    """Name of every organ by its label value, in the trainer's order."""
-    names = {label: name for name, label in trainer.dataset_json["labels"].items()}
-    return {label: names[label] for label in trainer.organ_labels}
 
 
 def panel_rows(inspection: Inspection, trainer) -> list:

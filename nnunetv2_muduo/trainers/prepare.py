@@ -36,30 +36,41 @@ class Training:
     device: torch.device
 
 
-def prepare(training: Training, n_processes: int, part_id: int = 0, num_parts: int = 1) -> None:
+def prepare(
+    training: Training,
+    n_processes: int,
+    part_id: int = 0,
+    num_parts: int = 1,
+    predictor: nnUNetPredictor | None = None,
+) -> None:
     """Preprocess unlabeled cases, train the prompt generator, make prompt maps; each only where missing or outdated.
 
     Args:
         training: the student's training; its trainer decides about the generator's schedule and the teachers' patch.
         n_processes: processes that preprocess.
         part_id, num_parts: this call's share of the unlabeled cases. Part 0 trains the generator.
+        predictor: makes the prompt maps; None: nnU-Net's own, without mirroring.
 
     Raises:
         FileNotFoundError, RuntimeError, ValueError: bad or missing input; every message names the file and what to do.
             A few unlabeled cases that can't be used are left out and named; more than 5 % of them are an error.
     """
     student = recursive_find_trainer_class_by_name(training.trainer)
-    if not hasattr(student, "prompt_generator"):
-        raise ValueError(f"{training.trainer} needs no preparation: it is no trainer of nnunetv2_muduo's students.")
-    generator = _generator_trainer(student, training)
-    preparation = Preparation(generator, student.prompt_generator)
+    if not getattr(student, "needs_unlabeled", False):
+        raise ValueError(f"{training.trainer} needs no preparation: it learns from labeled cases alone.")
+    trainer = _initialized_trainer(student, training)
+    preparation = Preparation(trainer, student.prompt_generator)
     cases = dict(list(preparation.raw_files.items())[part_id::num_parts])
-    check_labeled_cases(generator)
+    check_labeled_cases(trainer)
     _preprocess(preparation, cases, n_processes)
     preparation.log_excluded()
+    if student.prompt_generator is None:
+        return
     with _only_one(preparation):
-        _train_generator(preparation, generator, part_id)
-    _make_maps(preparation, cases, training.device)
+        _train_generator(preparation, trainer, part_id)
+    _make_maps(
+        preparation, cases, predictor or nnUNetPredictor(use_mirroring=False, device=training.device, allow_tqdm=False)
+    )
     preparation.log_excluded()
 
 
@@ -89,21 +100,20 @@ def prepare_on_first_rank(trainer) -> None:
         raise RuntimeError("Preparation failed; see the message above. What is done is kept, start again to go on.")
 
 
-def _generator_trainer(student: type, training: Training):
-    """The generator's trainer, initialized, on the same config as the student's."""
-    fold = training.fold if training.fold == "all" else int(training.fold)
-    generator = get_trainer_from_args(
+def _initialized_trainer(student: type, training: Training):
+    """The generator's trainer on the same config as the student's; the student's own where it has no generator."""
+    trainer = get_trainer_from_args(
         training.dataset,
         training.configuration,
-        fold,
-        student.prompt_generator,
+        training.fold if training.fold == "all" else int(training.fold),
+        student.prompt_generator or student.__name__,
         training.plans,
         continue_training=True,
         device=training.device,
     )
-    generator.config_overrides = {**student.config_overrides, **generator.config_overrides}
-    generator.initialize()
-    return generator
+    trainer.config_overrides = {**student.config_overrides, **trainer.config_overrides}
+    trainer.initialize()
+    return trainer
 
 
 def _preprocess(preparation: Preparation, cases: dict[str, list[str] | None], n_processes: int) -> None:
@@ -178,12 +188,11 @@ def _set_aside(preparation: Preparation) -> None:
         preparation.trainer.print_to_log_file(f"The generator that was there is kept in {aside}.")
 
 
-def _make_maps(preparation: Preparation, cases: dict[str, list[str] | None], device: torch.device) -> None:
+def _make_maps(preparation: Preparation, cases: dict[str, list[str] | None], predictor: nnUNetPredictor) -> None:
     outdated = {case: reason for case, reason in preparation.outdated_maps().items() if case in cases}
     _report(preparation.trainer, "Prompt maps", len(cases), outdated)
     if not outdated:
         return
-    predictor = nnUNetPredictor(use_mirroring=False, device=device, allow_tqdm=False)
     folder = preparation.generator_folder
     predictor.initialize_from_trained_model_folder(str(folder.parent), (preparation.trainer.fold,), FINAL)
     make_prompt_maps(

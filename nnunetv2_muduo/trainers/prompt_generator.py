@@ -1,4 +1,4 @@
-"""The prompt generator: a PET-only nnU-Net on exactly the fold's labeled cases, whose frozen answer prompts the teachers."""
+"""Prompt generator: a PET-only nnU-Net on exactly the fold's labeled cases, whose frozen answer prompts the teachers."""
 
 import uuid
 from functools import cached_property
@@ -10,21 +10,20 @@ from nnunetv2_muduo.checkpoints import STATE_KEY
 from nnunetv2_muduo.data.views import PET_CHANNEL
 from nnunetv2_muduo.trainers.base import MuDuoTrainer
 from nnunetv2_muduo.trainers.requirements import training_identity
+from nnunetv2_muduo.trainers.student_channels import PLANS_KEY
 
 
 class nnUNetTrainerMuDuoPromptGenerator(MuDuoTrainer):
     """nnU-Net's own trainer, network and data; the network takes the PET channel alone."""
 
-    @staticmethod
-    def build_network_architecture(
-        plans_manager, configuration_manager, num_input_channels, num_output_channels, enable_deep_supervision=True
-    ) -> nn.Module:
-        """nnU-Net's network for one channel, given all channels and picking PET itself; its weights are a stock network's."""
-        network = MuDuoTrainer.build_network_architecture(
-            plans_manager, configuration_manager, 1, num_output_channels, enable_deep_supervision
-        )
-        network.register_forward_pre_hook(_pick_pet)
-        return network
+    needs_ct_and_pet = on_teachers_patch = True
+    config_overrides = {"student_channels": "pet"}
+
+    @classmethod
+    def build_network_architecture(cls, plans_manager, configuration_manager, *args, **kwargs) -> nn.Module:
+        """nnU-Net's network on the PET channel alone; the plans of generators of 0.1.0 do not name the channel."""
+        configuration_manager.configuration.setdefault(PLANS_KEY, [PET_CHANNEL])
+        return super().build_network_architecture(plans_manager, configuration_manager, *args, **kwargs)
 
     def _apply_schedule(self):
         super()._apply_schedule()
@@ -48,20 +47,16 @@ class nnUNetTrainerMuDuoPromptGenerator(MuDuoTrainer):
         self.generator_id = self.my_init_kwargs[STATE_KEY]["generator_id"]
 
     def accept_checkpoint(self, state: dict, path: Path) -> None:
-        """What the student does with the generator's answers does not concern the generator: see `data.generator`."""
-
-
-def _pick_pet(_network: nn.Module, inputs: tuple):
-    return (inputs[0][:, PET_CHANNEL : PET_CHANNEL + 1],)
+        """What the student does with the generator's answers does not concern the generator: see `data.generator_identity`."""
 
 
 class nnUNetTrainerMuDuoPromptGenerator_1epoch(nnUNetTrainerMuDuoPromptGenerator):
     """For trying things out."""
 
-    config_overrides = {"num_epochs": 1}
+    config_overrides = {**nnUNetTrainerMuDuoPromptGenerator.config_overrides, "num_epochs": 1}
 
 
 class nnUNetTrainerMuDuoPromptGenerator_5epochs(nnUNetTrainerMuDuoPromptGenerator):
     """For trying things out."""
 
-    config_overrides = {"num_epochs": 5}
+    config_overrides = {**nnUNetTrainerMuDuoPromptGenerator.config_overrides, "num_epochs": 5}

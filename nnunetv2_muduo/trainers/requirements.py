@@ -1,8 +1,8 @@
-"""All that a MuDuo training needs before its first step, each part made once and checked every time.
+"""Requirements of a semi-supervised training before its first step, each made once and checked every time.
 
 1. unlabeled cases, preprocessed with the training's plans (`data.unlabeled`);
-2. the prompt generator, trained on the fold's labeled cases (`nnUNetTrainerMuDuoPromptGenerator`);
-3. a prompt map for every unlabeled case (`data.prompt_maps`).
+2. for methods with a prompt generator: the generator, trained on the fold's labeled cases (`prompt_generator`);
+3. its prompt map for every unlabeled case (`data.prompt_maps`).
 """
 
 from dataclasses import dataclass
@@ -17,14 +17,10 @@ from nnunetv2_muduo.data.excluded_cases import refuse_too_many
 from nnunetv2_muduo.data.generator_identity import generator_identity, stored_state, why_not
 from nnunetv2_muduo.data.prompt_maps import outdated_maps, prompt_map_folder
 from nnunetv2_muduo.data.raw_images import find_unlabeled
-from nnunetv2_muduo.data.unlabeled import (
-    UnlabeledDataset,
-    excluded_cases,
-    outdated_cases,
-    plan_identity,
-    unlabeled_folder,
-)
+from nnunetv2_muduo.data.unlabeled import excluded_cases, outdated_cases, plan_identity, unlabeled_folder
+from nnunetv2_muduo.data.unlabeled_dataset import UnlabeledDataset
 from nnunetv2_muduo.data.worker_status import TrackedDataset
+from nnunetv2_muduo.imageio.modalities import channel_names
 from nnunetv2_muduo.parallel import listed
 
 
@@ -33,7 +29,8 @@ class Preparation:
     """What the training of one trainer needs, and what of it is there. `trainer` has been initialized."""
 
     trainer: Any
-    generator_trainer: str
+    generator_trainer: str | None
+    """Trainer of the prompt generator; None for methods without prompt maps."""
 
     @cached_property
     def raw_files(self) -> dict[str, list[str] | None]:
@@ -42,7 +39,8 @@ class Preparation:
         prepared = UnlabeledDataset.get_identifiers(self.unlabeled_folder)
         if prepared and not raw.is_dir():
             return dict.fromkeys(prepared)
-        return find_unlabeled(raw, self.trainer.dataset_json["file_ending"])
+        dataset_json = self.trainer.dataset_json
+        return find_unlabeled(raw, dataset_json["file_ending"], channel_names(dataset_json))
 
     @property
     def unusable(self) -> dict[str, str]:
@@ -84,8 +82,13 @@ class Preparation:
         return self.generator_folder / FINAL
 
     @property
-    def prompt_map_folder(self) -> Path:
-        """Folder of this generator's prompt maps, one for each training of a generator, so that none is ever replaced."""
+    def prompt_map_folder(self) -> Path | None:
+        """Folder of this generator's prompt maps, one for each training of a generator, so that none is ever replaced.
+
+        None for methods without prompt maps.
+        """
+        if self.generator_trainer is None:
+            return None
         model, fold = self.generator_folder.parent.name, self.generator_folder.name
         return prompt_map_folder(self.unlabeled_folder, model, fold, self.made_by["id"])
 
@@ -120,6 +123,8 @@ class Preparation:
         cases = self.outdated_cases()
         if cases:
             return [f"{len(cases)} unlabeled case(s) to preprocess: {_summary(cases)}"]
+        if self.generator_trainer is None:
+            return []
         reason = self.why_no_generator()
         if reason is not None:
             return [f"prompt generator to train: {reason}"]

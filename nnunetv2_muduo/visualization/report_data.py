@@ -10,15 +10,13 @@ import yaml
 from nnunetv2.paths import nnUNet_preprocessed, nnUNet_raw
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 
-from nnunetv2_muduo.config import CONFIG_FILE, MuDuoConfig
+from nnunetv2_muduo.config import CONFIG_FILE, PANEL_FOLDER, PROGRESS_NAME, MuDuoConfig
 from nnunetv2_muduo.conversion.record import RECORD_FILE
 from nnunetv2_muduo.data.prompt_maps import latest_prompt_maps
 from nnunetv2_muduo.data.unlabeled import unlabeled_folder
 from nnunetv2_muduo.data.unlabeled_dataset import UnlabeledDataset
 from nnunetv2_muduo.labels import organ_names
 from nnunetv2_muduo.storage import read_json
-from nnunetv2_muduo.visualization.teacher_picture import PANEL_FOLDER
-from nnunetv2_muduo.visualization.training_curves import PROGRESS_NAME
 
 ANY_GENERATOR = "*"
 CASE_COLUMNS = ["case", "set", "patient", "study", "patient_key", "prompts"]

@@ -11,7 +11,6 @@ from matplotlib.figure import Figure
 from nnunetv2_muduo.visualization.case_figure import CT_WINDOW_HU, draw_view, organ_color
 from nnunetv2_muduo.visualization.slices import View
 
-PANEL_FOLDER = "muduo_panels"
 PET_WINDOW_SUV = (0, 10)
 COLUMNS = {  # key: (title, background)
     "ct_image": (f"CT, {CT_WINDOW_HU[0]} to {CT_WINDOW_HU[1]} HU", "ct"),

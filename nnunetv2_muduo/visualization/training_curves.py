@@ -13,7 +13,6 @@ from matplotlib.ticker import MaxNLocator
 
 from nnunetv2_muduo.visualization.case_figure import organ_color
 
-PROGRESS_NAME = "muduo_progress"  # .csv and .png
 TIMES = ("epoch_start_timestamps", "epoch_end_timestamps")
 COLUMNS = {  # list in the logger: column of the table, of lists per organ the first part of <column>_<organ>
     "train_losses": "train_loss",

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 import torch
-from support import DATASET, make_trainer
+from support import DATASET, make_trainer, write_config
 
 from nnunetv2_muduo.cli import main
 
@@ -103,6 +103,26 @@ def test_several_folds_become_an_ensemble(own_results, tmp_path):
     assert main(["export", DATASET, "nnUNetTrainerMuDuo", "0", "3", "-o", str(tmp_path / "model.zip")]) == 0
     names = zipfile.ZipFile(tmp_path / "model.zip").namelist()
     assert {f"{TARGET}/fold_{fold}/checkpoint_final.pth" for fold in (0, 3)} < set(names)
+
+
+def test_a_student_of_pet_alone_is_exported_as_one_to_which_ct_is_nothing(own_results, tmp_path, monkeypatch):
+    write_config(monkeypatch, tmp_path, student_channels="pet")
+    model = untrained_model()
+    assert main(["export", DATASET, "nnUNetTrainerMuDuo", "0", "-o", str(tmp_path / "model.zip")]) == 0
+    zipfile.ZipFile(tmp_path / "model.zip").extractall(tmp_path)
+    exported = tmp_path / TARGET
+    from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
+
+    images = torch.randn(1, 2, 24, 24, 24)
+    logits = []
+    for folder in (model, exported):
+        predictor = nnUNetPredictor(device=torch.device("cpu"), use_mirroring=False, allow_tqdm=False)
+        predictor.initialize_from_trained_model_folder(str(folder), (0,), "checkpoint_final.pth")
+        predictor.network.load_state_dict(predictor.list_of_parameters[0])
+        with torch.no_grad():
+            logits.append(predictor.network.eval()(images))
+    assert next(iter(predictor.network.state_dict().values())).shape[1] == 2
+    torch.testing.assert_close(*logits)
 
 
 def test_a_prompt_generator_is_refused(own_results, tmp_path, capsys):

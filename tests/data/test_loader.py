@@ -19,7 +19,7 @@ from nnunetv2_muduo.data.loader import (
     shared_spatial_transforms,
 )
 from nnunetv2_muduo.data.prompt_maps import latest_prompt_maps
-from nnunetv2_muduo.data.unlabeled import UnlabeledDataset
+from nnunetv2_muduo.data.unlabeled_dataset import UnlabeledDataset
 from nnunetv2_muduo.data.worker_status import TrackedDataset, WorkerStatus
 
 

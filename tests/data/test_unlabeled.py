@@ -10,14 +10,8 @@ from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 from support import DATASET
 
 from nnunetv2_muduo.data.raw_images import find_unlabeled
-from nnunetv2_muduo.data.unlabeled import (
-    UnlabeledDataset,
-    excluded_cases,
-    load_views,
-    outdated_cases,
-    plan_identity,
-    preprocess_unlabeled,
-)
+from nnunetv2_muduo.data.unlabeled import excluded_cases, outdated_cases, plan_identity, preprocess_unlabeled
+from nnunetv2_muduo.data.unlabeled_dataset import UnlabeledDataset, load_views
 from nnunetv2_muduo.data.views import N_CHANNELS
 
 

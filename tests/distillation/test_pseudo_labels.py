@@ -5,9 +5,9 @@ import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nnunetv2_muduo.data.pairs import valid_pairs
 from nnunetv2_muduo.distillation import pseudo_labels
 from nnunetv2_muduo.distillation.pseudo_labels import agreement_of_logits, consistency_with_teachers, mix, soft_iou
-from nnunetv2_muduo.teachers.pairs import valid_pairs
 
 
 def random_maps(seed: int, n: int = 4) -> torch.Tensor:

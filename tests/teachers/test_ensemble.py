@@ -6,10 +6,10 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from nnunetv2_muduo.config import MuDuoConfig
+from nnunetv2_muduo.data.pairs import Pairs, valid_pairs
 from nnunetv2_muduo.distillation.pseudo_labels import agreement_of_logits, consistency_with_teachers
 from nnunetv2_muduo.distillation.selection import pair_weights, select_pairs
 from nnunetv2_muduo.teachers.ensemble import TeacherEnsemble
-from nnunetv2_muduo.teachers.pairs import Pairs, valid_pairs
 from nnunetv2_muduo.teachers.sam3d.model import PROMPTS_PER_CHUNK, Sam3DTeacher
 from nnunetv2_muduo.teachers.small import SMALL_CONFIG
 

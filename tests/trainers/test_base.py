@@ -171,3 +171,34 @@ def test_validation_needs_no_teacher(tiny_dataset, tmp_path, monkeypatch):
     assert other.configuration_manager.patch_size == [24, 24, 24]
     for name, value in trainer.network.state_dict().items():
         assert np.array_equal(value.numpy(), other.network.state_dict()[name].numpy())
+
+
+def test_a_refusal_ends_a_training_as_itself(own_dataset):
+    edit_json(own_dataset / "dataset.json", lambda content: content.update(channel_names={"0": "CT", "1": "CT"}))
+    with pytest.raises(NotImplementedError, match="two channels"):
+        make_trainer().run_training()
+
+
+def test_a_method_without_teachers_has_the_plans_patch_or_the_configs(tiny_dataset, tmp_path, monkeypatch):
+    def patch_of(name, **values):
+        write_config(monkeypatch, tmp_path, **values)
+        trainer = make_trainer(name)
+        trainer.initialize()
+        return trainer.configuration_manager.patch_size
+
+    assert patch_of("nnUNetTrainerMeanTeacher") == [40, 40, 40]
+    assert patch_of("nnUNetTrainerMeanTeacher", patch_size=32) == [32, 32, 32]
+    assert patch_of("nnUNetTrainerMuDuo_Supervised") == [24, 24, 24]
+    assert patch_of("nnUNetTrainerMuDuo_Supervised", patch_size=32) == [32, 32, 32]
+    with pytest.raises(ValueError, match="patch_size is 32, but the teachers see 24 voxels"):
+        patch_of("nnUNetTrainerMuDuo", patch_size=32)
+
+
+def test_plans_that_normalize_within_a_mask_are_no_plans_for_teachers(own_dataset):
+    def use_mask(plans):
+        plans["configurations"]["3d_fullres"]["use_mask_for_norm"] = [True, True]
+
+    edit_json(own_dataset / "nnUNetPlans.json", use_mask)
+    with pytest.raises(NotImplementedError, match="use_mask_for_norm"):
+        make_trainer().initialize()
+    make_trainer("nnUNetTrainerMeanTeacher").initialize()

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import distributed as dist
 
-from nnunetv2_muduo.trainers.distributed import own_device, true_everywhere
+from nnunetv2_muduo.trainers.distributed import limit_threads, own_device, true_everywhere
 
 
 @pytest.mark.parametrize(
@@ -21,3 +21,17 @@ def test_a_process_takes_the_gpu_that_its_machine_gives_it(monkeypatch, backend,
 def test_alone_everywhere_is_here():
     assert true_everywhere(True, torch.device("cpu"))
     assert not true_everywhere(False, torch.device("cpu"))
+
+
+@pytest.mark.parametrize(
+    ("wanted", "device", "expected"), [("3", "cpu", 3), ("3", "cuda", 2), ("", "cpu", 2), ("3,1", "cpu", 2)]
+)
+def test_a_training_on_a_cpu_takes_the_threads_that_the_environment_grants(monkeypatch, wanted, device, expected):
+    before = torch.get_num_threads()
+    monkeypatch.setenv("OMP_NUM_THREADS", wanted)
+    try:
+        torch.set_num_threads(2)  # as nnU-Net's commands do on two cores
+        limit_threads(torch.device(device))
+        assert torch.get_num_threads() == expected
+    finally:
+        torch.set_num_threads(before)

@@ -1,21 +1,14 @@
-import random
 import shutil
 
 import numpy as np
 import pytest
 import torch
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
-from support import DATASET, make_trainer, prepare_tiny, write_config
+from support import DATASET, make_trainer, prepare_tiny, seed_everything, write_config
 
 from nnunetv2_muduo.config import MuDuoConfig
 from nnunetv2_muduo.teachers.sam3d.model import Sam3DTeacher
 from nnunetv2_muduo.trainers.plans import fit_plans
-
-
-def seed_everything():
-    random.seed(0)
-    np.random.seed(0)  # noqa: NPY002
-    torch.manual_seed(0)
 
 
 def labeled_losses(trainer, n_steps: int = 3) -> list[float]:
@@ -82,7 +75,7 @@ def test_the_student_learns_from_the_consistency_loss(prepared_dataset):
     trainer = make_trainer()
     trainer.on_train_start()
     trainer.on_train_epoch_start()
-    outcome = trainer.learn_from_teachers(next(trainer.dataloader_unlabeled), weight=0.1)
+    outcome = trainer.learn_from_unlabeled(next(trainer.dataloader_unlabeled), weight=0.1)
     gradients = [p.grad.abs().max() for p in trainer.network.parameters() if p.grad is not None]
     assert max(gradients) > 0
     assert outcome["n_valid"].sum() >= outcome["n_kept"].sum() >= 1

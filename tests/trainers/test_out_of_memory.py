@@ -40,7 +40,7 @@ def outcome_of_a_step(monkeypatch=None, part=None):
         no_room(monkeypatch, trainer, part, n_times=1)
     torch.manual_seed(1)
     batch = next(trainer.dataloader_unlabeled)
-    outcome = trainer.learn_from_teachers(batch, weight=0.1)
+    outcome = trainer.learn_from_unlabeled(batch, weight=0.1)
     gradients = torch.cat([p.grad.flatten() for p in trainer.network.parameters() if p.grad is not None])
     return trainer, outcome, gradients
 

@@ -135,7 +135,7 @@ def test_a_second_preparation_waits_for_the_first_ones_generator(prepared_datase
 
 
 def test_a_prompt_map_is_the_generators_answer_with_places_of_each_organ(prepared_dataset):
-    from nnunetv2_muduo.data.unlabeled import UnlabeledDataset
+    from nnunetv2_muduo.data.unlabeled_dataset import UnlabeledDataset
 
     maps = map_folder(prepared_dataset)
     dataset = UnlabeledDataset(folder(prepared_dataset), maps, [f"unlabeled_{i}" for i in range(4)])

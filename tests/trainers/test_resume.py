@@ -1,23 +1,16 @@
 """A training that was stopped and continued ends as one that was not."""
 
 import copy
-import random
 
 import numpy as np
 import torch
-from support import make_trainer, write_config
+from support import make_trainer, seed_everything, write_config
 
 from nnunetv2_muduo.config import MuDuoConfig
 
 
 class Stopped(Exception):
     """Stands for whatever ends a training."""
-
-
-def seed_everything():
-    random.seed(0)
-    np.random.seed(0)  # noqa: NPY002
-    torch.manual_seed(0)
 
 
 def train(stop_after=None, continue_training=False):

@@ -19,7 +19,7 @@ def one_step(trainer, labeled: dict, unlabeled: dict) -> dict[str, torch.Tensor]
     trainer.optimizer.zero_grad(set_to_none=False)
     with trainer._gradients_stay_local(True):
         trainer.learn_from_labels(labeled)
-    trainer.learn_from_teachers(unlabeled, weight=0.5)
+    trainer.learn_from_unlabeled(unlabeled, weight=0.5)
     parameters = trainer.network.named_parameters()
     return {
         name.removeprefix("module."): torch.zeros_like(p) if p.grad is None else p.grad.clone()

@@ -1,6 +1,6 @@
 import torch
 
-from nnunetv2_muduo.teachers.pairs import valid_pairs
+from nnunetv2_muduo.data.pairs import valid_pairs
 
 ORGANS = [1, 2, 3, 5]
 

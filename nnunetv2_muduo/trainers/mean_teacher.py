@@ -1,0 +1,63 @@
+"""Mean Teacher (Tarvainen and Valpola 2017, arXiv 1703.01780): agreement with the moving average of the student's own weights."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.optim.swa_utils import AveragedModel
+
+from nnunetv2_muduo.config import TrainingConfig, positive
+from nnunetv2_muduo.trainers.distributed import bare
+from nnunetv2_muduo.trainers.semi_supervised import SemiSupervisedTrainer, UnlabeledPatches
+
+
+@dataclass(frozen=True)
+class MeanTeacherConfig(TrainingConfig):
+    """Mean Teacher's choices."""
+
+    consistency_weight: float = 0.1
+    """Weight of the unlabeled loss at the end of its ramp-up, against nnU-Net's loss. 0 is plain nnU-Net."""
+
+    ema_decay: float = 0.99
+    """Share of the old average that remains at each step; less in the first steps, so that the average follows at once."""
+
+    input_noise: float = positive(0.1)
+    """Standard deviation of the noise on the teacher's normalized input, which is cut off at twice as much."""
+
+
+class nnUNetTrainerMeanTeacher(SemiSupervisedTrainer):
+    """Mean squared error between the probabilities of the student and those of its moving average, whose input is noisy."""
+
+    config_class = MeanTeacherConfig
+
+    def initialize(self):
+        super().initialize()
+        self.mean_teacher = AveragedModel(bare(self.network), avg_fn=self._average).requires_grad_(False)
+        # Own generator, so that noise changes no other random number of the training.
+        self.noise_generator = torch.Generator(self.device).manual_seed(torch.initial_seed() + self.local_rank)
+
+    def unlabeled_loss(self, student_logits: Tensor, patches: UnlabeledPatches) -> tuple[Tensor, dict]:
+        with torch.no_grad(), self._autocast():
+            output = self.mean_teacher(patches.student_view + self._noise(patches.student_view))
+        teacher_probs = self.full_resolution(output).float().softmax(1)
+        return (student_logits.softmax(1) - teacher_probs).square().mean(), {}
+
+    def _noise(self, view: Tensor) -> Tensor:
+        noise = torch.randn(view.shape, generator=self.noise_generator, device=view.device, dtype=view.dtype)
+        return (self.muduo_config.input_noise * noise).clamp(
+            *2 * self.muduo_config.input_noise * torch.tensor([-1.0, 1.0])
+        )
+
+    def _average(self, mean: Tensor, own: Tensor, n_updates: Tensor) -> Tensor:
+        decay = min(1 - 1 / (int(n_updates) + 1), self.muduo_config.ema_decay)
+        return mean.lerp(own, 1 - decay)
+
+    def on_student_updated(self) -> None:
+        self.mean_teacher.update_parameters(bare(self.network))
+
+    def own_state(self) -> dict:
+        return {"mean_teacher": self.mean_teacher.state_dict(), "noise": self.noise_generator.get_state()}
+
+    def restore(self, state: dict) -> None:
+        self.mean_teacher.load_state_dict(state["mean_teacher"])
+        self.noise_generator.set_state(state["noise"])
