@@ -9,7 +9,9 @@ from itertools import combinations
 from pathlib import Path
 
 from nnunetv2_muduo.check.findings import Finding, finding, first
+from nnunetv2_muduo.check.needs import Needs
 from nnunetv2_muduo.conversion.record import known_patients
+from nnunetv2_muduo.imageio.modalities import channel_names, modality_of
 
 IMAGE_FOLDERS = {"labeled": "imagesTr", "unlabeled": "imagesUn", "test": "imagesTs"}
 LABEL_FOLDERS = {"labeled": "labelsTr", "test": "labelsTs"}
@@ -34,6 +36,11 @@ class RawDataset:
     @property
     def ending(self) -> str:
         return self.json["file_ending"]
+
+    @property
+    def channels(self) -> list[str]:
+        """Names of the channels, in their order."""
+        return channel_names(self.json)
 
     @cached_property
     def images(self) -> dict[str, dict[str, list[Path]]]:
@@ -83,11 +90,11 @@ class RawDataset:
         return known_patients(self.folder, set().union(*self.images.values()))
 
 
-def check_lists(dataset: RawDataset) -> list[Finding]:
+def check_lists(dataset: RawDataset, needs: Needs) -> list[Finding]:
     """Findings that need file names only."""
     return [
-        check_channels(dataset),
-        check_cases(dataset),
+        check_channels(dataset, needs),
+        check_cases(dataset, needs),
         check_files(dataset),
         check_split(dataset),
         check_doubles(dataset),
@@ -95,40 +102,42 @@ def check_lists(dataset: RawDataset) -> list[Finding]:
     ]
 
 
-def check_channels(dataset: RawDataset) -> Finding:
-    """Channel 0 must be CT and channel 1 PET, and only CT may be named so: the name decides the normalization."""
+def check_channels(dataset: RawDataset, needs: Needs) -> Finding:
+    """For teachers channel 0 must be CT and channel 1 PET, and only CT may be named so: the name decides the normalization."""
     names = dataset.json.get("channel_names", {})
-    right = names.get("0", "").upper() == "CT" and "PET" in names.get("1", "").upper() and len(names) == 2
+    modalities = [modality and modality.key for modality in map(modality_of, names.values())]
+    right = modalities == ["ct", "pet"] or not needs.ct_and_pet
     return finding("channels", str(names), problem="" if right else '{"0": "CT", "1": "PET"} is needed in dataset.json')
 
 
-def check_cases(dataset: RawDataset) -> Finding:
-    """There must be labeled and unlabeled cases."""
+def check_cases(dataset: RawDataset, needs: Needs) -> Finding:
+    """There must be labeled cases, and unlabeled ones for a method that learns from them."""
     counts = ", ".join(f"{len(cases)} {name}" for name, cases in dataset.sets.items())
     if not dataset.sets["labeled"]:
         return finding("cases", counts, problem="no labeled case")
     n_said, n_found = dataset.json.get("numTraining"), len(dataset.images["labeled"])
     if n_said != n_found:
         return finding("cases", counts, problem=f"dataset.json says {n_said} cases, imagesTr holds {n_found}")
-    return finding(
-        "cases", counts, problem="" if dataset.sets["unlabeled"] else "imagesUn is empty: nothing to be taught on"
-    )
+    missing = needs.unlabeled and not dataset.sets["unlabeled"]
+    return finding("cases", counts, problem="imagesUn is empty: nothing to be taught on" if missing else "")
 
 
 def check_files(dataset: RawDataset) -> Finding:
-    """Every case needs both channels, and a label map where it has to have one."""
+    """Every case needs all channels, and a label map where it has to have one."""
     missing = []
     for name, cases in dataset.images.items():
         folder = dataset.folder / IMAGE_FOLDERS[name]
         for case, files in cases.items():
-            expected = [folder / f"{case}_{channel:04d}{dataset.ending}" for channel in (0, 1)]
+            expected = [folder / f"{case}_{channel:04d}{dataset.ending}" for channel in range(len(dataset.channels))]
             missing += [str(path) for path in expected if path not in files]
             label = dataset.label_file(name, case)
             missing += [str(label)] if label and name == "labeled" and not label.is_file() else []
     broken = [str(p) for cases in dataset.images.values() for files in cases.values() for p in files if not p.exists()]
     problem = f"{len(missing)} missing: {first(missing)}" if missing else ""
     problem = problem or (f"{len(broken)} links lead nowhere: {first(broken)}" if broken else "")
-    return finding("files", "two channels per case, label maps" if not problem else "", problem=problem)
+    return finding(
+        "files", f"{len(dataset.channels)} channel(s) per case, label maps" if not problem else "", problem=problem
+    )
 
 
 def check_split(dataset: RawDataset) -> Finding:

@@ -8,15 +8,14 @@ from pathlib import Path
 
 from nnunetv2_muduo import __version__
 from nnunetv2_muduo.check.findings import Finding, finding
+from nnunetv2_muduo.check.needs import Needs
 
 LEAST_NNUNET, TOO_NEW_NNUNET = (2, 8, 1), (3,)
 
 
-def check_environment(trainer_name: str) -> list[Finding]:
-    """Findings on versions, device, trainer and teachers."""
-    trainer = find_trainer(trainer_name)
-    overrides = getattr(trainer, "config_overrides", {})
-    return [check_versions(), check_device(), check_trainer(trainer_name, trainer), *check_teachers(overrides)]
+def check_environment(trainer_name: str, trainer: type | None) -> list[Finding]:
+    """Findings on versions, device, trainer (None where nnU-Net does not find it), config and teachers."""
+    return [check_versions(), check_device(), check_trainer(trainer_name, trainer), *check_config(trainer)]
 
 
 def check_versions() -> Finding:
@@ -50,7 +49,7 @@ def find_trainer(name: str) -> type | None:
 
 
 def check_trainer(name: str, trainer: type | None) -> Finding:
-    """nnU-Net must find the trainer, and it must be one that is taught."""
+    """nnU-Net must find the trainer, and it must be one of ours."""
     if trainer is None:
         folder = Path(__file__).parents[1] / "nnunet_plugin"
         return finding("trainer", "", problem=f"nnU-Net doesn't find {name}: export nnUNet_extTrainer={folder}")
@@ -60,15 +59,21 @@ def check_trainer(name: str, trainer: type | None) -> Finding:
     )
 
 
-def check_teachers(overrides: dict) -> list[Finding]:
-    """The configured teachers must be on this machine, or be downloadable; `overrides` are the trainer's own choices."""
-    from nnunetv2_muduo.config import load_config
+def check_config(trainer: type | None) -> list[Finding]:
+    """The config must be readable, and teachers that the trainer needs must be on this machine, or be downloadable."""
+    from nnunetv2_muduo.config import MuDuoConfig, load_config
     from nnunetv2_muduo.teachers.ensemble import teacher_source
 
     try:
-        config = load_config(overrides)
+        overrides, config_class = (
+            getattr(trainer, "config_overrides", {}),
+            getattr(trainer, "config_class", MuDuoConfig),
+        )
+        config = load_config(overrides, config_class)
     except (ValueError, FileNotFoundError) as error:
         return [finding("config", "", problem=str(error))]
+    if not Needs.of(trainer).teachers:
+        return []
     return [_check_teacher(modality, teacher_source(config, modality)) for modality in config.modalities]
 
 
@@ -76,6 +81,8 @@ def _check_teacher(modality: str, source: str) -> Finding:
     from nnunetv2_muduo.teachers.registry import TEACHERS, SmallTeacher
 
     subject, spec = f"{modality.upper()} teacher", TEACHERS.get(source)
+    if spec is not None and spec.modality != modality:
+        return finding(subject, source, problem=f"it is for {spec.modality.upper()}: were the two teachers exchanged?")
     if isinstance(spec, SmallTeacher):
         return finding(subject, source, warning="it knows synthetic images alone, for trying out only")
     if spec is None:

@@ -9,28 +9,15 @@ import SimpleITK as sitk
 
 from nnunetv2_muduo.check.dataset import RawDataset
 from nnunetv2_muduo.check.findings import Finding, finding, first
-from nnunetv2_muduo.imageio.grid import Grid
-from nnunetv2_muduo.imageio.modalities import MODALITIES, Modality
-from nnunetv2_muduo.imageio.nifti import NIFTI_ENDINGS, CaseRefused, NiftiFile
+from nnunetv2_muduo.check.needs import Needs
+from nnunetv2_muduo.imageio.grid import Grid, is_same_grid, read_grid
+from nnunetv2_muduo.imageio.images import read_image
+from nnunetv2_muduo.imageio.modalities import Modality, modality_of
+from nnunetv2_muduo.imageio.refusal import CaseRefused
 from nnunetv2_muduo.imageio.units import require_plausible, value_range
 
-GRID_TOLERANCE = 1e-3
-"""Largest difference, in mm and in cosines, that the preparation of unlabeled cases accepts."""
 N_READ = 4
 """Cases per set whose voxels are read."""
-
-
-def read_grid(path: Path) -> Grid:
-    """Grid of an image, from its header alone."""
-    reader = sitk.ImageFileReader()
-    reader.SetFileName(str(path))
-    reader.ReadImageInformation()
-    return Grid.of(reader)
-
-
-def read_image(path: Path) -> sitk.Image:
-    """Whole image; a NIfTI file's length and checksum are verified. Raises CaseRefused where it is damaged."""
-    return NiftiFile(path).read() if path.name.endswith(NIFTI_ENDINGS) else sitk.ReadImage(str(path))
 
 
 def case_files(dataset: RawDataset) -> Iterator[tuple[str, str, list[Path], Path | None]]:
@@ -41,29 +28,19 @@ def case_files(dataset: RawDataset) -> Iterator[tuple[str, str, list[Path], Path
             yield name, case, files, label if label and label.is_file() else None
 
 
-def check_images(dataset: RawDataset) -> list[Finding]:
+def check_images(dataset: RawDataset, needs: Needs) -> list[Finding]:
     """Findings on grids, orientation, spacing, values and labels."""
     grids, problems = {}, []
     for _, case, files, label in case_files(dataset):
         try:
             grids[case] = read_grid(files[0])
             others = [path for path in (*files[1:], label) if path is not None]
-            problems += [str(path) for path in others if differs(read_grid(path), grids[case])]
-        except RuntimeError:
-            problems.append(f"{files[0]} (unreadable)")
-    problem = f"{len(problems)} files not on the grid of their CT: {first(problems)}" if problems else ""
-    lists = [finding("grids", f"{len(grids)} cases, CT, PET and label alike" if not problem else "", problem=problem)]
-    return [*lists, *check_orientation(grids), check_values(dataset), check_labels(dataset)]
-
-
-def differs(grid: Grid, reference: Grid) -> bool:
-    """True where two grids differ by more than float noise."""
-    pairs = (
-        (grid.spacing_mm, reference.spacing_mm),
-        (grid.origin_mm, reference.origin_mm),
-        (grid.direction, reference.direction),
-    )
-    return grid.size != reference.size or not all(np.allclose(a, b, rtol=0, atol=GRID_TOLERANCE) for a, b in pairs)
+            problems += [str(path) for path in others if not is_same_grid(read_grid(path), grids[case])]
+        except CaseRefused as error:
+            problems.append(str(error))
+    problem = f"{len(problems)} files not on the grid of their case: {first(problems)}" if problems else ""
+    lists = [finding("grids", f"{len(grids)} cases, images and labels alike" if not problem else "", problem=problem)]
+    return [*lists, *check_orientation(grids), check_values(dataset, needs), check_labels(dataset)]
 
 
 def check_orientation(grids: dict[str, Grid]) -> list[Finding]:
@@ -82,28 +59,30 @@ def _counted(counter: Counter) -> str:
     return shown + (f" and {len(counter) - 3} more" if len(counter) > 3 else "")
 
 
-def check_values(dataset: RawDataset) -> Finding:
+def check_values(dataset: RawDataset, needs: Needs) -> Finding:
     """CT must be in HU and PET in SUV; looked at in a few cases of every set."""
-    ranges, problems = {modality: [] for modality in MODALITIES.values()}, []
+    names = ("CT", "PET") if needs.ct_and_pet else dataset.channels  # wrong names are another finding
+    ranges, problems = {name: [] for name in names}, []
     for cases in dataset.images.values():
         for files in list(cases.values())[:N_READ]:
-            for modality, path in zip(ranges, files, strict=False):
+            for name, path in zip(names, files, strict=False):
                 try:
-                    ranges[modality].append(_plausible_range(modality, path))
-                except (CaseRefused, OSError, RuntimeError) as error:
+                    ranges[name].append(_plausible_range(modality_of(name), path))
+                except CaseRefused as error:
                     problems.append(str(error))
     found = ", ".join(
-        f"{modality.name} {min(low for low, _ in pairs):.4g} to {max(high for _, high in pairs):.4g}"
-        for modality, pairs in ranges.items()
+        f"{name} {min(low for low, _ in pairs):.4g} to {max(high for _, high in pairs):.4g}"
+        for name, pairs in ranges.items()
         if pairs
     )
     return finding("values", f"{found} (first {N_READ} cases of each set)", problem="; ".join(problems[:3]))
 
 
-def _plausible_range(modality: Modality, path: Path) -> tuple[float, float]:
+def _plausible_range(modality: Modality | None, path: Path) -> tuple[float, float]:
     values = sitk.GetArrayFromImage(read_image(path))
     found = value_range(values, path)
-    require_plausible(modality, values, path)
+    if modality is not None:
+        require_plausible(modality, values, path)
     return found
 
 
@@ -117,7 +96,7 @@ def check_labels(dataset: RawDataset) -> Finding:
             continue
         try:
             values = np.unique(sitk.GetArrayFromImage(read_image(label))).tolist()
-        except (CaseRefused, OSError, RuntimeError) as error:
+        except CaseRefused as error:
             return finding("labels", "", problem=str(error))
         seen.update(values)
         if not set(values) <= known:

@@ -1,4 +1,4 @@
-"""Checks of what training will do: sides and mirroring, disk space."""
+"""Checks of a training before it starts: sides and mirroring, disk space."""
 
 import json
 import math
@@ -6,10 +6,10 @@ import shutil
 
 from nnunetv2_muduo.check.dataset import RawDataset
 from nnunetv2_muduo.check.findings import Finding, finding
-from nnunetv2_muduo.check.images import read_grid
+from nnunetv2_muduo.imageio.grid import read_grid
 
-BYTES_PER_VOXEL = 2 * 4 + 1
-"""CT and PET as float32 (the most they are stored with) and a prompt map, all uncompressed."""
+CHANNEL_BYTES, PROMPT_MAP_BYTES = 4, 1
+"""Per voxel: a channel as float32 (the most it is stored with) and a prompt map, uncompressed."""
 
 
 def check_preparation(dataset: RawDataset, plans_name: str, configuration: str) -> list[Finding]:
@@ -61,8 +61,9 @@ def check_disk(dataset: RawDataset, plans: dict | None, configuration: str) -> F
         return finding("disk", "", problem="nnUNet_preprocessed is not set: export nnUNet_preprocessed=/path")
     spacing_mm = plans["configurations"].get(configuration, {}).get("spacing") if plans else None
     n_voxels = sum(_n_voxels(read_grid(files[0]), spacing_mm) for files in dataset.images["unlabeled"].values())
+    bytes_per_voxel = len(dataset.channels) * CHANNEL_BYTES + PROMPT_MAP_BYTES
     place = next(path for path in (dataset.preprocessed, *dataset.preprocessed.parents) if path.exists())
-    needed_gb, free_gb = n_voxels * BYTES_PER_VOXEL / 1e9, shutil.disk_usage(place).free / 1e9
+    needed_gb, free_gb = n_voxels * bytes_per_voxel / 1e9, shutil.disk_usage(place).free / 1e9
     found = f"at most {needed_gb:.1f} GB for the unlabeled cases, {free_gb:.1f} GB free in {place}"
     if needed_gb <= free_gb:
         return finding("disk", found)

@@ -38,9 +38,10 @@ def run(args: argparse.Namespace) -> int:
     from nnunetv2.utilities.dataset_name_id_conversion import maybe_convert_to_dataset_name
 
     from nnunetv2_muduo.check.dataset import RawDataset, check_lists
-    from nnunetv2_muduo.check.environment import check_environment
+    from nnunetv2_muduo.check.environment import check_environment, find_trainer
     from nnunetv2_muduo.check.findings import PROBLEM, table
     from nnunetv2_muduo.check.images import check_images
+    from nnunetv2_muduo.check.needs import Needs
     from nnunetv2_muduo.check.preparation import check_preparation
 
     if not os.environ.get("nnUNet_raw"):
@@ -48,7 +49,9 @@ def run(args: argparse.Namespace) -> int:
             "nnUNet_raw is not set. Export the folder of nnU-Net's raw datasets: export nnUNet_raw=/path"
         )
     dataset = RawDataset(Path(os.environ["nnUNet_raw"]) / maybe_convert_to_dataset_name(args.dataset), args.fold)
-    findings = check_environment(args.trainer) + check_lists(dataset) + check_images(dataset)
+    trainer = find_trainer(args.trainer)
+    needs = Needs.of(trainer)
+    findings = check_environment(args.trainer, trainer) + check_lists(dataset, needs) + check_images(dataset, needs)
     findings += check_preparation(dataset, args.plans, args.configuration)
     print(table(findings))
     n_problems = sum(one.status == PROBLEM for one in findings)

@@ -1,12 +1,12 @@
-"""A training on disk: each file is whole or not there, and each is a teacher that `load_teacher` reads."""
+"""Checkpoints of a teacher's training: each is whole or not there, and each is a teacher that `load_teacher` reads."""
 
-import os
 from dataclasses import asdict
 from pathlib import Path
 
 import torch
 
-from nnunetv2_muduo.teachers.checkpoint import CONFIG_KEY, WEIGHTS_KEY
+from nnunetv2_muduo.storage import replacing
+from nnunetv2_muduo.teachers.checkpoint import CONFIG_KEY, MODALITY_KEY, WEIGHTS_KEY
 from nnunetv2_muduo.teachers.sam3d.model import Sam3DTeacher
 from nnunetv2_muduo.teachers.weights import save_teacher
 
@@ -14,19 +14,18 @@ BEST, LAST = "teacher_best.pth", "teacher_last.pth"
 TRAINING_KEY = "training"
 
 
-def save_best(teacher: Sam3DTeacher, folder: Path) -> None:
-    """Weights and architecture."""
-    part = folder / f"part_{BEST}"
-    save_teacher(teacher, part)
-    os.replace(part, folder / BEST)
+def save_best(teacher: Sam3DTeacher, modality: str, folder: Path) -> None:
+    """Weights, architecture and modality."""
+    with replacing(folder / BEST) as part:
+        save_teacher(teacher, part, modality)
 
 
-def save_last(teacher: Sam3DTeacher, training: dict, folder: Path) -> None:
-    """Weights, architecture, and what it takes to go on: plain values and tensors alone, so that a safe loader reads it."""
-    part = folder / f"part_{LAST}"
-    content = {WEIGHTS_KEY: teacher.state_dict(), CONFIG_KEY: asdict(teacher.config), TRAINING_KEY: training}
-    torch.save(content, part)
-    os.replace(part, folder / LAST)
+def save_last(teacher: Sam3DTeacher, modality: str, training: dict, folder: Path) -> None:
+    """Weights, architecture, modality, and what it takes to go on: plain values and tensors, so that a safe loader reads it."""
+    about = {CONFIG_KEY: asdict(teacher.config), MODALITY_KEY: modality}
+    content = {WEIGHTS_KEY: teacher.state_dict(), **about, TRAINING_KEY: training}
+    with replacing(folder / LAST) as part:
+        torch.save(content, part)
 
 
 def load_last(teacher: Sam3DTeacher, folder: Path, device: torch.device) -> dict:

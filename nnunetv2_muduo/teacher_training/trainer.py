@@ -56,7 +56,7 @@ class TeacherTraining:
                 progress.update()
                 progress.set_postfix(loss=f"{self.losses[-1]:.2f}", refresh=False)
                 if self.iteration % settings.validate_every == 0 or self.part_done() >= 1:
-                    self.look(progress.write)
+                    self.validate_and_save(progress.write)
 
     def part_done(self) -> float:
         """How much of the training is behind, from 0 to 1."""
@@ -105,17 +105,17 @@ class TeacherTraining:
         for group, rate in zip(self.optimizer.param_groups, rates, strict=True):
             group["lr"] = rate * 0.1**n_drops
 
-    def look(self, say) -> None:
-        """Measure on the held-out crops, say so, save."""
+    def validate_and_save(self, log) -> None:
+        """Measure on the held-out crops, log it, save."""
         dice = validate(self.teacher, self.held_out, self.device)
         loss, self.losses = sum(self.losses) / max(len(self.losses), 1), []
         best_before = max((entry["mean_of_prompts"] for entry in self.history), default=-1.0)
         entry = {"iteration": self.iteration, "loss": loss, "mean_of_prompts": mean_of_prompts(dice), "dice": dice}
         self.history.append(entry)
-        say(f"{self.iteration}: loss {loss:.3f}, " + ", ".join(f"{kind} {of['mean']:.3f}" for kind, of in dice.items()))
+        log(f"{self.iteration}: loss {loss:.3f}, " + ", ".join(f"{kind} {of['mean']:.3f}" for kind, of in dice.items()))
         if entry["mean_of_prompts"] > best_before:
-            save_best(self.teacher, self.folder)
-        save_last(self.teacher, self.state(), self.folder)
+            save_best(self.teacher, self.settings.modality, self.folder)
+        save_last(self.teacher, self.settings.modality, self.state(), self.folder)
         write_report(self.history, self.settings, self.folder)
 
     def state(self) -> dict:

@@ -8,7 +8,7 @@ import argparse
 import hashlib
 import json
 import pickle
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
@@ -17,13 +17,24 @@ from nnunetv2_muduo.teachers.sam3d.config import Sam3DConfig
 
 CONFIG_KEY = "sam3d_config"
 WEIGHTS_KEY = "model_state_dict"
+MODALITY_KEY = "modality"
+_ABOUT = (CONFIG_KEY, MODALITY_KEY)
 ADMITTED_CLASSES = [argparse.Namespace]  # the public training scripts store their arguments
 
 State = dict[str, torch.Tensor]
 
 
-def read_checkpoint(path: Path) -> tuple[State, Sam3DConfig | None]:
-    """Weights by name, without wrappers' prefixes, and the architecture where the file carries one.
+@dataclass(frozen=True)
+class TeacherFile:
+    """Weights by name, without wrappers' prefixes; architecture and modality ("ct" or "pet") where the file says them."""
+
+    state: State
+    config: Sam3DConfig | None
+    modality: str | None
+
+
+def read_teacher_file(path: Path) -> TeacherFile:
+    """A file of weights.
 
     Raises:
         FileNotFoundError: no such file.
@@ -31,20 +42,26 @@ def read_checkpoint(path: Path) -> tuple[State, Sam3DConfig | None]:
     """
     if not path.is_file():
         raise FileNotFoundError(f"teacher weights {path}: no such file")
-    weights, config = _read_safetensors(path) if path.suffix == ".safetensors" else _read_pickle(path)
-    if config is not None:
-        config = Sam3DConfig.from_dict(config)
-    return {_without_wrappers(name): tensor for name, tensor in weights.items()}, config
+    weights, about = _read_safetensors(path) if path.suffix == ".safetensors" else _read_pickle(path)
+    config = about.get(CONFIG_KEY)
+    return TeacherFile(
+        state={_without_wrappers(name): tensor for name, tensor in weights.items()},
+        config=None if config is None else Sam3DConfig.from_dict(config),
+        modality=about.get(MODALITY_KEY),
+    )
 
 
-def write_checkpoint(path: Path, state: State, config: Sam3DConfig) -> None:
-    """Write what `read_checkpoint` reads; the format follows the file's ending."""
+def write_teacher_file(path: Path, content: TeacherFile) -> None:
+    """Write what `read_teacher_file` reads; the format follows the file's ending."""
+    about = {CONFIG_KEY: asdict(content.config)}
+    if content.modality is not None:
+        about[MODALITY_KEY] = content.modality
     if path.suffix == ".safetensors":
         from safetensors.torch import save_file
 
-        save_file(state, path, metadata={CONFIG_KEY: json.dumps(asdict(config))})
+        save_file(content.state, path, metadata={key: json.dumps(value) for key, value in about.items()})
     else:
-        torch.save({WEIGHTS_KEY: state, CONFIG_KEY: asdict(config)}, path)
+        torch.save({WEIGHTS_KEY: content.state, **about}, path)
 
 
 def sha256(path: Path) -> str:
@@ -56,7 +73,7 @@ def sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _read_safetensors(path: Path) -> tuple[State, dict | None]:
+def _read_safetensors(path: Path) -> tuple[State, dict]:
     from safetensors import SafetensorError, safe_open
 
     try:
@@ -65,10 +82,10 @@ def _read_safetensors(path: Path) -> tuple[State, dict | None]:
             weights = {name: file.get_tensor(name) for name in file.keys()}
     except SafetensorError as error:
         raise _damaged(path, error) from error
-    return weights, json.loads(metadata[CONFIG_KEY]) if CONFIG_KEY in metadata else None
+    return weights, {key: json.loads(metadata[key]) for key in _ABOUT if key in metadata}
 
 
-def _read_pickle(path: Path) -> tuple[State, dict | None]:
+def _read_pickle(path: Path) -> tuple[State, dict]:
     with torch.serialization.safe_globals(ADMITTED_CLASSES):
         try:
             refused = torch.serialization.get_unsafe_globals_in_checkpoint(path)
@@ -83,7 +100,7 @@ def _read_pickle(path: Path) -> tuple[State, dict | None]:
     return _unwrap(path, content)
 
 
-def _unwrap(path: Path, content: object) -> tuple[State, dict | None]:
+def _unwrap(path: Path, content: object) -> tuple[State, dict]:
     weights = content.get(WEIGHTS_KEY, content) if isinstance(content, dict) else None
     if not isinstance(weights, dict) or not weights or not all(isinstance(x, torch.Tensor) for x in weights.values()):
         found = sorted(map(str, content))[:10] if isinstance(content, dict) else type(content).__name__
@@ -91,7 +108,7 @@ def _unwrap(path: Path, content: object) -> tuple[State, dict | None]:
             f"teacher weights {path}: expected '{WEIGHTS_KEY}' or a plain dictionary of tensors, found {found}; "
             "is this the checkpoint of another program?"
         )
-    return weights, content.get(CONFIG_KEY)
+    return weights, {key: content[key] for key in _ABOUT if key in content}
 
 
 def _without_wrappers(name: str) -> str:

@@ -10,7 +10,7 @@ from torch import Tensor
 from nnunetv2_muduo.config import MuDuoConfig
 from nnunetv2_muduo.data.pairs import Box, Pairs
 from nnunetv2_muduo.teachers import load_teacher, patch_space
-from nnunetv2_muduo.teachers.checkpoint import read_checkpoint
+from nnunetv2_muduo.teachers.checkpoint import read_teacher_file
 from nnunetv2_muduo.teachers.prompts import mask_prompts, points_of_organs
 from nnunetv2_muduo.teachers.registry import TEACHERS, SmallTeacher
 from nnunetv2_muduo.teachers.sam3d.config import Sam3DConfig
@@ -34,7 +34,7 @@ class TeacherEnsemble:
         self.config = config
         self.axes = patch_space.teacher_axes(transpose_forward)
         self.organ_labels = organ_labels
-        self.teachers = {m: load_teacher(teacher_source(config, m), device) for m in config.modalities}
+        self.teachers = {m: load_teacher(teacher_source(config, m), device, m) for m in config.modalities}
 
     @torch.no_grad()
     def predict(
@@ -125,5 +125,4 @@ def _image_size(source: str) -> int:
     path = Path(source).expanduser()
     if not path.is_file():
         raise FileNotFoundError(f"Teacher {source!r} is neither a file nor one of {', '.join(TEACHERS)}.")
-    _, config = read_checkpoint(path)
-    return (config or Sam3DConfig()).image_size
+    return (read_teacher_file(path).config or Sam3DConfig()).image_size

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import torch
 
-from nnunetv2_muduo.teachers.checkpoint import State, read_checkpoint, sha256, write_checkpoint
+from nnunetv2_muduo.teachers.checkpoint import TeacherFile, read_teacher_file, sha256, write_teacher_file
 from nnunetv2_muduo.teachers.hub import fetch
 from nnunetv2_muduo.teachers.registry import TEACHERS, PublicTeacher, SmallTeacher
 from nnunetv2_muduo.teachers.sam3d.config import Sam3DConfig
@@ -21,28 +21,34 @@ OTHER_MODELS = (  # (part of a parameter name, whose it is)
 )
 
 
-def load_teacher(source: str | Path, device: str | torch.device = "cpu") -> Sam3DTeacher:
+def load_teacher(source: str | Path, device: str | torch.device = "cpu", modality: str | None = None) -> Sam3DTeacher:
     """Frozen float32 teacher on `device`.
 
     Args:
         source: a name of `registry.TEACHERS` (public weights are downloaded once), or the path of a checkpoint:
             .pth or .safetensors, of the public `vit_b_ori` or carrying its architecture as `save_teacher` writes it.
+        modality: "ct" or "pet", which the teacher must be for as far as name or file tell; None: any.
 
     Raises:
         FileNotFoundError: no such file; or public weights neither on this machine nor reachable.
-        ValueError: the file is damaged, unsafe, of another network, or not the one on record.
+        ValueError: the file is damaged, unsafe, of another network or modality, or not the one on record.
     """
     spec = TEACHERS.get(str(source))
     path = _path(source, spec)
     _report_digest(path, spec.sha256 if isinstance(spec, PublicTeacher) else None)
-    state, config = read_checkpoint(path)
-    return _assemble(path, state, config).to(device)
+    file = read_teacher_file(path)
+    known = file.modality if spec is None else spec.modality
+    if modality is not None and known not in (None, modality):
+        raise ValueError(
+            f"teacher '{source}' is for {known.upper()}, not for {modality.upper()}: were the two exchanged?"
+        )
+    return _assemble(path, file).to(device)
 
 
-def save_teacher(teacher: Sam3DTeacher, path: str | Path) -> None:
-    """Write weights and architecture to a .pth or .safetensors file that `load_teacher` reads."""
+def save_teacher(teacher: Sam3DTeacher, path: str | Path, modality: str | None = None) -> None:
+    """Write weights, architecture and, if given, modality to a .pth or .safetensors file that `load_teacher` reads."""
     state = {name: tensor.cpu().contiguous() for name, tensor in teacher.state_dict().items()}
-    write_checkpoint(Path(path), state, teacher.config)
+    write_teacher_file(Path(path), TeacherFile(state, teacher.config, modality))
 
 
 def _path(source: str | Path, spec: PublicTeacher | SmallTeacher | None) -> Path:
@@ -68,14 +74,14 @@ def _report_digest(path: Path, expected: str | None) -> None:
         )
 
 
-def _assemble(path: Path, state: State, config: Sam3DConfig | None) -> Sam3DTeacher:
+def _assemble(path: Path, file: TeacherFile) -> Sam3DTeacher:
     with torch.device("meta"):
-        teacher = Sam3DTeacher(config or Sam3DConfig())
+        teacher = Sam3DTeacher(file.config or Sam3DConfig())
     expected = {name: list(tensor.shape) for name, tensor in teacher.state_dict().items()}
-    found = {name: list(tensor.shape) for name, tensor in state.items()}
+    found = {name: list(tensor.shape) for name, tensor in file.state.items()}
     if found != expected:
-        raise ValueError(_mismatch(path, expected, found, carries_config=config is not None))
-    teacher.load_state_dict(state, assign=True)
+        raise ValueError(_mismatch(path, expected, found, carries_config=file.config is not None))
+    teacher.load_state_dict(file.state, assign=True)
     return teacher.float().requires_grad_(False)
 
 

@@ -90,3 +90,26 @@ def test_names_and_the_record_know_one_patient_by_one_key(dataset, check):
     exit_code, found = check()
     assert exit_code == 1
     assert "val and unlabeled share 1: 0a0b" in found["patients"][1]
+
+
+def test_a_method_without_teachers_takes_any_channel(dataset, check):
+    for folder in ("imagesTr", "imagesUn"):
+        for file in (dataset / folder).glob("*_0000.nii.gz"):
+            file.unlink()
+        for file in (dataset / folder).glob("*_0001.nii.gz"):
+            file.rename(file.with_name(file.name.replace("_0001", "_0000")))
+    change_json(dataset / "dataset.json", channel_names={"0": "MRI"})
+    exit_code, found = check("-tr", "nnUNetTrainerMeanTeacher")
+    assert exit_code == 0
+    assert "MRI" in found["values"][1]
+    exit_code, found = check()
+    assert exit_code == 1
+    assert found["channels"][0] == PROBLEM
+
+
+def test_supervised_training_needs_no_unlabeled_case(dataset, check):
+    shutil.rmtree(dataset / "imagesUn")
+    assert check("-tr", "nnUNetTrainerMuDuo_Supervised")[0] == 0
+    exit_code, found = check("-tr", "nnUNetTrainerMeanTeacher")
+    assert exit_code == 1
+    assert "imagesUn is empty" in found["cases"][1]

@@ -42,3 +42,22 @@ def test_public_teachers_offline_are_a_problem(monkeypatch):
     assert environment._check_teacher("ct", "sam_med3d").status == WARNING
     monkeypatch.setattr(environment, "_cached", lambda spec: "/cache/file.pth")
     assert environment._check_teacher("ct", "sam_med3d").status == OK
+
+
+def test_a_trainer_without_teachers_is_asked_for_none(dataset, check, monkeypatch, tmp_path):
+    write_config(
+        monkeypatch, tmp_path, ct_teacher=str(tmp_path / "nothing.pth"), pet_teacher=str(tmp_path / "none.pth")
+    )
+    for name in ("nnUNetTrainerMuDuo_Supervised", "nnUNetTrainerMeanTeacher"):
+        exit_code, found = check("-tr", name)
+        assert exit_code == 0
+        assert not found.keys() & {"CT teacher", "PET teacher"}
+    assert check()[0] == 1
+
+
+def test_teachers_that_were_exchanged_are_a_problem(dataset, check, monkeypatch, tmp_path):
+    write_config(monkeypatch, tmp_path, ct_teacher="small_pet", pet_teacher="small_ct")
+    exit_code, found = check()
+    assert exit_code == 1
+    assert "it is for PET" in found["CT teacher"][1]
+    assert "it is for CT" in found["PET teacher"][1]

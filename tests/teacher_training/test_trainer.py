@@ -66,7 +66,7 @@ def test_a_continued_training_ends_where_an_unbroken_one_does(tiny_teacher, volu
     broken = make_training(fresh(tiny_teacher), volumes, tmp_path / "b")
     for _ in range(QUICK.validate_every):
         broken.losses.append(broken.step())
-    broken.look(print)
+    broken.validate_and_save(print)
     broken.step()  # lost, since it came after the checkpoint
     continued = make_training(untrained_teacher(tiny_teacher.config, seed=9), volumes, tmp_path / "b")
     continued.resume()
@@ -77,7 +77,7 @@ def test_a_continued_training_ends_where_an_unbroken_one_does(tiny_teacher, volu
 
 
 def test_another_training_is_not_continued(tiny_teacher, volumes, tmp_path):
-    make_training(tiny_teacher, volumes, tmp_path).look(print)
+    make_training(tiny_teacher, volumes, tmp_path).validate_and_save(print)
     other = make_training(fresh(tiny_teacher), volumes, tmp_path, replace(QUICK, lr=1.0, n_rounds=2))
     with pytest.raises(ValueError, match="another n_rounds, lr"):
         other.resume()

@@ -150,3 +150,24 @@ def test_nothing_in_the_stage_waits_for_a_real_gpu():
         teach(ensemble, pairs, images, prompt_map, probs)
     finally:
         torch.cuda.set_sync_debug_mode("default")
+
+
+@pytest.mark.parametrize("as_path", [False, True], ids=["by name", "by path"])
+def test_a_teacher_of_the_other_modality_is_refused(tmp_path, as_path):
+    from nnunetv2_muduo.teachers.weights import load_teacher, save_teacher
+
+    source = "small_pet"
+    if as_path:
+        source = str(tmp_path / "exchanged.safetensors")
+        save_teacher(load_teacher("small_pet"), source, "pet")
+    config = MuDuoConfig(ct_teacher=source, pet_teacher="small")
+    with pytest.raises(ValueError, match="is for PET, not for CT"):
+        TeacherEnsemble(config, [0, 1, 2], [1], torch.device("cpu"))
+
+
+def test_a_file_that_says_no_modality_serves_either(tmp_path):
+    from nnunetv2_muduo.teachers.weights import load_teacher, save_teacher
+
+    save_teacher(load_teacher("small_pet"), tmp_path / "any.pth")
+    config = MuDuoConfig(ct_teacher=str(tmp_path / "any.pth"), pet_teacher="small")
+    TeacherEnsemble(config, [0, 1, 2], [1], torch.device("cpu"))

@@ -44,7 +44,7 @@ def test_the_organs_of_voxels_teach_the_encoder(training):
 
 def test_nothing_of_the_layer_is_in_the_teacher(training, tmp_path):
     training.step()
-    training.look(lambda text: None)
+    training.validate_and_save(lambda text: None)
     assert load_teacher(tmp_path / BEST).state_dict().keys() == training.teacher.state_dict().keys()
     assert not [name for name in training.teacher.state_dict() if "head" in name and "iou" not in name]
 
