@@ -1,4 +1,4 @@
-"""A training's checkpoints: written whole or not at all, and looked at before a training goes on from one.
+"""Checkpoints of a training: written whole or not at all, and inspected before a training goes on from one.
 
 nnU-Net's files are pickles. They are read from the results folder alone, never from elsewhere: teachers' weights, which come
 from other people, go through `teachers.checkpoint`.
@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
+
+from nnunetv2_muduo.storage import PART, replacing
 
 STATE_KEY = "muduo"  # where our own entries stand in the init_args of a checkpoint
 FINAL, LATEST, PREVIOUS, BEST = (f"checkpoint_{which}.pth" for which in ("final", "latest", "previous", "best"))
@@ -84,19 +86,18 @@ def written_whole(path: Path, n_bytes: int) -> Iterator[Path]:
     Raises:
         RuntimeError: it could not be written, as on a full disk. What was written is removed, older checkpoints stay.
     """
-    temporary = path.with_name(f"{path.name}.part")
-    try:
-        yield temporary
-    except (OSError, RuntimeError) as error:  # torch's RuntimeError does not tell that a disk is full
-        temporary.unlink(missing_ok=True)
-        raise RuntimeError(
-            f"{path} could not be written ({_first_line(error)}). It needs about {n_bytes:,} bytes, "
-            f"{shutil.disk_usage(path.parent).free:,} are free. Older checkpoints there are whole "
-            f"({', '.join(p.name for p in resumable(path.parent)) or 'none yet'}): make room, then continue with --c."
-        ) from error
-    if path.name == LATEST and path.is_file():
-        path.replace(path.with_name(PREVIOUS))
-    temporary.replace(path)
+    with replacing(path, path.with_name(f"{path.name}{PART}")) as temporary:
+        try:
+            yield temporary
+        except (OSError, RuntimeError) as error:  # torch's RuntimeError does not tell that a disk is full
+            temporary.unlink(missing_ok=True)
+            raise RuntimeError(
+                f"{path} could not be written ({_first_line(error)}). It needs about {n_bytes:,} bytes, "
+                f"{shutil.disk_usage(path.parent).free:,} are free. Older checkpoints there are whole "
+                f"({', '.join(p.name for p in resumable(path.parent)) or 'none yet'}): make room, then continue with --c."
+            ) from error
+        if path.name == LATEST and path.is_file():
+            path.replace(path.with_name(PREVIOUS))
 
 
 def _set_aside(path: Path) -> Path:

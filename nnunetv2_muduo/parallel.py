@@ -1,8 +1,12 @@
-"""Many independent jobs over processes, with a progress bar; one that fails does not stop the others."""
+"""Many independent jobs over processes, with a progress bar and few jobs in memory at a time."""
 
 import multiprocessing
+import os
+import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from itertools import islice
 from typing import Any
 
 from tqdm import tqdm
@@ -11,43 +15,50 @@ N_TRIES = 2
 N_SHOWN = 10
 
 
+class WorkerKilled(RuntimeError):
+    """A worker process was killed, as Linux does where memory runs out. Jobs that have ended stay done."""
+
+
+def n_cores() -> int:
+    """Cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def map_jobs(
+    function: Callable, jobs: Sequence[tuple], n_processes: int, description: str
+) -> Iterator[tuple[tuple, Any]]:
+    """Yield (job, function(*job)) as the jobs end, in any order. One process means this one.
+
+    Raises:
+        WorkerKilled: a worker process was killed.
+        Exception: what the first job that fails raises; no further ones are begun.
+    """
+    n_processes = min(n_processes, len(jobs))
+    results = _in_workers(function, jobs, n_processes) if n_processes > 1 else ((job, function(*job)) for job in jobs)
+    yield from tqdm(results, total=len(jobs), desc=description, disable=not jobs)
+
+
 def run_all(
     job: Callable[[tuple], None], items: Sequence[tuple], n_processes: int, description: str
 ) -> dict[str, Exception]:
-    """Call `job` on every item, whose first element is its name; a second time where it fails. One process means this one.
+    """Call `job` on every item, whose first element is its name; a second time where it fails, which stops no other.
 
     Returns:
         What the jobs raised that failed twice or whose process was killed, by name; the others are done.
     """
-    failures: dict[str, Exception] = {}
-    with tqdm(total=len(items), desc=description) as bar:
-        for name, error in _outcomes(job, items, min(n_processes, len(items))):
-            if error is not None:
-                failures[name] = error
-            bar.update()
-    return failures
+    outcomes: dict[str, Exception | None] = {}
+    try:
+        for (_, item), error in map_jobs(_exception_of, [(job, item) for item in items], n_processes, description):
+            outcomes[item[0]] = error
+    except WorkerKilled as error:
+        outcomes |= {name: error for name, *_ in items if name not in outcomes}
+    return {name: error for name, error in outcomes.items() if error is not None}
 
 
 def listed(reasons: dict[str, Any]) -> str:
     """Lines with the first ten names and their reasons."""
     lines = [f"  {name}: {str(reason) or type(reason).__name__}" for name, reason in list(reasons.items())[:N_SHOWN]]
     return "\n".join(lines + ([f"  and {len(reasons) - N_SHOWN} more"] if len(reasons) > N_SHOWN else []))
-
-
-_KILLED = RuntimeError("a process was killed, probably for lack of memory; use fewer of them (-np)")
-
-
-def _outcomes(job: Callable, items: Sequence[tuple], n_processes: int) -> Iterator[tuple[str, Exception | None]]:
-    """(name, exception or None) of every item, as they end."""
-    if n_processes <= 1:
-        for item in items:
-            yield item[0], _exception_of(job, item)
-        return
-    # A worker that is killed (out of memory, say) ends this pool with an error, where multiprocessing.Pool would hang.
-    with ProcessPoolExecutor(n_processes, mp_context=multiprocessing.get_context("spawn")) as pool:
-        futures = {pool.submit(_exception_of, job, item): item[0] for item in items}
-        for future in as_completed(futures):
-            yield futures[future], _KILLED if future.exception() else future.result()
 
 
 def _exception_of(job: Callable, item: tuple) -> Exception | None:
@@ -58,3 +69,39 @@ def _exception_of(job: Callable, item: tuple) -> Exception | None:
         except Exception as error:  # whatever it is, run_all returns it with the name of its item
             last = error
     return last
+
+
+def _in_workers(function: Callable, jobs: Sequence[tuple], n_processes: int) -> Iterator[tuple[tuple, Any]]:
+    waiting = iter(jobs)
+    # A worker that is killed ends this pool with an error, where multiprocessing.Pool would hang.
+    with ProcessPoolExecutor(n_processes, multiprocessing.get_context("spawn"), _start_worker) as executor:
+        running: dict[Future, tuple] = {
+            executor.submit(function, *job): job for job in islice(waiting, 2 * n_processes)
+        }
+        try:
+            while running:
+                done, _ = wait(running, return_when=FIRST_COMPLETED)
+                for future in done:
+                    yield running.pop(future), future.result()
+                    running |= {executor.submit(function, *job): job for job in islice(waiting, 1)}
+        except BrokenProcessPool as error:
+            raise WorkerKilled(
+                "A worker process was killed, probably for lack of memory. Run the same command again with a smaller "
+                "-np; what is finished is kept."
+            ) from error
+        finally:
+            executor.shutdown(wait=True, cancel_futures=True)
+
+
+def _start_worker() -> None:
+    """One thread and no warnings per worker, and no life after the parent's death (a pool's workers would wait for ever)."""
+    import SimpleITK as sitk
+
+    sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
+    sitk.ProcessObject.SetGlobalWarningDisplay(False)
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+
+
+def _die_with_parent() -> None:
+    multiprocessing.parent_process().join()
+    os._exit(1)

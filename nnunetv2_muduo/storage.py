@@ -1,4 +1,4 @@
-"""Files of the prepared data: written beside and renamed into place, so that what is there is whole."""
+"""Files that are written beside and renamed into place, so that what is there is whole; arrays of the prepared data."""
 
 import hashlib
 import json
@@ -10,9 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import blosc2
 import numpy as np
-from nnunetv2.training.dataloading.nnunet_dataset import comp_blosc2_params
 
 PART = ".part"
 _SECONDS_OF_A_LEFTOVER = 3600  # nothing here takes as long to write
@@ -23,9 +21,13 @@ class DamagedFile(ValueError):
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """A place beside `path` to write to, renamed to it when all went well: a reader sees the old file or the new one."""
-    temporary = path.with_name(f".{path.name}.{socket.gethostname()}-{os.getpid()}{PART}")
+def replacing(path: Path, temporary: Path | None = None) -> Iterator[Path]:
+    """A place to write to, renamed to `path` when all went well: a reader sees the old file or the new one.
+
+    Args:
+        temporary: the place, on the same disk, where a hidden file beside `path` that ends in .part won't do.
+    """
+    temporary = temporary or path.with_name(f".{path.name}.{socket.gethostname()}-{os.getpid()}{PART}")
     temporary.unlink(missing_ok=True)
     try:
         yield temporary
@@ -55,15 +57,26 @@ def naming_damage(path: Path) -> Iterator[None]:
         ) from error
 
 
+def file_stamp(path: Path, name: str) -> list:
+    """Name, size and time of change of a file, which JSON keeps: an equal stamp means an unchanged file."""
+    stat = path.stat()
+    return [name, stat.st_size, stat.st_mtime_ns]
+
+
 def file_stamps(files: list[str]) -> list[list]:
-    """Name, size and time of change of files: equal stamps mean unchanged files."""
-    return [[Path(f).name, os.stat(f).st_size, os.stat(f).st_mtime_ns] for f in files]
+    """Stamps of files by their names alone: a folder that is moved keeps them."""
+    return [file_stamp(Path(file), Path(file).name) for file in files]
 
 
-def write_json(content: Any, path: Path) -> None:
-    """Write JSON in one step."""
-    with replacing(path) as temporary:
-        temporary.write_text(json.dumps(content, indent=1), encoding="utf-8")
+def write_text(text: str, path: Path, temporary: Path | None = None) -> None:
+    """Write a text in one step; see `replacing`."""
+    with replacing(path, temporary) as place:
+        place.write_text(text, encoding="utf-8")
+
+
+def write_json(content: Any, path: Path, temporary: Path | None = None) -> None:
+    """Write JSON in one step; see `replacing`."""
+    write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", path, temporary)
 
 
 def read_json(path: Path) -> Any:
@@ -76,6 +89,9 @@ def read_json(path: Path) -> Any:
 
 def write_array(array: np.ndarray, path: Path, patch_size: list[int]) -> None:
     """Write an array [channels, a, b, c] as .b2nd in one step, in chunks that suit patches of `patch_size`."""
+    import blosc2  # here, since converting data needs files and no arrays
+    from nnunetv2.training.dataloading.nnunet_dataset import comp_blosc2_params
+
     blocks, chunks = comp_blosc2_params(array.shape, tuple(patch_size), array.itemsize)
     cparams = {"codec": blosc2.Codec.ZSTD, "clevel": 3, "filters": [blosc2.Filter.SHUFFLE], "nthreads": 4}
     with replacing(path) as temporary:
@@ -92,6 +108,8 @@ class StoredArray:
     """
 
     def __init__(self, path: Path):
+        import blosc2
+
         self.path = path
         mmap = {} if os.name == "nt" else {"mmap_mode": "r"}  # mapping fails on Windows (nnU-Net issue 2723)
         with naming_damage(path):

@@ -60,7 +60,7 @@ def find_files(case: str, image_folder: Path, label_folders: dict[str, Path]) ->
         FileNotFoundError, ValueError: files that are missing, or not on the CT's grid.
     """
     from nnunetv2_muduo.evaluation.cases import list_images
-    from nnunetv2_muduo.imageio.images import check_same_grid, read_header
+    from nnunetv2_muduo.imageio.grid import require_same_grid
 
     wanted = [(image_folder, f"{case}_0000"), (image_folder, f"{case}_0001")]
     wanted += [(folder, case) for folder in label_folders.values()]
@@ -68,7 +68,6 @@ def find_files(case: str, image_folder: Path, label_folders: dict[str, Path]) ->
     missing = [f"{name} in {folder}" for (folder, name), path in zip(wanted, paths, strict=True) if path is None]
     if missing:
         raise FileNotFoundError(f"{len(missing)} file(s) of case {case} are missing: {'; '.join(missing)}")
-    headers = [read_header(path) for path in paths]
-    for header in headers[1:]:
-        check_same_grid(header, headers[0])
+    for path in paths[1:]:
+        require_same_grid(path, paths[0])
     return paths

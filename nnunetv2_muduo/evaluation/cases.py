@@ -1,4 +1,4 @@
-"""Folders of label maps: which cases there are, which files belong together, what the labels are called."""
+"""Cases of an evaluation: folders of label maps, the files that belong together, the names of the labels."""
 
 import json
 from collections.abc import Iterable
@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from nnunetv2_muduo.imageio.images import check_same_grid, read_header, read_labels
+from nnunetv2_muduo.imageio.grid import read_grid, require_same_grid
+from nnunetv2_muduo.imageio.images import read_labels
 from nnunetv2_muduo.labels import organ_names
 
 FILE_ENDINGS = (".nii.gz", ".nii", ".nrrd", ".mha")
@@ -133,9 +134,11 @@ def check_grids(cases: list[Case], resample: bool = False) -> None:
     problems = []
     for case in cases:
         try:
-            headers = {role: read_header(path) for role, path in case.files.items()}
-            for role in headers.keys() - {"truth", "prediction" if resample else None}:
-                check_same_grid(headers[role], headers["truth"])
+            for role, path in case.files.items():
+                if role == "prediction" and resample:
+                    read_grid(path)  # it may lie anywhere, but must be a volume
+                elif role != "truth":
+                    require_same_grid(path, case.truth)
         except ValueError as error:
             problems.append(f"{case.name}: {error}")
     raise_if_any(problems, cases)

@@ -1,21 +1,19 @@
-"""From files to a table with one row per case and organ, over several processes."""
+"""Table with one row per case and organ, measured from files over several processes."""
 
 import hashlib
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
 from nnunetv2_muduo.evaluation.cases import Case, LabelNames, check_grids, pair_cases, raise_if_any
 from nnunetv2_muduo.evaluation.metrics import DEFAULT_TOLERANCES, Tolerances
 from nnunetv2_muduo.evaluation.organs import measure_labels
-from nnunetv2_muduo.imageio.images import read_header, read_labels, read_pet
+from nnunetv2_muduo.imageio.grid import read_grid
+from nnunetv2_muduo.imageio.images import read_labels, read_pet
+from nnunetv2_muduo.parallel import map_jobs
 
 
 @dataclass(frozen=True)
@@ -83,19 +81,12 @@ def measure_cases(cases: list[Case], settings: Settings, n_processes: int = 1) -
     Raises:
         ValueError: cases that can't be measured, all of them named and counted.
     """
-    results = _map(partial(try_case, settings=settings), cases, n_processes)
-    results = list(tqdm(results, "measuring", len(cases), unit="case"))
+    measured = map_jobs(partial(try_case, settings=settings), [(case,) for case in cases], n_processes, "measuring")
+    by_name = {case.name: result for (case,), result in measured}
+    results = [by_name[case.name] for case in cases]
     raise_if_any([result.problem for result in results if result.problem], cases)
     table = pd.DataFrame([row for result in results for row in result.rows])
     return table, {case.name: result.sha256 for case, result in zip(cases, results, strict=True)}
-
-
-def _map(function: partial, cases: list[Case], n_processes: int) -> Iterator[CaseResult]:
-    if min(n_processes, len(cases)) <= 1:
-        yield from map(function, cases)
-        return
-    with ProcessPoolExecutor(min(n_processes, len(cases)), get_context("spawn")) as pool:
-        yield from pool.map(function, cases)
 
 
 def try_case(case: Case, settings: Settings) -> CaseResult:
@@ -114,14 +105,14 @@ def measure_case(case: Case, settings: Settings) -> list[dict]:
     Raises:
         ValueError: unreadable files, or label values that no organ has.
     """
-    grid = read_header(case.truth)
+    grid = read_grid(case.truth)
     prediction, truth = read_labels(case.prediction, grid if settings.resample else None), read_labels(case.truth)
     check_values(prediction, truth, settings.labels)
     if settings.labels.ignore is not None:
         prediction[truth == settings.labels.ignore] = 0
     pet_suv = read_pet(case.pet) if case.pet else None
     return measure_labels(
-        prediction, truth, grid.GetSpacing()[::-1], settings.labels.organs, pet_suv, settings.tolerances
+        prediction, truth, grid.spacing_mm[::-1], settings.labels.organs, pet_suv, settings.tolerances
     )
 
 

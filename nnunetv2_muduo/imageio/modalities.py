@@ -1,9 +1,10 @@
-"""Modalities that have a unit: what their values are measured in, can be, and how they are kept and normalized.
+"""Table of the modalities that have a unit: the unit, the values that can occur, storage and normalization.
 
 Any other image, such as MRI, has no unit that could be checked; `modality_of` then says None.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -41,3 +42,9 @@ def modality_of(channel_name: str) -> Modality | None:
     if channel_name.casefold() == "ct":
         return MODALITIES["ct"]
     return MODALITIES["pet"] if "pet" in channel_name.casefold() else None
+
+
+def channel_names(dataset_json: dict[str, Any]) -> list[str]:
+    """Names of a data set's channels, in their order; `dataset_json` is the content of nnU-Net's dataset.json."""
+    names = dataset_json.get("channel_names") or dataset_json["modality"]  # the latter in data sets of nnU-Net v1
+    return [names[number] for number in sorted(names, key=int)]

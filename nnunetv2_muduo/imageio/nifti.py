@@ -1,4 +1,7 @@
-"""Where the voxels of an image come from: a NIfTI file, or a NIfTI file inside a zip archive.
+"""Reader of NIfTI files, with every check that SimpleITK leaves out, and the sources that a conversion reads them from.
+
+SimpleITK reads a truncated or corrupt file without a word and fills the rest with zeros; it also reads NaN as 0. So the
+stream is unpacked here, where length and checksum are verified, and values that are not finite are refused.
 
 A source has `read()` (a SimpleITK image), `read_with_hash()`, `file_stamps()` to see whether it changed, and `str()`.
 """
@@ -7,20 +10,67 @@ import gzip
 import hashlib
 import tempfile
 import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
+import nibabel
+import numpy as np
+import SimpleITK as sitk
+
+from nnunetv2_muduo.imageio.grid import read_grid
+from nnunetv2_muduo.imageio.refusal import CaseRefused, refusing_damage
+from nnunetv2_muduo.storage import file_stamp
+
 NIFTI_ENDINGS = (".nii.gz", ".nii")
-
-
-class CaseRefused(ValueError):
-    """This case can't be converted; the message says what is wrong with it and what to do. Other cases go on."""
 
 
 def nifti_stem(name: str) -> str:
     """File name without `.nii.gz` or `.nii`; dots inside the name stay."""
     return next((name[: -len(ending)] for ending in NIFTI_ENDINGS if name.endswith(ending)), name)
+
+
+def read_nifti(path: Path) -> sitk.Image:
+    """A 3D image of scalars. Raises CaseRefused where it is damaged, of another kind, or holds NaN or infinity."""
+    return _image(_file_bytes(path), path, str(path))
+
+
+def require_intact(path: Path) -> None:
+    """Raise CaseRefused where a NIfTI file is damaged, or holds NaN or infinity; no image is made, which takes longer."""
+    with refusing_damage(str(path)):
+        voxels = _unpacked(_file_bytes(path), path).dataobj.get_unscaled()
+    require_finite(voxels, str(path))
+
+
+def require_finite(values: np.ndarray, name: str) -> None:
+    """Raise CaseRefused for values that are NaN or infinite."""
+    n_bad = np.sum(~np.isfinite(values)) if np.issubdtype(values.dtype, np.floating) else 0
+    if n_bad:
+        raise CaseRefused(
+            f"{name} holds {n_bad} values that are not finite (NaN or infinity). Correct or remove the case."
+        )
+
+
+def _file_bytes(path: Path) -> bytes:
+    with refusing_damage(str(path)):
+        return path.read_bytes()
+
+
+def _unpacked(data: bytes, path: Path) -> nibabel.Nifti1Image:
+    return nibabel.Nifti1Image.from_bytes(gzip.decompress(data) if path.name.endswith(".gz") else data)
+
+
+def _image(data: bytes, path: Path, name: str) -> sitk.Image:
+    """Image of a NIfTI file whose bytes are `data`; its header is read from `path`, and messages call it `name`."""
+    with refusing_damage(name):
+        grid = read_grid(path, name)
+        voxels = np.asanyarray(_unpacked(data, path).dataobj)
+        voxels = voxels.astype(voxels.dtype.newbyteorder("="), copy=False).reshape(grid.size, order="F")
+        image = sitk.GetImageFromArray(voxels.transpose())
+    require_finite(voxels, name)
+    image.SetSpacing(grid.spacing_mm)
+    image.SetOrigin(grid.origin_mm)
+    image.SetDirection(grid.direction)
+    return image
 
 
 @dataclass(frozen=True)
@@ -37,16 +87,15 @@ class NiftiFile:
         return self.path.name.endswith(".nii.gz")
 
     def file_stamps(self) -> list[list]:
-        stat = self.path.stat()
-        return [[str(self.path), stat.st_size, stat.st_mtime_ns]]
+        return [file_stamp(self.path, str(self))]
 
-    def read_with_hash(self):
-        """(SimpleITK image, SHA-256 of the file). Raises CaseRefused where the file is damaged."""
-        data = self.path.read_bytes()
-        return image_from_nifti_bytes(data, self.path, str(self)), hashlib.sha256(data).hexdigest()
+    def read(self) -> sitk.Image:
+        return read_nifti(self.path)
 
-    def read(self):
-        return self.read_with_hash()[0]
+    def read_with_hash(self) -> tuple[sitk.Image, str]:
+        """(image, SHA-256 of the file). Raises CaseRefused."""
+        data = _file_bytes(self.path)
+        return _image(data, self.path, str(self)), hashlib.sha256(data).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -62,71 +111,16 @@ class ZipMember:
         return f"{self.archive}!{self.member}"
 
     def file_stamps(self) -> list[list]:
-        stat = self.archive.stat()
-        return [[str(self), stat.st_size, stat.st_mtime_ns]]
+        return [file_stamp(self.archive, str(self))]
 
-    def read_with_hash(self):
-        """(SimpleITK image, SHA-256 of the member). Raises CaseRefused where archive or member is damaged."""
-        try:
-            with zipfile.ZipFile(self.archive) as archive:
-                data = archive.read(self.member)
-        except (zipfile.BadZipFile, zlib.error, EOFError) as error:
-            raise CaseRefused(f"{self}: damaged zip archive ({error})") from error
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / ("member.nii.gz" if self.member.endswith(".gz") else "member.nii")
-            path.write_bytes(data)
-            return image_from_nifti_bytes(data, path, str(self)), hashlib.sha256(data).hexdigest()
-
-    def read(self):
+    def read(self) -> sitk.Image:
         return self.read_with_hash()[0]
 
-
-def n_not_finite(path: Path) -> int:
-    """Voxels of a NIfTI file that are NaN or infinite, which SimpleITK reads as 0, as it does the missing end of a file.
-
-    Raises:
-        CaseRefused: the file is truncated or damaged: the whole stream is unpacked, and its checksum verified.
-    """
-    import nibabel
-    import numpy as np
-
-    try:
-        data = path.read_bytes()
-        unpacked = gzip.decompress(data) if path.name.endswith(".gz") else data
-        header = nibabel.Nifti1Image.from_bytes(unpacked).header
-        dtype, shape = header.get_data_dtype(), header.get_data_shape()
-        voxels = np.frombuffer(unpacked, dtype, int(np.prod(shape)), int(header["vox_offset"]))
-    except (EOFError, OSError, ValueError, zlib.error, nibabel.spatialimages.HeaderDataError) as error:
-        raise CaseRefused(f"{path}: can't be read, truncated or damaged ({_reason(error)})") from error
-    return int(np.sum(~np.isfinite(voxels))) if np.issubdtype(dtype, np.floating) else 0
-
-
-def image_from_nifti_bytes(data: bytes, path: Path, name: str):
-    """SimpleITK image of a NIfTI file whose bytes are `data`; its header is read from `path`.
-
-    SimpleITK alone reads a truncated or corrupt .nii.gz without a word and fills the rest with zeros, so the stream is
-    unpacked here, where length and checksum are verified. Raises CaseRefused.
-    """
-    import nibabel
-    import numpy as np
-    import SimpleITK as sitk
-
-    header_reader = sitk.ImageFileReader()
-    header_reader.SetFileName(str(path))
-    try:
-        unpacked = gzip.decompress(data) if path.name.endswith(".gz") else data
-        header_reader.ReadImageInformation()
-        if header_reader.GetDimension() != 3 or header_reader.GetNumberOfComponents() != 1:
-            raise CaseRefused(f"{name}: 3-dimensional scalar image expected, size is {header_reader.GetSize()}")
-        voxels = np.asanyarray(nibabel.Nifti1Image.from_bytes(unpacked).dataobj)
-        image = sitk.GetImageFromArray(voxels.reshape(header_reader.GetSize(), order="F").transpose())
-    except (EOFError, OSError, zlib.error, nibabel.spatialimages.HeaderDataError, RuntimeError, TypeError) as error:
-        raise CaseRefused(f"{name}: can't be read, truncated or damaged ({_reason(error)})") from error
-    image.SetSpacing(header_reader.GetSpacing())
-    image.SetOrigin(header_reader.GetOrigin())
-    image.SetDirection(header_reader.GetDirection())
-    return image
-
-
-def _reason(error: Exception) -> str:
-    return str(error).strip().splitlines()[-1] if str(error).strip() else type(error).__name__
+    def read_with_hash(self) -> tuple[sitk.Image, str]:
+        """(image, SHA-256 of the member). Raises CaseRefused where archive or member is damaged."""
+        with refusing_damage(str(self)), zipfile.ZipFile(self.archive) as archive:
+            data = archive.read(self.member)
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / ("member.nii.gz" if self.member.endswith(".gz") else "member.nii")
+            path.write_bytes(data)  # SimpleITK reads the header, and of files alone
+            return _image(data, path, str(self)), hashlib.sha256(data).hexdigest()

@@ -3,7 +3,7 @@
 import numpy as np
 
 from nnunetv2_muduo.imageio.modalities import Modality
-from nnunetv2_muduo.imageio.nifti import CaseRefused
+from nnunetv2_muduo.imageio.refusal import CaseRefused
 
 
 def value_range(values: np.ndarray, source) -> tuple[float, float]:

@@ -1,12 +1,11 @@
-"""What a training reached, for people and for programs."""
+"""Results of a teacher's training as a table for people and a JSON file for programs."""
 
-import json
-import os
 from dataclasses import asdict
 from pathlib import Path
 
 import pandas as pd
 
+from nnunetv2_muduo.storage import write_json, write_text
 from nnunetv2_muduo.teacher_training.settings import TrainingSettings
 from nnunetv2_muduo.teacher_training.validation import Dice
 
@@ -18,17 +17,11 @@ def write_report(history: list[dict], settings: TrainingSettings, folder: Path) 
     best = max(history, key=lambda entry: entry["mean_of_prompts"])
     figures = {"settings": asdict(settings), "best": best, "history": history}
     head = f"Dice on held-out cases after {best['iteration']} of {settings.n_iterations} iterations\n\n"
-    _write(folder / FIGURES, json.dumps(figures, indent=2) + "\n")
-    _write(folder / TABLE, head + dice_table(best["dice"]).to_string(float_format="%.3f") + "\n")
+    write_json(figures, folder / FIGURES)
+    write_text(head + dice_table(best["dice"]).to_string(float_format="%.3f") + "\n", folder / TABLE)
 
 
 def dice_table(dice: Dice) -> pd.DataFrame:
     """A row per organ, the mean over organs last; a column per kind of prompt."""
     table = pd.DataFrame(dice)
     return table.reindex([organ for organ in table.index if organ != "mean"] + ["mean"])
-
-
-def _write(path: Path, text: str) -> None:
-    part = path.with_name(f"part_{path.name}")
-    part.write_text(text, encoding="utf-8")
-    os.replace(part, path)

@@ -1,7 +1,5 @@
-"""Scans as a training reads them: isotropic, in the teacher's axes, in files that are mapped into memory."""
+"""Volumes that a teacher's training reads: isotropic, in the teacher's axes, in files that are mapped into memory."""
 
-import json
-import os
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -10,13 +8,14 @@ import numpy as np
 import SimpleITK as sitk
 from scipy import ndimage
 
-from nnunetv2_muduo.imageio.images import check_same_grid, read_header
+from nnunetv2_muduo.imageio.grid import require_same_grid
+from nnunetv2_muduo.imageio.images import read_image
+from nnunetv2_muduo.imageio.modalities import MODALITIES, Modality
+from nnunetv2_muduo.storage import file_stamp, read_json, write_json
 from nnunetv2_muduo.teacher_training.sources import LabeledScan
 
 MIN_ORGAN_MM3 = 3375  # 1000 voxels of 1.5 mm, as published
 MIN_ORGAN_VOXELS = 8
-_STORED_AS = {"ct": np.int16, "pet": np.float16}  # whole HU, and SUV to one part in a thousand
-_LARGEST = {"ct": 32767, "pet": 65504}
 
 
 @dataclass(frozen=True)
@@ -55,14 +54,12 @@ def min_organ_voxels(spacing_mm: float) -> int:
 def cached_volume(scan: LabeledScan, modality: str, spacing_mm: float, cache: Path) -> Volume:
     """The scan at `spacing_mm`, made where the cache has none; it is made again where the scan's files changed."""
     path = cache / f"{scan.name}_{modality}"
-    identity = {"files": [_stamp(scan.image), _stamp(scan.label)], "spacing_mm": spacing_mm}
+    identity = {"files": [file_stamp(path, str(path)) for path in (scan.image, scan.label)], "spacing_mm": spacing_mm}
     record_file = path / "record.json"
-    record = json.loads(record_file.read_text()) if record_file.is_file() else {}
+    record = read_json(record_file) or {}
     if record.get("identity") != identity:
         record = {"identity": identity, "centers": _write(scan, modality, spacing_mm, path)}
-        part = record_file.with_suffix(".part")
-        part.write_text(json.dumps(record))
-        os.replace(part, record_file)  # written last: what has it is whole
+        write_json(record, record_file)  # written last: what has it is whole
     centers = {int(label): tuple(center) for label, center in record["centers"].items()}
     organs = scan.organs or {label: f"label {label}" for label in centers}
     centers = {label: center for label, center in centers.items() if label in organs}
@@ -70,12 +67,12 @@ def cached_volume(scan: LabeledScan, modality: str, spacing_mm: float, cache: Pa
 
 
 def read_isotropic(scan: LabeledScan, spacing_mm: float) -> tuple[np.ndarray, np.ndarray]:
-    """Image (float32) and labels (uint8) [x, y, z] in the order of the file's axes, linear and nearest (teachers.md 4.1).
+    """Image (float32) and labels (uint8) [x, y, z] in the order of the file's axes, linear and nearest (docs/teachers.md).
 
     Raises ValueError where the two have different grids or values that can't be used.
     """
-    check_same_grid(read_header(scan.label), read_header(scan.image))
-    image, labels = sitk.ReadImage(str(scan.image), sitk.sitkFloat32), sitk.ReadImage(str(scan.label))
+    require_same_grid(scan.label, scan.image)
+    image, labels = sitk.Cast(read_image(scan.image), sitk.sitkFloat32), read_image(scan.label)
     labels.CopyInformation(image)  # their headers may differ by rounding
     values = sitk.GetArrayViewFromImage(labels)
     if values.min() < 0 or values.max() > 255:
@@ -103,15 +100,19 @@ def _isotropic_grid(image: sitk.Image, spacing_mm: float) -> sitk.Image:
 
 def _write(scan: LabeledScan, modality: str, spacing_mm: float, path: Path) -> dict[int, list[int]]:
     image, labels = read_isotropic(scan, spacing_mm)
-    if not np.abs(image).max() <= _LARGEST[modality]:
-        unit = "HU" if modality == "ct" else "SUV"
-        raise ValueError(f"{scan.image} has values from {image.min()} to {image.max()}, which are no {unit}")
-    if modality == "ct":
-        image = np.rint(image)
     path.mkdir(parents=True, exist_ok=True)
-    np.save(path / "image.npy", np.ascontiguousarray(image, _STORED_AS[modality]))
+    np.save(path / "image.npy", _to_keep(image, MODALITIES[modality], scan.image))
     np.save(path / "labels.npy", np.ascontiguousarray(labels))
     return _centers(labels, min_organ_voxels(spacing_mm))
+
+
+def _to_keep(image: np.ndarray, modality: Modality, path: Path) -> np.ndarray:
+    """The image in the type it is kept in. Raises ValueError where that can't hold it, which no HU or SUV does."""
+    whole = np.issubdtype(modality.kept_as, np.integer)
+    largest = (np.iinfo if whole else np.finfo)(modality.kept_as).max
+    if not np.abs(image).max() <= largest:
+        raise ValueError(f"{path} has values from {image.min()} to {image.max()}, which are no {modality.unit}")
+    return np.ascontiguousarray(np.rint(image) if whole else image, modality.kept_as)
 
 
 def _centers(labels: np.ndarray, min_voxels: int) -> dict[int, list[int]]:
@@ -121,8 +122,3 @@ def _centers(labels: np.ndarray, min_voxels: int) -> dict[int, list[int]]:
         for label, box in enumerate(ndimage.find_objects(labels), start=1)
         if box is not None and counts[label] >= min_voxels
     }
-
-
-def _stamp(path: Path) -> list:
-    stat = path.stat()
-    return [str(path), stat.st_size, stat.st_mtime_ns]
