@@ -4,24 +4,29 @@ import importlib
 import sys
 import warnings
 
-_NOW = {  # former module: present one
-    **{name: f"nnunetv2_muduo.conversion.{name}" for name in (
-        "cases", "check", "convert", "dataset", "dicom", "dicom_seg", "dicom_tree", "label_maps", "label_names", "layouts",
-        "pool", "record", "report", "split", "suv", "write",
+_MODULES = {  # former module: present one
+    **{name: f"conversion.{name}" for name in (
+        "cases", "convert", "dataset", "dicom", "dicom_seg", "dicom_tree", "label_maps", "label_names", "layouts", "record",
+        "report", "split", "suv", "write",
     )},
-    "command": "nnunetv2_muduo.cli.convert",
-    "geometry": "nnunetv2_muduo.imageio.grid",
-    "sources": "nnunetv2_muduo.imageio.nifti",
-    "Dataset705_AutoPETOrgan": "nnunetv2_muduo.conversion.sources",
-    "Dataset706_AutoPETTumor": "nnunetv2_muduo.conversion.sources",
-    "Dataset707_OwnDicomPETCT": "nnunetv2_muduo.conversion.sources",
+    **{f"Dataset{name}": "conversion.sources" for name in ("705_AutoPETOrgan", "706_AutoPETTumor", "707_OwnDicomPETCT")},
+    "check": "conversion.case_check",
+    "command": "cli.convert",
+    "geometry": "imageio.grid",
+    "pool": "parallel",
+    "sources": "imageio.nifti",
 }  # fmt: skip
+_NAMES = {  # (former module, former name): where it is now
+    ("cases", "CaseRefused"): ("imageio.refusal", "CaseRefused"),
+    ("pool", "map_cases"): ("parallel", "map_jobs"),
+}
 
 warnings.warn(
     "nnunetv2_muduo.dataset_conversion is now nnunetv2_muduo.conversion; the old name will go with the next version.",
     FutureWarning,
     stacklevel=2,
 )
-for _former, _present in _NOW.items():
-    sys.modules[f"{__name__}.{_former}"] = importlib.import_module(_present)
-    globals()[_former] = sys.modules[_present]
+for _former, _present in _MODULES.items():
+    globals()[_former] = sys.modules[f"{__name__}.{_former}"] = importlib.import_module(f"nnunetv2_muduo.{_present}")
+for (_module, _former), (_place, _present) in _NAMES.items():
+    setattr(globals()[_module], _former, getattr(importlib.import_module(f"nnunetv2_muduo.{_place}"), _present))

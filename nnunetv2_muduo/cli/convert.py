@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from nnunetv2_muduo.conversion.pool import n_cores
+from nnunetv2_muduo.parallel import n_cores
 
 KINDS = {  # name: (default name of the dataset, one line of help)
     "autopet": ("AutoPET", "AutoPET in any NIfTI edition, or folders like it, with its own or other label maps"),
@@ -49,7 +49,7 @@ def add_common_arguments(parser: argparse.ArgumentParser, default_name: str) -> 
         "-d", dest="dataset_id", type=int, required=True, metavar="ID", help="id of the nnU-Net dataset"
     )
     parser.add_argument("--name", default=default_name, help="name of the nnU-Net dataset (default: %(default)s)")
-    parser.add_argument("--labeled", type=int, default=5, help="labelled training cases (default: %(default)s)")
+    parser.add_argument("--labeled", type=int, default=5, help="labeled training cases (default: %(default)s)")
     parser.add_argument("--val", type=int, default=5, help="validation cases (default: %(default)s)")
     parser.add_argument("--test", type=int, default=20, help="test cases (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="draws the sets (default: %(default)s)")
@@ -86,7 +86,7 @@ def run_alone(kind: str, description: str) -> int:
 
 def options_from(args: argparse.Namespace):
     """The Options that the common arguments describe."""
-    from nnunetv2_muduo.conversion.convert import Options
+    from nnunetv2_muduo.conversion.options import Options
     from nnunetv2_muduo.conversion.split import SetSizes
 
     return Options(

@@ -1,4 +1,4 @@
-"""What a PET/CT case is before conversion, and the names it gets."""
+"""PET/CT cases before conversion, and the names that they get."""
 
 import hashlib
 import re

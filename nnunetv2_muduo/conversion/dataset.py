@@ -1,13 +1,14 @@
-"""The dataset's folder: is it ours, and the files that nnU-Net needs beside images and label maps."""
+"""Folder of a data set: whether it is ours, and the files that nnU-Net needs beside images and label maps."""
 
 import json
 import os
 import shutil
 from pathlib import Path
 
-from nnunetv2_muduo.conversion.record import Record, write_json
+from nnunetv2_muduo.conversion.record import Record
 from nnunetv2_muduo.conversion.split import LABELED, SETS, VAL
-from nnunetv2_muduo.conversion.write import PARTIAL_FOLDER
+from nnunetv2_muduo.conversion.write import PARTIAL_FOLDER, partial_file
+from nnunetv2_muduo.storage import write_json
 
 SPLITS_FILE = "splits_final.json"
 
@@ -50,9 +51,9 @@ def write_dataset_files(record: Record, name: str) -> dict[str, str]:
         "file_ending": ".nii.gz",
         "name": name,
     }
-    write_json(record.dataset, "dataset.json", dataset_json)
     splits = [{"train": members[LABELED], "val": members[VAL] or members[LABELED]}]
-    write_json(record.dataset, SPLITS_FILE, splits)
+    for name_of_file, content in (("dataset.json", dataset_json), (SPLITS_FILE, splits)):
+        write_json(content, record.dataset / name_of_file, partial_file(record.dataset, name_of_file))
     return _write_preprocessed_splits(record.dataset.name, splits)
 
 
@@ -68,6 +69,5 @@ def _write_preprocessed_splits(dataset_name: str, splits: list[dict]) -> dict[st
             }
         return {}
     folder.mkdir(parents=True, exist_ok=True)
-    write_json(folder, SPLITS_FILE, splits)
-    (folder / PARTIAL_FOLDER).rmdir()
+    write_json(splits, existing)
     return {}

@@ -1,4 +1,4 @@
-"""Reading DICOM series: PET in SUVbw, CT in HU. Tags by pydicom, geometry and pixels by SimpleITK."""
+"""Reader of DICOM series: PET in SUVbw, CT in HU. Tags by pydicom, geometry and pixels by SimpleITK."""
 
 import hashlib
 import io
@@ -9,7 +9,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from nnunetv2_muduo.conversion.suv import MissingTag, Scaling, required, required_numbers, suv_scaling
-from nnunetv2_muduo.imageio.nifti import CaseRefused
+from nnunetv2_muduo.imageio.refusal import CaseRefused
 
 NOTE_KEY = "ITK_FileNotes"
 """Meta data that says how SUV came about; SimpleITK writes it into a NIfTI's description field."""

@@ -1,4 +1,4 @@
-"""Reading a DICOM segmentation object (binary) as a label map."""
+"""Reader of binary DICOM segmentation objects as label maps."""
 
 import hashlib
 from dataclasses import dataclass
@@ -8,7 +8,8 @@ import numpy as np
 import SimpleITK as sitk
 
 from nnunetv2_muduo.conversion.dicom import import_pydicom
-from nnunetv2_muduo.imageio.nifti import CaseRefused
+from nnunetv2_muduo.imageio.refusal import CaseRefused
+from nnunetv2_muduo.storage import file_stamp
 
 
 @dataclass(frozen=True)
@@ -23,8 +24,7 @@ class SegFile:
         return str(self.path)
 
     def file_stamps(self) -> list[list]:
-        stat = self.path.stat()
-        return [[str(self.path), stat.st_size, stat.st_mtime_ns]]
+        return [file_stamp(self.path, str(self))]
 
     def read_with_hash(self) -> tuple[sitk.Image, str]:
         """(label map on the segmentation's own grid, SHA-256 of the file). Raises CaseRefused."""

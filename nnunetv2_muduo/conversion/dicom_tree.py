@@ -1,4 +1,4 @@
-"""Finding PET/CT cases in a tree of DICOM files: series paired by patient, study and frame of reference."""
+"""PET/CT cases in a tree of DICOM files: series paired by patient, study and frame of reference."""
 
 import os
 from collections import defaultdict
@@ -9,9 +9,9 @@ from pathlib import Path
 from nnunetv2_muduo.conversion.cases import Case
 from nnunetv2_muduo.conversion.dicom import DicomSeries, PetSeries, import_pydicom
 from nnunetv2_muduo.conversion.dicom_seg import SegFile
-from nnunetv2_muduo.conversion.pool import map_cases
+from nnunetv2_muduo.parallel import map_jobs
 
-MODALITIES = ("CT", "PT", "SEG")
+DICOM_MODALITIES = ("CT", "PT", "SEG")
 TAGS = (
     "SOPInstanceUID",
     "SeriesInstanceUID",
@@ -74,11 +74,11 @@ def find_dicom_cases(
     wanted = wanted or Wanted()
     folders = [(folder,) for folder, _, files in os.walk(source, followlinks=True) if files]
     found, unread = [], {}
-    for _, (headers, problems) in map_cases(read_headers, folders, n_processes, "looking"):
+    for _, (headers, problems) in map_jobs(read_headers, folders, n_processes, "looking"):
         found += headers
         unread |= problems
     series, strays = add_unread(group_series(found), unread)
-    series = [one for one in series if one.Modality in MODALITIES]
+    series = [one for one in series if one.Modality in DICOM_MODALITIES]
     studies = defaultdict(lambda: defaultdict(list))
     for one in filter(wanted.takes, series):
         studies[one.PatientID, one.StudyInstanceUID][one.FrameOfReferenceUID].append(one)
@@ -151,7 +151,7 @@ def _cases_of_study(frames: dict[str, list[Series]], allow_bqml: bool) -> list[C
     cases = []
     n_frames_with_pet = sum(any(one.Modality == "PT" for one in series) for series in frames.values())
     for series in frames.values():
-        by_modality = {modality: [one for one in series if one.Modality == modality] for modality in MODALITIES}
+        by_modality = {modality: [one for one in series if one.Modality == modality] for modality in DICOM_MODALITIES}
         for pet in by_modality["PT"]:
             suffix = f"/{pet.SeriesInstanceUID[-5:]}" if n_frames_with_pet > 1 else ""
             cases.append(_case(pet, study_name(pet) + suffix, by_modality, allow_bqml))

@@ -1,4 +1,4 @@
-"""Finding the label maps that belong to cases: in a folder, a zip archive, or a tree in the source's own layout."""
+"""Label maps that belong to cases, found in a folder, a zip archive, or a tree in the source's own layout."""
 
 import dataclasses
 import stat
@@ -84,7 +84,7 @@ def _flat_maps(place: Path, maps: list[tuple[str, object]], names_file: Path | N
 
 
 def attach_labels(cases: list[Case], maps: LabelMaps) -> list[Case]:
-    """The cases with the labels of `maps` in place of their own; a case that has none there is unlabelled."""
+    """The cases with the labels of `maps` in place of their own; a case that has none there is unlabeled."""
     return [
         dataclasses.replace(
             case,

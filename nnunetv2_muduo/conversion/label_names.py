@@ -1,4 +1,4 @@
-"""What the values of a label map mean, and which values they get in nnU-Net (0 background, then without gaps)."""
+"""Meaning of a label map's values, and the values that they get in nnU-Net (0 background, then without gaps)."""
 
 import json
 from collections.abc import Mapping
@@ -97,7 +97,7 @@ def find_names_file(folder: Path) -> Path | None:
 def guess_scheme(file_stems: list[str], values_per_map: list[set[int]]) -> LabelScheme:
     """Scheme of label maps without a names file, from their file names and the values in all of them.
 
-    Raises ValueError where neither AutoPET-Organ, nor AutoPET III organs, nor a tumour mask fits.
+    Raises ValueError where neither AutoPET-Organ, nor AutoPET III organs, nor a tumor mask fits.
     """
     if file_stems and all(stem.startswith("PETCT_") for stem in file_stems):
         has_both = any({11, 12} <= values for values in values_per_map)

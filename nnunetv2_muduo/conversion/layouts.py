@@ -1,4 +1,4 @@
-"""Finding the PET/CT cases of a folder, in the NIfTI layouts in which AutoPET is handed out.
+"""PET/CT cases of a folder, in the NIfTI layouts in which AutoPET is handed out.
 
 * A tree `patient/study/{CT,CTres,PET,SUV,SEG}.nii.gz` (AutoPET I and II), or with the files in the patient's folder.
 * nnU-Net's own layout `imagesTr/<case>_0000.nii.gz` CT, `_0001.nii.gz` PET, `labelsTr/<case>.nii.gz` (AutoPET III, IV).

@@ -1,4 +1,4 @@
-"""`muduo_cases.json`: where every case came from, and the journal that lets a stopped conversion go on.
+"""Record of a conversion: `muduo_cases.json`, where every case came from, and the journal by which a stopped one goes on.
 
 The journal is a file of JSON lines beside it, one per case checked or written; it is gone once a conversion is complete.
 """
@@ -7,7 +7,8 @@ import json
 from pathlib import Path
 
 from nnunetv2_muduo.conversion.cases import patient_key, split_autopet_name
-from nnunetv2_muduo.conversion.write import with_partial_file
+from nnunetv2_muduo.conversion.write import partial_file
+from nnunetv2_muduo.storage import write_json
 
 RECORD_FILE = "muduo_cases.json"
 JOURNAL_FILE = ".muduo_journal.jsonl"
@@ -101,12 +102,6 @@ class Record:
             "labels": self.labels,
             "cases": dict(sorted(self.cases.items())),
         }
-        write_json(self.dataset, RECORD_FILE, content)
+        write_json(content, self.dataset / RECORD_FILE, partial_file(self.dataset, RECORD_FILE))
         if complete:
             (self.dataset / JOURNAL_FILE).unlink(missing_ok=True)
-
-
-def write_json(folder: Path, name: str, content) -> None:
-    """Write a JSON file in one step."""
-    text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
-    with_partial_file(folder, name, lambda path: path.write_text(text, encoding="utf-8"))

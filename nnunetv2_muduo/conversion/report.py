@@ -1,10 +1,10 @@
-"""The report of a conversion, as Markdown: what went where, what was changed or refused, and that no patient leaks."""
+"""Report of a conversion, as Markdown: what went where, what was changed or refused, and that no patient leaks."""
 
 import os
 from collections import Counter
 from dataclasses import dataclass
 
-from nnunetv2_muduo.conversion.check import AS_IS
+from nnunetv2_muduo.conversion.case_check import AS_IS
 from nnunetv2_muduo.conversion.label_names import LabelScheme
 from nnunetv2_muduo.conversion.split import (
     LABELED,
@@ -55,13 +55,13 @@ def _remarks(report: Report) -> str:
         f"Seed {report.seed}. Train with fold 0: it is the only split, nnU-Net would draw any other fold at random.",
     ]
     if not report.sizes.val:
-        remarks.append("**No val cases asked for**: nnU-Net validates on the labelled cases themselves.")
+        remarks.append("**No val cases asked for**: nnU-Net validates on the labeled cases themselves.")
     for name in (LABELED, VAL, TEST):
         n_found, n_wanted = len(report.members(name)), getattr(report.sizes, name)
         if n_found < n_wanted:
             remarks.append(f"**Only {n_found} of {n_wanted} {name} cases** could be converted.")
     if not report.members(UNLABELED):
-        remarks.append("**No unlabelled cases**: there is nothing for the teachers to teach on.")
+        remarks.append("**No unlabeled cases**: there is nothing for the teachers to teach on.")
     if not os.environ.get("nnUNet_preprocessed"):
         remarks.append("nnUNet_preprocessed is not set: copy splits_final.json into the dataset's folder there.")
     return "\n".join(f"* {remark}" for remark in remarks)

@@ -1,11 +1,12 @@
-"""The three kinds of sources that can be converted: AutoPET with organ maps, AutoPET with tumor masks, own DICOM."""
+"""Three kinds of sources that can be converted: AutoPET with organ maps, AutoPET with tumor masks, own DICOM."""
 
 from pathlib import Path
 
-from nnunetv2_muduo.conversion.convert import Options, convert_cases
+from nnunetv2_muduo.conversion.convert import convert_cases
 from nnunetv2_muduo.conversion.dicom_tree import Wanted, find_dicom_cases
 from nnunetv2_muduo.conversion.label_maps import attach_labels, find_label_maps
 from nnunetv2_muduo.conversion.layouts import find_cases
+from nnunetv2_muduo.conversion.options import Options
 
 
 def convert_autopet_organ(source: Path, labels: Path, options: Options) -> int:

@@ -1,7 +1,7 @@
-"""Which case goes into which set. Pure: the answer depends on names, labels, sizes and seed alone.
+"""Split of the cases into sets. Pure: the answer depends on names, labels, sizes and seed alone.
 
 Patients are ranked by a hash of seed and name, so that a patient's place does not depend on who else is there. Test, val
-and labelled cases are taken in this order from the ranking; with the same seed the first 5 labelled cases are among
+and labeled cases are taken in this order from the ranking; with the same seed the first 5 labeled cases are among
 the first 10.
 """
 
@@ -16,7 +16,7 @@ DRAWING_ORDER = (TEST, VAL, LABELED)
 
 @dataclass(frozen=True)
 class SetSizes:
-    """How many labelled cases go where; every other case is unlabelled."""
+    """How many labeled cases go where; every other case is unlabeled."""
 
     labeled: int = 5
     val: int = 5
@@ -41,9 +41,9 @@ def draw_sets(
 ) -> dict[str, str]:
     """Set of every case, such that no patient stands in two sets.
 
-    A patient whose cases are only partly needed for a labelled set has the rest left out. `previous` holds
-    (patient key, set) per case of an earlier call: these stay as they are, new patients are unlabelled.
-    Raises ValueError where there are too few labelled cases.
+    A patient whose cases are only partly needed for a labeled set has the rest left out. `previous` holds
+    (patient key, set) per case of an earlier call: these stay as they are, new patients are unlabeled.
+    Raises ValueError where there are too few labeled cases.
     """
     candidates = sorted(candidates, key=lambda candidate: candidate.case_id)
     if previous:

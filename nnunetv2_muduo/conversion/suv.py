@@ -1,4 +1,4 @@
-"""From what a PET's DICOM header says to SUV by body weight (SUVbw, g/ml).
+"""Factor from a PET's stored values to SUV by body weight (SUVbw, g/ml), from its DICOM header.
 
 SUVbw = activity (Bq/ml) * weight (g) / dose (Bq) decayed to the time to which the voxels were decay-corrected. Which time
 that is follows DICOM PS3.3 C.8.9.1.1.2 (Decay Correction) and the QIBA profile's advice for altered series times.
@@ -8,7 +8,7 @@ import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from nnunetv2_muduo.imageio.nifti import CaseRefused
+from nnunetv2_muduo.imageio.refusal import CaseRefused
 
 LOWEST_DOSE_BQ = 1e6
 LONG_HALF_LIFE_S = 24 * 3600

@@ -1,13 +1,13 @@
-"""Writing one case into nnU-Net's folders, so that a file is either there and complete, or not there at all."""
+"""Writer of one case into nnU-Net's folders: a file is either there and complete, or not there at all."""
 
 import os
 import shutil
-import uuid
 from pathlib import Path
 
 from nnunetv2_muduo.conversion.cases import Case
 from nnunetv2_muduo.conversion.split import LABELED, TEST, UNLABELED, VAL
-from nnunetv2_muduo.imageio.nifti import CaseRefused
+from nnunetv2_muduo.imageio.refusal import CaseRefused
+from nnunetv2_muduo.storage import replacing
 
 PARTIAL_FOLDER = ".muduo_partial"
 IMAGE_FOLDERS = {LABELED: "imagesTr", VAL: "imagesTr", TEST: "imagesTs", UNLABELED: "imagesUn"}
@@ -24,13 +24,13 @@ def output_files(case_id: str, set_name: str) -> dict[str, str]:
 
 
 def write_case(case: Case, findings: dict, set_name: str, value_map: dict[int, int], dataset: Path, link: bool) -> dict:
-    """Write images and, for labelled sets, the label map. Returns {} or {"problem": text}; raises OSError (disk full)."""
+    """Write images and, for labeled sets, the label map. Returns {} or {"problem": text}; raises OSError (disk full)."""
     files = output_files(case.case_id, set_name)
     try:
         for role, relative in files.items():
-            with_partial_file(
-                dataset, relative, lambda path, role=role: _write(case, findings, role, value_map, path, link)
-            )
+            (dataset / relative).parent.mkdir(parents=True, exist_ok=True)
+            with replacing(dataset / relative, partial_file(dataset, relative)) as path:
+                _write(case, findings, role, value_map, path, link)
     except CaseRefused as error:
         for relative in files.values():
             (dataset / relative).unlink(missing_ok=True)
@@ -38,16 +38,11 @@ def write_case(case: Case, findings: dict, set_name: str, value_map: dict[int, i
     return {}
 
 
-def with_partial_file(dataset: Path, relative: str, write) -> None:
-    """Call write(path) with a path on the same disk, and move what it wrote to its place in one step."""
-    partial = dataset / PARTIAL_FOLDER / f"{uuid.uuid4().hex}{''.join(Path(relative).suffixes[-2:])}"
-    partial.parent.mkdir(exist_ok=True)
-    (dataset / relative).parent.mkdir(parents=True, exist_ok=True)
-    try:
-        write(partial)
-        os.replace(partial, dataset / relative)
-    finally:
-        partial.unlink(missing_ok=True)
+def partial_file(dataset: Path, relative: str) -> Path:
+    """Where a file of the dataset is written: in a folder that nnU-Net doesn't see, with the ending that SimpleITK goes by."""
+    folder = dataset / PARTIAL_FOLDER
+    folder.mkdir(exist_ok=True)
+    return folder / f"{os.getpid()}_{relative.replace('/', '_')}"
 
 
 def needs_no_rewriting(case: Case, findings: dict, set_name: str, value_map: dict[int, int]) -> bool:
@@ -56,7 +51,7 @@ def needs_no_rewriting(case: Case, findings: dict, set_name: str, value_map: dic
 
 
 def _stands(case: Case, findings: dict, role: str, value_map: dict[int, int]) -> bool:
-    from nnunetv2_muduo.conversion.check import AS_IS
+    from nnunetv2_muduo.conversion.case_check import AS_IS
 
     keeps_values = all(value_map[int(value)] == int(value) for value in findings.get("labels", {}))
     unchanged = findings["changes"].get(role, AS_IS) == AS_IS and (role != "label" or keeps_values)
@@ -76,7 +71,7 @@ def _write(case: Case, findings: dict, role: str, value_map: dict[int, int], pat
 def _write_changed(case: Case, role: str, value_map: dict[int, int], path: Path) -> None:
     import SimpleITK as sitk
 
-    from nnunetv2_muduo.conversion.check import CT_OUTSIDE_HU, whole_numbers
+    from nnunetv2_muduo.conversion.case_check import CT_OUTSIDE_HU, whole_numbers
     from nnunetv2_muduo.imageio.grid import put_on_grid
 
     image = getattr(case, role).read()

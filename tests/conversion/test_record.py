@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from nnunetv2_muduo.conversion import check, write
+from nnunetv2_muduo.conversion import case_check, write
 from nnunetv2_muduo.conversion import convert as conversion
 
 SIZES = (3, 1, 2)
@@ -21,7 +21,7 @@ def test_second_call_reads_no_voxel_and_changes_no_file(convert, petct, tmp_path
     source = petct.write_tree(tmp_path / "src", 8)
     first = convert("autopet", source, sizes=SIZES)
     times = {path: path.stat().st_mtime_ns for path in first.dataset.rglob("*.nii.gz")}
-    monkeypatch.setattr(check, "_findings", lambda *_: pytest.fail("a case was read again"))
+    monkeypatch.setattr(case_check, "_findings", lambda *_: pytest.fail("a case was read again"))
     monkeypatch.setattr(write, "_write", lambda *_: pytest.fail("a case was written again"))
     second = convert("autopet", source, sizes=SIZES)
     assert second.exit_code == 0
@@ -33,7 +33,7 @@ def test_second_call_reads_no_voxel_and_changes_no_file(convert, petct, tmp_path
 @pytest.mark.parametrize("n_done", [0, 3])
 def test_interrupted_call_is_continued_to_the_same_result(convert, petct, tmp_path, monkeypatch, step, n_done):
     source = petct.write_tree(tmp_path / "src", 8)
-    module, name = {"check": (check, "_findings"), "write": (write, "_write")}[step]
+    module, name = {"check": (case_check, "_findings"), "write": (write, "_write")}[step]
     original, calls = getattr(module, name), []
 
     def stop_after_some(*arguments, **keywords):

@@ -1,4 +1,4 @@
-"""Reading a case once, from the first to the last byte, and saying what is in it or why it is refused."""
+"""Check of one case, read once from the first to the last byte: what is in it, or why it is refused."""
 
 import numpy as np
 import SimpleITK as sitk
@@ -13,7 +13,7 @@ from nnunetv2_muduo.imageio.grid import (
     put_on_grid,
 )
 from nnunetv2_muduo.imageio.modalities import MODALITIES
-from nnunetv2_muduo.imageio.nifti import CaseRefused
+from nnunetv2_muduo.imageio.refusal import CaseRefused
 from nnunetv2_muduo.imageio.units import require_plausible, value_range
 
 CT_OUTSIDE_HU = -1024

@@ -1,0 +1,80 @@
+"""Plan of a conversion, made from the checked cases before any is written: the meaning of labels, and the set of each case."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from nnunetv2_muduo.conversion.cases import Case
+from nnunetv2_muduo.conversion.label_maps import LabelMaps
+from nnunetv2_muduo.conversion.label_names import LabelScheme, find_names_file, guess_scheme, read_scheme
+from nnunetv2_muduo.conversion.options import Options
+from nnunetv2_muduo.conversion.record import Record
+from nnunetv2_muduo.conversion.split import SETS, Candidate, draw_sets, shared_patients
+from nnunetv2_muduo.conversion.write import LABEL_FOLDERS
+
+Findings = Mapping[str, dict]
+"""What checking found of each case; see `case_check`."""
+
+
+def choose_scheme(
+    cases: Mapping[str, Case], findings: Findings, source: Path, maps: LabelMaps | None, record: Record
+) -> LabelScheme:
+    """What label values mean. Raises ValueError where that is unknown or not the same as in an earlier call."""
+    names_file = maps.names_file if maps else find_names_file(source)
+    scheme = read_scheme(names_file) if names_file else _guess(cases, findings, source, maps)
+    if record.labels and record.labels != scheme.labels:
+        raise ValueError(f"The dataset was made with labels {record.labels}, these maps have {dict(scheme.labels)}.")
+    record.labels = dict(scheme.labels)
+    return scheme
+
+
+def _guess(cases: Mapping[str, Case], findings: Findings, source: Path, maps: LabelMaps | None) -> LabelScheme:
+    labeled = [case_id for case_id in findings if cases[case_id].label is not None]
+    if not labeled:
+        raise ValueError(
+            f"No case below {source} has a label map. Give them with --labels, named as the cases are, such as "
+            f"{next(iter(cases), 'patient_study')}.nii.gz."
+        )
+    values = [{0, *map(int, findings[case_id]["labels"])} for case_id in labeled]
+    return guess_scheme(maps.file_stems if maps else [], values)
+
+
+def foreign_labels(findings: Findings, scheme: LabelScheme) -> dict[str, str]:
+    """Refusals of cases whose label map holds values that have no name."""
+    foreign = {i: scheme.foreign_values(map(int, found.get("labels", {}))) for i, found in findings.items()}
+    return {i: f"label map holds the values {values}, which have no name" for i, values in foreign.items() if values}
+
+
+def choose_sets(
+    cases: Mapping[str, Case], findings: Findings, record: Record, options: Options
+) -> tuple[dict[str, str], dict[str, str]]:
+    """(set by case, refusals by case) of accepted cases: a labeled case that has lost its label map is refused.
+
+    A case of unknown patient counts as a patient of its own, as far as sets are drawn.
+    """
+    candidates = [Candidate(i, case.patient_key or i, "labels" in findings[i]) for i, case in cases.items()]
+    previous = {case_id: (entry["patient_key"] or case_id, entry["set"]) for case_id, entry in record.cases.items()}
+    sets = draw_sets(candidates, options.sizes, options.seed, previous)
+    refused = {
+        one.case_id: f"is in the set {sets[one.case_id]} since an earlier call, but has no label map any more"
+        for one in candidates
+        if sets[one.case_id] in LABEL_FOLDERS and not one.has_label
+    }
+    return {case_id: sets[case_id] for case_id in cases if case_id not in refused}, refused
+
+
+def record_sets(cases: Mapping[str, Case], findings: Findings, sets: Mapping[str, str], record: Record) -> None:
+    """Give every case that has a set its entry in the record."""
+    for case_id, name in sets.items():
+        case = cases[case_id]
+        record.cases[case_id] = {
+            "set": name,
+            "patient": case.patient,
+            "patient_key": case.patient_key,
+            "study": case.study,
+            "origin": {role: str(getattr(case, role)) for role in ("ct", "pet", "label") if getattr(case, role)},
+            "stamps": record.stamps(case_id),
+            "findings": findings[case_id],
+        }
+    known = [entry for entry in record.cases.values() if entry["patient_key"] is not None]
+    patients = {name: {entry["patient_key"] for entry in known if entry["set"] == name} for name in SETS}
+    assert not any(shared_patients(patients).values()), "a patient stands in two sets"
