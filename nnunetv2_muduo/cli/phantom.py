@@ -38,11 +38,11 @@ def run(args: argparse.Namespace) -> int:
 
 def _write_from_labels(args: argparse.Namespace):
     from nnunetv2_muduo.phantom.label_cohort import write_cohort_from_labels
-    from nnunetv2_muduo.phantom.label_files import find_label_files, read_labels
+    from nnunetv2_muduo.phantom.label_files import find_label_files, find_organ_values
     from nnunetv2_muduo.phantom.organs import unknown_organs
 
     files = find_label_files(args.from_labels)
-    labels = read_labels(files, args.labels)
+    labels = find_organ_values(files, args.labels)
     print("Organs: " + ", ".join(f"{value} {name}" for name, value in labels.items() if value))
     unknown = unknown_organs(labels)
     if unknown:

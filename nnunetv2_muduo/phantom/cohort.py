@@ -1,26 +1,24 @@
-"""A cohort on disk, in the layout of AutoPET's FDG-PET-CT-Lesions."""
+"""Synthetic cohort on disk, in the layout of AutoPET's FDG-PET-CT-Lesions."""
 
 import gzip
 import itertools
 import json
-import multiprocessing
-import os
 import shutil
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
-from tqdm import tqdm
 
+from nnunetv2_muduo.parallel import map_jobs, n_cores
 from nnunetv2_muduo.phantom.anatomy import scan_grid, tissue_map
 from nnunetv2_muduo.phantom.appearance import ct_image, pet_image
 from nnunetv2_muduo.phantom.patient import Patient, Study, sample_patient, sample_study
 from nnunetv2_muduo.phantom.population import ADULTS, Population
 from nnunetv2_muduo.phantom.tissues import LABEL_OF_TISSUE, LABELS
+from nnunetv2_muduo.storage import write_json
 
 RECIPE_FILE = "phantom.json"
 SUV_STEP = 2.0**-9  # PET is stored in steps, as scanners do; it also compresses well
@@ -127,27 +125,21 @@ def write_cohort(
     Raises ValueError for settings out of range, and when the folder holds something else or a cohort of other settings.
     """
     out_folder = Path(out_folder)
-    n_processes = (os.cpu_count() or 1) if n_processes is None else n_processes
+    n_processes = n_cores() if n_processes is None else n_processes
     check_settings(n_cases, seed, spacing_mm, n_processes)
     claim_folder(out_folder, {"seed": seed, "spacing_mm": spacing_mm, "population": asdict(population)}, LABELS)
     cases = list(itertools.islice(iterate_cases(seed, population), n_cases))
     folders = [out_folder / case.patient_name / case.study_name for case in cases]
     missing = [case for case, folder in zip(cases, folders, strict=True) if not folder.is_dir()]
     write = partial(write_case, out_folder=out_folder, spacing_mm=spacing_mm, population=population)
-    run_all(write, missing, n_processes)
+    write_all(write, [(case,) for case in missing], n_processes)
     return folders
 
 
-def run_all(write: Callable, cases: list, n_processes: int) -> None:
-    """Call `write` for every case, in up to `n_processes` processes, with a progress bar."""
-    n_processes = min(n_processes, len(cases))
-    if n_processes <= 1:
-        for case in tqdm(cases, desc="phantom", unit="study", disable=None):
-            write(case)
-        return
-    with ProcessPoolExecutor(n_processes, mp_context=multiprocessing.get_context("spawn")) as pool:
-        for _ in tqdm(pool.map(write, cases), total=len(cases), desc="phantom", unit="study", disable=None):
-            pass
+def write_all(write: Callable, jobs: list[tuple], n_processes: int) -> None:
+    """Call `write` with every job's arguments, in up to `n_processes` processes, with a progress bar."""
+    for _ in map_jobs(write, jobs, n_processes, "phantom"):
+        pass
 
 
 def check_settings(n_cases: int, seed: int, spacing_mm: float, n_processes: int) -> None:
@@ -172,5 +164,5 @@ def claim_folder(out_folder: Path, recipe: dict, labels: dict[str, int]) -> None
     if out_folder.exists() and (not out_folder.is_dir() or any(out_folder.iterdir())):
         raise ValueError(f"{out_folder} exists and is not a phantom cohort; name a new or an empty folder")
     out_folder.mkdir(parents=True, exist_ok=True)
-    (out_folder / "labels.json").write_text(json.dumps(labels, indent=2) + "\n")
-    recipe_file.write_text(json.dumps(recipe, indent=2) + "\n")
+    write_json(labels, out_folder / "labels.json")
+    write_json(recipe, recipe_file)

@@ -1,8 +1,7 @@
-"""A cohort on disk whose anatomy is that of given label maps: `muduo phantom --from-labels`."""
+"""Synthetic cohort on disk whose anatomy is that of given label maps: `muduo phantom --from-labels`."""
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -13,9 +12,10 @@ import SimpleITK as sitk
 
 from nnunetv2_muduo.conversion.cases import split_autopet_name
 from nnunetv2_muduo.imageio.nifti import nifti_stem
+from nnunetv2_muduo.parallel import n_cores
 from nnunetv2_muduo.phantom.appearance import ct_image, pet_image
 from nnunetv2_muduo.phantom.body import body_canvas, crop_to_body, paint_rest_of_body
-from nnunetv2_muduo.phantom.cohort import check_settings, claim_folder, run_all, stored_images, to_image, write_images
+from nnunetv2_muduo.phantom.cohort import check_settings, claim_folder, stored_images, to_image, write_all, write_images
 from nnunetv2_muduo.phantom.label_map import LabelMap, read_label_map
 from nnunetv2_muduo.phantom.organ_painting import cover_organs, paint_organs
 from nnunetv2_muduo.phantom.organs import organ_kinds, tissue_table, vary_uptake
@@ -128,7 +128,7 @@ def write_cohort_from_labels(
     and when the folder holds something else or a cohort of other settings.
     """
     out_folder = Path(out_folder)
-    n_processes = (os.cpu_count() or 1) if n_processes is None else n_processes
+    n_processes = n_cores() if n_processes is None else n_processes
     check_settings(len(label_files), seed, spacing_mm, n_processes)
     cases = [mapped_case(label_file) for label_file in label_files]
     folders = [out_folder / case.patient_name / case.study_name for case in cases]
@@ -138,10 +138,9 @@ def write_cohort_from_labels(
     recipe = Recipe(dict(labels), seed, spacing_mm, population)
     claim_folder(out_folder, asdict(recipe), recipe.labels)
     missing = [(case, folder) for case, folder in zip(cases, folders, strict=True) if not folder.is_dir()]
-    run_all(partial(_write_study, recipe=recipe), missing, n_processes)
+    write_all(partial(_write_study, recipe=recipe), missing, n_processes)
     return folders
 
 
-def _write_study(job: tuple[MappedCase, Path], recipe: Recipe) -> None:
-    case, folder = job
+def _write_study(case: MappedCase, folder: Path, recipe: Recipe) -> None:
     write_images(render_from_labels(case, recipe), folder)

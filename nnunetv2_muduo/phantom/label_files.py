@@ -1,4 +1,4 @@
-"""The label maps of a folder, and what their values mean."""
+"""Label maps of a folder, and the meaning of their values."""
 
 from pathlib import Path
 
@@ -6,7 +6,8 @@ import numpy as np
 import SimpleITK as sitk
 
 from nnunetv2_muduo.conversion.label_names import AUTOPET3, LabelScheme, guess_scheme, read_scheme
-from nnunetv2_muduo.imageio.nifti import NIFTI_ENDINGS, NiftiFile, nifti_stem
+from nnunetv2_muduo.imageio.images import read_image
+from nnunetv2_muduo.imageio.nifti import NIFTI_ENDINGS, nifti_stem
 
 _N_LOOKED_AT = 3  # maps whose values are looked at where nothing names them
 
@@ -21,7 +22,7 @@ def find_label_files(folder: str | Path) -> list[Path]:
     return files
 
 
-def read_labels(label_files: list[Path], names_file: str | Path | None = None) -> dict[str, int]:
+def find_organ_values(label_files: list[Path], names_file: str | Path | None = None) -> dict[str, int]:
     """Values of the organs: {"background": 0, "liver": 1, ...}.
 
     Read from `names_file`, else from labels.json or dataset.json beside the maps or one folder higher. Without any, the
@@ -39,7 +40,7 @@ def read_labels(label_files: list[Path], names_file: str | Path | None = None) -
 
 
 def _autopet3_scheme(label_files: list[Path]) -> LabelScheme:
-    maps = [sitk.GetArrayFromImage(NiftiFile(path).read()) for path in label_files[:_N_LOOKED_AT]]
+    maps = [sitk.GetArrayFromImage(read_image(path)) for path in label_files[:_N_LOOKED_AT]]
     values = [{*np.unique(labels).tolist()} for labels in maps]
     try:
         known = guess_scheme([nifti_stem(path.name) for path in label_files], values) is AUTOPET3

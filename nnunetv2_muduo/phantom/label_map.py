@@ -1,4 +1,4 @@
-"""Reading a study's label map and bringing it to a coarser grid, each organ with its volume."""
+"""Label map of a study, read and brought to a coarser grid with the volume of each organ kept."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,7 +7,7 @@ import numpy as np
 import SimpleITK as sitk
 from scipy.ndimage import find_objects
 
-from nnunetv2_muduo.imageio.nifti import NiftiFile
+from nnunetv2_muduo.imageio.images import read_image
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ def read_label_map(path: str | Path, spacing_mm: float) -> LabelMap:
 
     Raises ValueError where the file is damaged, oblique, or holds other than whole numbers from 0 to 255.
     """
-    image = sitk.DICOMOrient(NiftiFile(Path(path)).read(), "LPS")
+    image = sitk.DICOMOrient(read_image(Path(path)), "LPS")
     if not np.allclose(image.GetDirection(), np.eye(3).ravel(), atol=1e-3):
         raise ValueError(f"{path}: the grid is oblique; resample the label map to the axes of the body")
     labels = sitk.GetArrayViewFromImage(image)

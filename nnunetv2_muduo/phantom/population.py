@@ -1,4 +1,4 @@
-"""Who is scanned and on what scanner: the ranges that a synthetic cohort is drawn from."""
+"""Populations of patients and scanners: the ranges that a synthetic cohort is drawn from."""
 
 from dataclasses import dataclass
 
@@ -20,7 +20,7 @@ class Population:
     whole_head_fraction: float = 0.5
     """The other scans begin between skull base and vertex."""
     lesion_fraction: float = 0.5
-    """Patients with FDG-avid lesions outside the labelled organs."""
+    """Patients with FDG-avid lesions outside the labeled organs."""
 
     contrast_fraction: float = 0.75
     """Studies with a contrast-enhanced (portal venous) CT."""
