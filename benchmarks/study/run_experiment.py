@@ -12,12 +12,12 @@ from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
 from nnunetv2.training.logging.nnunet_logger import MetaLogger
 
 import nnunetv2_muduo.trainers as trainers
-from benchmarks.study.batched_predictor import BatchedPredictor
 from benchmarks.study.datasets import unlabeled_truth
 from benchmarks.study.experiments import EXPERIMENTS, MUDUO, PET_ONLY, SUPERVISED, Experiment
 from benchmarks.study.pseudo_label_quality import ObservedTraining
 from benchmarks.study.split import CONFIGURATION, FOLD, PLANS, Split
 from benchmarks.study.study_size import StudySize
+from nnunetv2_muduo.data.batched_predictor import BatchedPredictor
 from nnunetv2_muduo.evaluation.cases import read_label_names
 from nnunetv2_muduo.evaluation.table import Settings, measure_methods
 from nnunetv2_muduo.storage import replacing

@@ -99,7 +99,7 @@ def _run_all(folder: Path) -> None:
     runner.run("nnUNetv2_plan_and_preprocess -d 705 -c 3d_fullres -npfp 1 -np 1", nnUNet_n_proc_DA="1")
     _narrow_network(folder / "nnUNet_preprocessed" / DATASET / "nnUNetPlans.json")
     train = {name: f"nnUNetv2_train 705 3d_fullres 0 -tr {trainer} -device cpu" for name, trainer in STUDENTS.items()}
-    runner.run(train["supervised"], "muduo prepare -d 705 -device cpu")
+    runner.run(train["supervised"], "muduo prepare -d 705 -device cpu -tiles 8")
     runner.run(train["MuDuo"])
     options = "-d 705 -c 3d_fullres -f 0 -device cpu --disable_tta -npp 0 -nps 0"
     predict = (f"nnUNetv2_predict -i {RAW}/imagesTs -o predictions/{n} {options} -tr {t}" for n, t in STUDENTS.items())

@@ -12,9 +12,9 @@ ALL_ORGANS = "mean over organs"  # as `muduo evaluate` calls its last row
 _HEADINGS = ("student", "Dice (%)", "HD95 (mm)", "organs missed")
 _LINKS = {
     "evaluation/metrics.md": "all measures, per organ",
-    "evaluation/metrics.csv": "and case",
+    "evaluation/metrics.csv": "all measures, per organ and case",
     "predictions": "as nnU-Net made them",
-    "postprocessed": "what was measured",
+    "postprocessed": "the same without parts far from their organ: what was measured",
     "nnUNet_results": "models, curves and pictures of the trainings",
     "config.yaml": "configuration of both trainings",
     "steps": "what each step said",

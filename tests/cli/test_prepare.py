@@ -1,9 +1,12 @@
 import os
 import shutil
 
+import blosc2
+import numpy as np
 from support import DATASET, missing
 
 from nnunetv2_muduo.cli import main
+from nnunetv2_muduo.data.batched_predictor import BatchedPredictor
 
 
 def folder(root):
@@ -36,3 +39,18 @@ def test_no_unlabeled_cases_at_all(prepared_dataset, capsys):
     shutil.rmtree(prepared_dataset / "raw" / DATASET / "imagesUn")
     assert main(["prepare", "-d", "1", "-device", "cpu"]) == 1
     assert "No unlabeled cases in" in capsys.readouterr().err
+
+
+def test_several_tiles_at_once_make_the_same_prompt_maps(prepared_dataset, monkeypatch):
+    batch_sizes, logits_of = [], BatchedPredictor._logits
+    monkeypatch.setattr(
+        BatchedPredictor, "_logits", lambda self, tiles: batch_sizes.append(len(tiles)) or logits_of(self, tiles)
+    )
+    (made,) = (folder(prepared_dataset) / "prompt_maps").iterdir()
+    before = {path.name: blosc2.open(str(path))[:] for path in made.glob("*.b2nd")}
+    for path in made.glob("*.json"):
+        path.unlink()
+    assert main(["prepare", "-d", "1", "-device", "cpu", "-np", "1", "-tiles", "5"]) == 0
+    assert max(batch_sizes) == 5
+    for name, organ_map in before.items():
+        assert np.mean(blosc2.open(str(made / name))[:] == organ_map) > 0.99

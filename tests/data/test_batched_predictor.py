@@ -6,7 +6,7 @@ import pytest
 import torch
 from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
 
-from benchmarks.study.batched_predictor import BatchedPredictor
+from nnunetv2_muduo.data.batched_predictor import BatchedPredictor
 
 
 @pytest.mark.parametrize("shape", [(20, 17, 12), (6, 17, 12)])
