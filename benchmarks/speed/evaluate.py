@@ -109,7 +109,9 @@ def time_command(prediction: np.ndarray, truth: np.ndarray) -> dict[str, float]:
         labels = {"background": 0, **ORGAN_VALUES}
         (Path(folder) / "dataset.json").write_text(json.dumps({"labels": labels}), encoding="utf-8")
         command = [sys.executable, "-m", "nnunetv2_muduo.cli", "evaluate", f"{folder}/prediction", f"{folder}/truth"]
-        _, seconds = timed(lambda: subprocess.run([*command, "-o", f"{folder}/out"], check=True, capture_output=True))
+        _, seconds = timed(
+            lambda: subprocess.run([*command, "-o", f"{folder}/out"], check=True, stdout=subprocess.DEVNULL)
+        )
     peak_gb = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1e6
     return {"command_s": seconds, "command_peak_memory_gb": peak_gb}
 

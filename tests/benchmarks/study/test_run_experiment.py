@@ -2,14 +2,19 @@
 
 import argparse
 import json
+import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
 import pytest
 import torch
 import yaml
+from dynamic_network_architectures.architectures.unet import PlainConvUNet
 from support import make_trainer
+from torch import nn
 
 import nnunetv2_muduo
 from benchmarks.study.experiments import EXPERIMENTS, MUDUO, PET_ONLY
@@ -19,6 +24,7 @@ from benchmarks.study.split import Split
 from benchmarks.study.study_size import SMALL
 from nnunetv2_muduo.phantom.cohort import write_cohort
 from nnunetv2_muduo.phantom.population import Population
+from nnunetv2_muduo.trainers.base import MuDuoTrainer
 
 TINY = replace(
     SMALL,
@@ -40,10 +46,11 @@ def test_experiments_are_trained_measured_and_observed(tmp_path, monkeypatch):
     write_cohort(cohort, 8, 0, TINY.spacing_mm, 1, Population())
     split = Split(tmp_path / "work", TINY, 2, 0)
     split.folder.mkdir()
-    run = Runner(argparse.Namespace(device="cpu", processes=1), cohort, None)
+    run = Runner(argparse.Namespace(device="cpu", processes=os.cpu_count()), cohort, None)
     experiments = (MUDUO, EXPERIMENTS["mse_3"])
     assert not run.first(split)
-    assert not any([run(split, experiment) for experiment in experiments])
+    with ThreadPoolExecutor() as pool:
+        assert not any(pool.map(partial(run, split), experiments))
 
     organs = set(json.loads((split.raw / "dataset.json").read_text())["labels"]) - {"background"}
     cases = {path.name.removesuffix(".nii.gz") for path in (split.raw / "labelsTs").iterdir()}
@@ -69,36 +76,38 @@ def last_weights(split) -> dict[str, torch.Tensor]:
     return torch.load(file, weights_only=False)["network_weights"]
 
 
+def build_network(deep_supervision: bool) -> nn.Module:
+    return PlainConvUNet(
+        2, 2, (8, 16), nn.Conv3d, 3, (1, 2), 1, 3, 1, conv_bias=True, norm_op=nn.InstanceNorm3d, nonlin=nn.LeakyReLU,
+        deep_supervision=deep_supervision,
+    )  # fmt: skip
+
+
 @pytest.mark.parametrize("deep_supervision", [False, True])
-def test_students_in_bfloat16_give_the_same_answers_but_for_rounding(tiny_dataset, deep_supervision):
+def test_students_in_bfloat16_give_the_same_answers_but_for_rounding(tiny_dataset, monkeypatch, deep_supervision):
+    network, outputs = build_network(deep_supervision), []
+    names = network.state_dict().keys()
+
+    def build(plans_manager, configuration_manager, num_input_channels, num_output_channels, enable_deep_supervision):
+        return network
+
+    monkeypatch.setattr(MuDuoTrainer, "build_network_architecture", staticmethod(build))
     trainer = make_trainer("nnUNetTrainerMuDuo_Supervised")
     trainer.enable_deep_supervision = deep_supervision
     trainer.initialize()
-    names, outputs = trainer.network.state_dict().keys(), []
-    batch = random_batch(trainer)
-    trainer.network.register_forward_hook(lambda *call: outputs.append(call[-1]))
+    generator = torch.Generator().manual_seed(0)
+    x, labels = torch.randn(2, 2, 8, 8, 8, generator=generator), torch.randint(3, (2, 1, 8, 8, 8), generator=generator)
+    network.register_forward_hook(lambda *call: outputs.append(call[-1]))
     for trainer.autocast_dtype in (None, torch.bfloat16):
         trainer.optimizer.zero_grad()
-        assert trainer.learn_from_labels(batch).dtype == "float32"
-        assert all(p.grad.dtype == torch.float32 for p in trainer.network.parameters() if p.grad is not None)
-    assert trainer.network.state_dict().keys() == names
+        loss = trainer.learn_from_labels({"data": x, "target": [labels] if deep_supervision else labels})
+        assert loss.dtype == "float32"
+        assert all(p.grad.dtype == torch.float32 for p in network.parameters() if p.grad is not None)
     exact, rounded = outputs if deep_supervision else ([outputs[0]], [outputs[1]])
     for a, b in zip(exact, rounded, strict=True):
         assert (a.dtype, b.dtype) == (torch.float32, torch.bfloat16)
         assert 1e-4 < (a - b).abs().max() < 0.1  # it was rounded, and no more than that
-
-
-def random_batch(trainer) -> dict:
-    """Noise, and labels at random, for every output of the network."""
-    generator = torch.Generator().manual_seed(0)
-    data = torch.randn(2, 2, *trainer.configuration_manager.patch_size, generator=generator)
-    with torch.no_grad():
-        outputs = trainer.network(data)
-    targets = [
-        torch.randint(output.shape[1], (2, 1, *output.shape[2:]), generator=generator).float()
-        for output in (outputs if trainer.enable_deep_supervision else [outputs])
-    ]
-    return {"data": data, "target": targets if trainer.enable_deep_supervision else targets[0]}
+    assert network.state_dict().keys() == names
 
 
 def test_bfloat16_is_for_cpus_that_have_it(monkeypatch):
