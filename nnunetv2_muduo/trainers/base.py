@@ -5,7 +5,6 @@ from pathlib import Path
 import torch
 from batchgenerators.utilities.file_and_folder_operations import isfile, join, load_pickle
 from nnunetv2.training.lr_scheduler.polylr import PolyLRScheduler
-from nnunetv2.utilities.crossval_split import generate_crossval_split
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 from torch import nn
 
@@ -20,19 +19,19 @@ from nnunetv2_muduo.config import (
 )
 from nnunetv2_muduo.data.generator_identity import NNUNET_EPOCHS
 from nnunetv2_muduo.data.left_right import left_right_axis, left_right_names
-from nnunetv2_muduo.data.unlabeled import physical_channels
-from nnunetv2_muduo.imageio.modalities import channel_names, modality_of
+from nnunetv2_muduo.imageio.modalities import channel_names
 from nnunetv2_muduo.storage import read_json, write_json
 from nnunetv2_muduo.trainers.fault_tolerant import FaultTolerantTrainer
 from nnunetv2_muduo.trainers.plans import fit_plans
+from nnunetv2_muduo.trainers.splits import new_splits
 from nnunetv2_muduo.trainers.student_channels import (
     PickChannels,
     numbers_of_channels,
     student_channels,
     with_student_channels,
 )
+from nnunetv2_muduo.trainers.unsupported import why_unsupported
 
-N_FOLDS = 5  # nnU-Net's
 ADAMW_LEARNING_RATE = 3e-3
 
 
@@ -67,7 +66,8 @@ class MuDuoTrainer(FaultTolerantTrainer):
 
     def initialize(self):
         """Resolve the config and fit the plans to its patch and channels before nnU-Net builds the network."""
-        self._refuse_unsupported()
+        if reason := why_unsupported(self):
+            raise NotImplementedError(reason)
         self.muduo_config = load_config(self.config_overrides, self.config_class)
         others = fields_of_other_methods(self.config_class)
         if others:
@@ -78,34 +78,6 @@ class MuDuoTrainer(FaultTolerantTrainer):
         super().initialize()
         self.organ_labels = [int(label) for label in self.label_manager.foreground_labels]
         self.patch_size = tuple(self.configuration_manager.patch_size)
-
-    def _refuse_unsupported(self):
-        name = type(self).__name__
-        if len(self.configuration_manager.patch_size) != 3:
-            raise NotImplementedError(
-                f"{name} is for 3d configurations; {self.configuration_name} is 2d. Use 3d_fullres."
-            )
-        if self.is_cascaded:
-            raise NotImplementedError(f"{name} does not support cascades ({self.configuration_name}). Use 3d_fullres.")
-        if self.label_manager.has_regions:
-            raise NotImplementedError(f"{name} does not support region-based labels. Use plain labels in dataset.json.")
-        channels = self.dataset_json.get("channel_names", {})
-        modalities = [modality and modality.key for modality in map(modality_of, channels.values())]
-        if self.needs_ct_and_pet and modalities != ["ct", "pet"]:
-            raise NotImplementedError(
-                f'{name} needs two channels, {{"0": "CT", "1": "PET"}}; dataset.json has {channels}. The names decide the '
-                f"normalization: correct them, then plan and preprocess again."
-            )
-        if self.needs_teachers and len(physical_channels(self.configuration_manager, self.dataset_json)) < len(
-            channels
-        ):
-            raise NotImplementedError(
-                f"{name} has teachers, which need HU and SUV, but the plans normalize the channels with "
-                f"{self.configuration_manager.normalization_schemes}, within a mask (use_mask_for_norm): "
-                f"{self.configuration_manager.use_mask_for_norm}. A mask means that large parts of your images are exactly 0 in "
-                f"CT and PET, where air in CT is about -1000 HU: correct the images, or set use_mask_for_norm to false in the "
-                f"plans and run nnUNetv2_preprocess again."
-            )
 
     def _apply_schedule(self):
         """Numbers of epochs and iterations from the config; a fifth as many iterations validate, as with nnU-Net."""
@@ -235,19 +207,11 @@ class MuDuoTrainer(FaultTolerantTrainer):
         splits_file = join(self.preprocessed_dataset_folder_base, "splits_final.json")
         if self.fold != "all" and not isfile(splits_file):
             cases = sorted(self.dataset_class.get_identifiers(self.preprocessed_dataset_folder))
-            write_json(self._new_split(cases), Path(splits_file))  # in one step, which nnU-Net's own writing is not
+            splits, remark = new_splits(cases)
+            if remark:
+                self.print_to_log_file(remark)
+            write_json(splits, Path(splits_file))  # in one step, which nnU-Net's own writing is not
         return super().do_split()
-
-    def _new_split(self, cases: list[str]) -> list[dict]:
-        if len(cases) >= N_FOLDS:
-            return _plain(generate_crossval_split(cases, n_splits=N_FOLDS))
-        if len(cases) == 1:
-            self.print_to_log_file(f"One labeled case: {cases[0]} is used for training and validation alike.")
-            return [{"train": cases, "val": cases}]
-        self.print_to_log_file(
-            f"{len(cases)} labeled cases: creating a {len(cases)}-fold split, one case each to validate."
-        )
-        return _plain(generate_crossval_split(cases, n_splits=len(cases)))
 
     def _refuse_other_patch_beside(self):
         """plans.json is one for all folds of a model: a fold on another patch could not be predicted with any more."""
@@ -288,8 +252,3 @@ class MuDuoTrainer(FaultTolerantTrainer):
                 f"({path.with_name(CONFIG_FILE)}) or start anew without --c. Different (then -> now):\n  "
                 + "\n  ".join(changed)
             )
-
-
-def _plain(splits: list[dict]) -> list[dict]:
-    """Splits with Python's own strings in place of numpy's, ready for JSON."""
-    return [{part: [str(case) for case in cases] for part, cases in split.items()} for split in splits]

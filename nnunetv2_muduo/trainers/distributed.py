@@ -96,6 +96,11 @@ def own_rows(matrix: Tensor, n_own: int) -> Tensor:
     return matrix[start : start + n_own]
 
 
+def share_weight(n_own: int) -> float:
+    """Factor that turns DDP's mean over ranks of each one's mean over `n_own` patches into the mean over the global batch."""
+    return n_own * world_size() / sum(_counts(n_own)) if world_size() > 1 else 1.0
+
+
 def mean_over_ranks(value: float) -> float:
     """Mean of a number over all ranks."""
     if world_size() == 1:

@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 
 from nnunetv2_muduo.config import TrainingConfig, positive
-from nnunetv2_muduo.trainers.distributed import bare
+from nnunetv2_muduo.trainers.distributed import bare, share_weight
 from nnunetv2_muduo.trainers.semi_supervised import SemiSupervisedTrainer, UnlabeledPatches
 
 
@@ -24,6 +24,11 @@ class MeanTeacherConfig(TrainingConfig):
     input_noise: float = positive(0.1)
     """Standard deviation of the noise on the teacher's normalized input, which is cut off at twice as much."""
 
+    def __post_init__(self):
+        super().__post_init__()
+        if not 0 <= self.ema_decay < 1:
+            raise ValueError(f"ema_decay must lie in [0, 1), got {self.ema_decay!r}.")
+
 
 class nnUNetTrainerMeanTeacher(SemiSupervisedTrainer):
     """Mean squared error between the probabilities of the student and those of its moving average, whose input is noisy."""
@@ -32,7 +37,7 @@ class nnUNetTrainerMeanTeacher(SemiSupervisedTrainer):
 
     def initialize(self):
         super().initialize()
-        self.mean_teacher = AveragedModel(bare(self.network), avg_fn=self._average).requires_grad_(False)
+        self.mean_teacher = AveragedModel(bare(self.network), multi_avg_fn=self._average).requires_grad_(False)
         # Own generator, so that noise changes no other random number of the training.
         self.noise_generator = torch.Generator(self.device).manual_seed(torch.initial_seed() + self.local_rank)
 
@@ -40,17 +45,17 @@ class nnUNetTrainerMeanTeacher(SemiSupervisedTrainer):
         with torch.no_grad(), self._autocast():
             output = self.mean_teacher(patches.student_view + self._noise(patches.student_view))
         teacher_probs = self.full_resolution(output).float().softmax(1)
-        return (student_logits.softmax(1) - teacher_probs).square().mean(), {}
+        loss = (student_logits.softmax(1) - teacher_probs).square().mean()
+        return loss * share_weight(len(student_logits)), {}
 
     def _noise(self, view: Tensor) -> Tensor:
         noise = torch.randn(view.shape, generator=self.noise_generator, device=view.device, dtype=view.dtype)
-        return (self.muduo_config.input_noise * noise).clamp(
-            *2 * self.muduo_config.input_noise * torch.tensor([-1.0, 1.0])
-        )
+        return self.muduo_config.input_noise * noise.clamp(-2, 2)
 
-    def _average(self, mean: Tensor, own: Tensor, n_updates: Tensor) -> Tensor:
+    def _average(self, means: list[Tensor], own: list[Tensor], n_updates: Tensor) -> None:
+        """Update all means in place; the first update, which copies the weights, is AveragedModel's own."""
         decay = min(1 - 1 / (int(n_updates) + 1), self.muduo_config.ema_decay)
-        return mean.lerp(own, 1 - decay)
+        torch._foreach_lerp_(means, own, 1 - decay)
 
     def on_student_updated(self) -> None:
         self.mean_teacher.update_parameters(bare(self.network))

@@ -178,7 +178,7 @@ def test_one_channel_of_mri_trains_and_predicts_with_the_stock_commands(tmp_path
     assert "becomes [32, 32, 32], as the config says" in log
     assert "Mean Validation Dice" in log
     out = tmp_path / "predictions"
-    model = "-d 1 -c 3d_fullres -f 0 -tr nnUNetTrainerMeanTeacher -device cpu --disable_tta -npp 1 -nps 1"
+    model = "-d 1 -c 3d_fullres -f 0 -tr nnUNetTrainerMeanTeacher -device cpu --disable_tta -npp 0 -nps 0"
     run(f"nnUNetv2_predict -i {tmp_path / 'raw' / DATASET / 'imagesUn'} -o {out} {model}")
     assert len(list(out.glob("*.nii.gz"))) == 4
 

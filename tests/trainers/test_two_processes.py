@@ -44,21 +44,25 @@ class TeachersOfThePromptMap:
         return {"ct": 8 * torch.cat(pooled) - 4, "pet": 6 * torch.cat(pooled) - 1}
 
 
-def ready_trainer(root):
+def ready_trainer(root, name):
     torch.manual_seed(0)
-    trainer = make_trainer()
+    trainer = make_trainer(name)
     trainer.initialize()
-    trainer.ensemble = TeachersOfThePromptMap()
-    trainer._draw_alpha = lambda pairs: torch.full((len(pairs),), 0.3)
+    if name == "nnUNetTrainerMeanTeacher":
+        trainer.mean_teacher.double()
+        trainer._noise = torch.zeros_like  # each process has noise of its own
+    else:
+        trainer.ensemble = TeachersOfThePromptMap()
+        trainer._draw_alpha = lambda pairs: torch.full((len(pairs),), 0.3)
     trainer.network.load_state_dict(torch.load(root / "weights.pth"))
     trainer.network.double()  # in float32 the order of summation alone moves gradients by up to 1e-4
     return trainer
 
 
-def run_rank(rank: int, root, port: int) -> None:
+def run_rank(rank: int, root, port: int, name: str) -> None:
     os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port))
     torch.set_num_threads(1)
-    trainer = ready_trainer(root)  # before the group exists: nnU-Net's DDP is for CUDA alone
+    trainer = ready_trainer(root, name)  # before the group exists: nnU-Net's DDP is for CUDA alone
     dist.init_process_group("gloo", rank=rank, world_size=2)
     trainer.network, trainer.is_ddp, trainer.local_rank = DistributedDataParallel(trainer.network), True, rank
     batches = torch.load(root / "batches.pth")
@@ -82,11 +86,12 @@ def lose_a_step(trainer, labeled: dict, rank: int, root) -> None:
 
 
 @pytest.mark.slow
-def test_gradients_equal_those_of_one_process(prepared_root, tmp_path, monkeypatch):
+@pytest.mark.parametrize("name", ["nnUNetTrainerMuDuo", "nnUNetTrainerMeanTeacher"])
+def test_gradients_equal_those_of_one_process(prepared_root, tmp_path, monkeypatch, name):
     set_nnunet_folders(monkeypatch, prepared_root)
-    write_config(monkeypatch, tmp_path, unlabeled_batch_size=N_UNLABELED)
+    write_config(monkeypatch, tmp_path, unlabeled_batch_size=N_UNLABELED, patch_size=24)
     torch.manual_seed(0)
-    trainer = make_trainer()
+    trainer = make_trainer(name)
     trainer.on_train_start()
     torch.save(trainer.network.state_dict(), tmp_path / "weights.pth")
     everything = slice(None)
@@ -94,9 +99,9 @@ def test_gradients_equal_those_of_one_process(prepared_root, tmp_path, monkeypat
     batches = [tuple(rows(next(loader), everything) for loader in loaders) for _ in range(2)]
     batches[1][1]["target"][2] = 0  # the second rank has no valid pair in the second step
     torch.save(batches, tmp_path / "batches.pth")
-    alone = ready_trainer(tmp_path)
+    alone = ready_trainer(tmp_path, name)
     expected = [one_step(alone, *batch) for batch in batches]
-    mp.spawn(run_rank, (tmp_path, 29_000 + os.getpid() % 1000), nprocs=2)
+    mp.spawn(run_rank, (tmp_path, 29_000 + os.getpid() % 1000, name), nprocs=2)
     for step, gradients in enumerate(expected):
         shared = torch.load(tmp_path / f"gradients_{step}.pth")
         difference = torch.cat([(shared[name] - g).ravel() for name, g in gradients.items()]).norm()
