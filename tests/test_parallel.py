@@ -3,7 +3,7 @@ import signal
 
 import pytest
 
-from nnunetv2_muduo.parallel import run_all
+from nnunetv2_muduo.parallel import WorkerKilled, map_jobs, run_all
 
 
 def fail_on_odd(item):
@@ -41,3 +41,27 @@ def test_a_killed_worker_ends_the_run_and_says_so():
     failures = run_all(kill_itself, [("a",), ("b",)], 2, "Dying")
     assert failures.keys() == {"a", "b"}
     assert "killed, probably for lack of memory" in str(failures["a"])
+
+
+def doubled(number, factor):
+    if number < 0:
+        raise ValueError(f"{number} is negative")
+    return factor * number
+
+
+@pytest.mark.parametrize("n_processes", [1, 2])
+def test_results_come_with_their_jobs(n_processes):
+    jobs = [(number, 2) for number in range(7)]
+    assert sorted(map_jobs(doubled, jobs, n_processes, "Doubling")) == [(job, 2 * job[0]) for job in jobs]
+    assert list(map_jobs(doubled, [], n_processes, "Nothing")) == []
+
+
+@pytest.mark.parametrize("n_processes", [1, 2])
+def test_the_first_failure_ends_what_has_results(n_processes):
+    with pytest.raises(ValueError, match="-1 is negative"):
+        list(map_jobs(doubled, [(-1, 2), (1, 2)], n_processes, "Doubling"))
+
+
+def test_a_killed_worker_is_an_error_of_its_own():
+    with pytest.raises(WorkerKilled, match="smaller -np"):
+        list(map_jobs(kill_itself, [("a",), ("b",)], 2, "Dying"))

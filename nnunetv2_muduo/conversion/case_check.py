@@ -88,10 +88,8 @@ def relate_label(label: sitk.Image, pet: sitk.Image, source) -> str:
 
 
 def _exact_relation(grid: Grid, reference: Grid) -> str | None:
-    if has_equal_header(grid, reference):
-        return AS_IS
     if is_same_grid(grid, reference):
-        return NEW_HEADER
+        return AS_IS if has_equal_header(grid, reference) else NEW_HEADER
     return REORDERED if is_same_lattice(grid, reference) else None
 
 

@@ -1,17 +1,22 @@
 import itertools
+import json
 
 import numpy as np
 import pytest
 import SimpleITK as sitk
 
 from nnunetv2_muduo.imageio.grid import (
+    GRID_TOLERANCE_VOX,
     Grid,
     has_equal_header,
     is_same_grid,
     is_same_lattice,
     overlap_fraction,
     put_on_grid,
+    read_grid,
+    require_same_grid,
 )
+from nnunetv2_muduo.imageio.refusal import CaseRefused
 
 ORDERS_AND_FLIPS = list(itertools.product(itertools.permutations(range(3)), itertools.product((False, True), repeat=3)))
 OBLIQUE = tuple(np.linalg.qr(np.random.default_rng(3).normal(size=(3, 3)))[0].ravel())
@@ -65,6 +70,94 @@ def test_same_grid_tolerates_float_noise_and_nothing_more(petct):
     assert [is_same_grid(Grid.of(i), grid) for i in (noisy, rounded, shifted, turned)] == [True, True, False, False]
     assert not any(is_same_lattice(Grid.of(i), grid) for i in (shifted, turned))
     assert not is_same_grid(Grid.of(image[1:]), grid)
+
+
+def check_says_same(folder):
+    from nnunetv2_muduo.check.dataset import RawDataset
+    from nnunetv2_muduo.check.findings import OK
+    from nnunetv2_muduo.check.images import check_images
+    from nnunetv2_muduo.check.needs import Needs
+
+    labels = {"labels": {"background": 0, "a": 1}, "channel_names": {"0": "CT", "1": "PET"}, "file_ending": ".nii.gz"}
+    (folder / "dataset.json").write_text(json.dumps(labels))
+    return next(one for one in check_images(RawDataset(folder), Needs()) if one.subject == "grids").status == OK
+
+
+def prepare_says_same(folder):
+    from nnunetv2.imageio.simpleitk_reader_writer import SimpleITKIO
+
+    from nnunetv2_muduo.data.raw_images import read_case
+
+    read_case([str(folder / "imagesTr" / f"c_000{channel}.nii.gz") for channel in range(2)], SimpleITKIO())
+    return True
+
+
+def convert_says_same(folder):
+    from nnunetv2_muduo.conversion.case_check import check_case
+    from nnunetv2_muduo.conversion.layouts import find_nnunet_cases
+
+    return "problem" not in check_case(find_nnunet_cases(folder)[0])
+
+
+def evaluate_says_same(folder):
+    from nnunetv2_muduo.evaluation.cases import Case, check_grids
+
+    check_grids([Case("c", folder / "labelsTr" / "c.nii.gz", folder / "imagesTr" / "c_0000.nii.gz")])
+    return True
+
+
+def figure_says_same(folder):
+    from nnunetv2_muduo.cli.figure import find_files
+
+    find_files("c", folder / "imagesTr", {"truth": folder / "labelsTr"})
+    return True
+
+
+def accepted(says_same, folder):
+    try:
+        return says_same(folder)
+    except ValueError as error:
+        if "different grids" in str(error):
+            return False
+        raise
+
+
+COMMANDS = [check_says_same, prepare_says_same, convert_says_same, evaluate_says_same, figure_says_same]
+
+
+@pytest.mark.parametrize("says_same", COMMANDS)
+@pytest.mark.parametrize("spacing_mm", [(4.0, 4.0, 5.0), (0.9, 1.1, 1.0)])
+@pytest.mark.parametrize("share_of_tolerance", [0, 0.1, 0.9, 1.1, 10])
+def test_all_commands_have_one_rule(petct, tmp_path, says_same, spacing_mm, share_of_tolerance):
+    """PET and label map are shifted against the CT along z, by a share of the tolerance."""
+    images = petct.random_study(0, spacing=spacing_mm)
+    shift_mm = share_of_tolerance * GRID_TOLERANCE_VOX * spacing_mm[2]
+    names = {"CTres": "imagesTr/c_0000", "SUV": "imagesTr/c_0001", "SEG": "labelsTr/c"}
+    for stem, name in names.items():
+        if stem != "CTres":
+            images[stem].SetOrigin(np.add(images[stem].GetOrigin(), (0, 0, shift_mm)).tolist())
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        sitk.WriteImage(images[stem], str(tmp_path / f"{name}.nii.gz"))
+    assert accepted(says_same, tmp_path) == (share_of_tolerance < 1)
+
+
+def test_files_of_other_grids_and_dimensions_are_refused(petct, tmp_path):
+    image = petct.random_study(0)["SUV"]
+    sitk.WriteImage(image, str(tmp_path / "a.nii.gz"))
+    sitk.WriteImage(image[1:], str(tmp_path / "b.nii.gz"))
+    sitk.WriteImage(sitk.JoinSeries([image, image]), str(tmp_path / "four.nii.gz"))
+    (tmp_path / "text.nii.gz").write_text("no image")
+    assert read_grid(tmp_path / "a.nii.gz") == Grid.of(sitk.ReadImage(str(tmp_path / "a.nii.gz")))
+    require_same_grid(tmp_path / "a.nii.gz", tmp_path / "a.nii.gz")
+    with pytest.raises(
+        CaseRefused, match=r"different grids\n.*b\.nii\.gz: size \(11, 11, 10\).*\n.*a\.nii\.gz: size \(12, 11"
+    ):
+        require_same_grid(tmp_path / "b.nii.gz", tmp_path / "a.nii.gz")
+    with pytest.raises(CaseRefused, match=r"four\.nii\.gz is no 3D volume: its size is \(12, 11, 10, 2\)"):
+        require_same_grid(tmp_path / "four.nii.gz", tmp_path / "a.nii.gz")
+    for name, message in (("text", "truncated or damaged"), ("absent", "can't be read")):
+        with pytest.raises(CaseRefused, match=rf"{name}\.nii\.gz.*{message}"):
+            read_grid(tmp_path / f"{name}.nii.gz")
 
 
 def test_lattice_of_another_spacing_or_length_is_another(petct):

@@ -1,7 +1,9 @@
 import numpy as np
+import pytest
 import SimpleITK as sitk
 
-from nnunetv2_muduo.imageio.images import read_labels, read_pet
+from nnunetv2_muduo.imageio.images import read_image, read_labels, read_pet
+from nnunetv2_muduo.imageio.refusal import CaseRefused
 
 
 def test_large_images_survive_reading(tmp_path):
@@ -10,3 +12,29 @@ def test_large_images_survive_reading(tmp_path):
     for dtype, read in ((np.float32, read_pet), (np.uint8, read_labels)):
         sitk.WriteImage(sitk.GetImageFromArray(values.astype(dtype)), str(tmp_path / "image.nii"))
         np.testing.assert_array_equal(read(tmp_path / "image.nii"), values)
+
+
+def test_each_format_is_read_with_the_same_checks(tmp_path):
+    image = sitk.GetImageFromArray(np.arange(60, dtype=np.float32).reshape(3, 4, 5))
+    image.SetSpacing((1.0, 2.0, 3.0))
+    for ending in (".nii.gz", ".nii", ".nrrd", ".mha"):
+        sitk.WriteImage(image, str(tmp_path / f"whole{ending}"))
+        read = read_image(tmp_path / f"whole{ending}")
+        np.testing.assert_array_equal(sitk.GetArrayFromImage(read), sitk.GetArrayFromImage(image))
+        assert read.GetSpacing() == image.GetSpacing()
+        for name, value in (("nan", np.nan), ("infinite", np.inf)):
+            sitk.WriteImage(
+                sitk.GetImageFromArray(np.full((3, 4, 5), value, np.float32)), str(tmp_path / f"{name}{ending}")
+            )
+            with pytest.raises(CaseRefused, match=rf"{name}{ending} holds 60 values that are not finite"):
+                read_image(tmp_path / f"{name}{ending}")
+        sitk.WriteImage(sitk.JoinSeries([image, image]), str(tmp_path / f"four{ending}"))
+        with pytest.raises(CaseRefused, match=rf"four{ending} is no 3D volume"):
+            read_image(tmp_path / f"four{ending}")
+
+
+def test_labels_are_whole_numbers_of_16_bits(tmp_path):
+    for name, value in (("half", 0.5), ("large", 40000.0), ("huge", 1e20)):
+        sitk.WriteImage(sitk.GetImageFromArray(np.full((3, 4, 5), value)), str(tmp_path / f"{name}.nii.gz"))
+        with pytest.raises(CaseRefused, match=f"{name}.nii.gz is no label map"):
+            read_labels(tmp_path / f"{name}.nii.gz")

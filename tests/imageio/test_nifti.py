@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from nnunetv2_muduo.imageio.nifti import CaseRefused, NiftiFile, ZipMember, nifti_stem
+from nnunetv2_muduo.imageio.nifti import NiftiFile, ZipMember, nifti_stem, read_nifti, require_intact
+from nnunetv2_muduo.imageio.refusal import CaseRefused
 
 TYPES = (np.uint8, np.int16, np.uint16, np.int32, np.float32, np.float64)
 
@@ -77,3 +78,24 @@ def test_zip_members_read_like_files(tmp_path, petct):
 def test_stem_keeps_dots():
     for stem, ending in itertools.product(("a", "nativ u. mit"), (".nii", ".nii.gz")):
         assert nifti_stem(stem + ending) == stem
+
+
+@pytest.mark.parametrize("dtype", [">i2", ">f4", ">f8"])
+def test_the_other_order_of_bytes(tmp_path, dtype):
+    values = np.arange(60).reshape(3, 4, 5).astype(dtype)
+    nibabel.save(nibabel.Nifti1Image(values, np.eye(4), nibabel.Nifti1Header(endianness=">")), tmp_path / "big.nii.gz")
+    np.testing.assert_array_equal(sitk.GetArrayFromImage(read_nifti(tmp_path / "big.nii.gz")).T, values)
+
+
+def test_intact_files_are_told_without_making_an_image(tmp_path, petct):
+    path = petct.write_study(tmp_path, petct.random_study(0)) / "SUV.nii.gz"
+    require_intact(path)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-40])
+    with pytest.raises(CaseRefused, match=r"SUV\.nii\.gz can't be read, truncated or damaged"):
+        require_intact(path)
+    values = np.zeros((3, 4, 5), np.float32)
+    values[0, 0, :2] = np.nan, np.inf
+    nibabel.save(nibabel.Nifti1Image(values, np.eye(4)), path)
+    with pytest.raises(CaseRefused, match=r"SUV\.nii\.gz holds 2 values that are not finite"):
+        require_intact(path)
