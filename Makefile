@@ -2,15 +2,21 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Two processes with a thread each: where two threads of each wait for one another, tests take twice as long.
+PYTEST := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE $(BIN)/pytest -n 2 --dist loadfile
 SOURCES := setup.py pyproject.toml $(shell find nnunetv2_muduo -name '*.py' -o -name '*.safetensors')
 
-.PHONY: demo test lint clean
+.PHONY: demo test test-all lint clean
 
 demo: $(VENV)/.installed
 	$(BIN)/muduo demo muduo_demo
 
 test: $(VENV)/.installed
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile
+	$(PYTEST)
+
+# With the full form of long harnesses.
+test-all: $(VENV)/.installed
+	$(PYTEST) -m "long or not long"
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .

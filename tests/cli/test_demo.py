@@ -43,7 +43,7 @@ def test_from_raw_data_to_measured_predictions(tmp_path, monkeypatch):
     run(f"muduo convert autopet {tmp_path / 'phantom'} -d 705 --name Phantom --labeled 3 --val 1 --test 1")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("nnUNet_n_proc_DA", "1")  # nnU-Net's planner refuses none
-        run("nnUNetv2_plan_and_preprocess -d 705 -c 3d_fullres")
+        run("nnUNetv2_plan_and_preprocess -d 705 -c 3d_fullres -npfp 1 -np 1")
 
     training = "nnUNetv2_train 705 3d_fullres 0 -tr nnUNetTrainerMuDuo -device cpu"
     log = run(training)
@@ -61,7 +61,7 @@ def test_from_raw_data_to_measured_predictions(tmp_path, monkeypatch):
         monkeypatch, tmp_path, ct_teacher="/gone.pth", pet_teacher="/gone.pth"
     )  # prediction asks for no teacher
     arguments = f"-i {raw / 'imagesTs'} -o {predictions} -d 705 -c 3d_fullres -f 0 -tr nnUNetTrainerMuDuo -device cpu"
-    run(["python", "-c", PREDICT, *arguments.split(), "--disable_tta", "-npp", "1", "-nps", "1"])
+    run(["python", "-c", PREDICT, *arguments.split(), "--disable_tta", "-npp", "0", "-nps", "0"])
     table = run(f"muduo evaluate {predictions} {raw / 'labelsTs'} -o {tmp_path / 'out'}")
     assert "liver" in table
     rows = list(csv.DictReader((tmp_path / "out" / "metrics.csv").open()))

@@ -188,8 +188,9 @@ def n_finished(dataset) -> int:
 
 
 @pytest.mark.slow
-def test_killed_at_five_random_moments_and_continued(petct, tmp_path):
-    source, n_studies = tmp_path / "src", 300
+@pytest.mark.parametrize(("n_studies", "n_kills"), [(100, 2), pytest.param(300, 5, marks=pytest.mark.long)])
+def test_killed_at_random_moments_and_continued(petct, tmp_path, n_studies, n_kills):
+    source = tmp_path / "src"
     for number in range(n_studies):
         images = petct.random_study(number, size_xyz=(8, 8, 8))
         if number % 4 == 0:
@@ -198,7 +199,8 @@ def test_killed_at_five_random_moments_and_continued(petct, tmp_path):
     undisturbed, disturbed = (tmp_path / name for name in ("undisturbed", "disturbed"))
     assert start(source, undisturbed).wait() == 0
     rng = np.random.default_rng(0)
-    moments = sorted(rng.choice(np.arange(20, 1150), 5, replace=False))  # 300 checks, 300 writes of 2 images each: 1200
+    # Of each study there is a check, a write, and its two images: 1200 of 300.
+    moments = sorted(rng.choice(np.arange(20, 4 * n_studies - 50), n_kills, replace=False))
     n_killed = 0
     for moment in moments:
         process = start(source, disturbed)
@@ -209,11 +211,11 @@ def test_killed_at_five_random_moments_and_continued(petct, tmp_path):
             n_killed += 1
         process.wait()
         wait_until_group_is_gone(process.pid)
-    assert n_killed == 5
+    assert n_killed == n_kills
     assert start(source, disturbed).wait() == 0
     results = [
         {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
         for folder in (undisturbed, disturbed)
     ]
-    assert len(results[0]) > 600
+    assert len(results[0]) > 2 * n_studies
     assert results[0] == results[1]

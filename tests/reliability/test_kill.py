@@ -1,4 +1,7 @@
-"""Killed at 30 random moments, half of them while a file is written, and continued: the result is an undisturbed run's."""
+"""Killed at random moments, half of them while a file is written, and continued: the result is an undisturbed run's.
+
+`make test` kills each work three times, `make test-all` fifteen times more.
+"""
 
 import itertools
 import json
@@ -23,7 +26,7 @@ from support import DATASET, QUICK_CONFIG
 
 import nnunetv2_muduo
 
-N_KILLS = 15  # of each work
+N_KILLS = [3, pytest.param(15, marks=pytest.mark.long)]  # of each work
 GENERATOR = "nnUNetTrainerMuDuoPromptGenerator__nnUNetPlans__3d_fullres"
 STUDENT = "nnUNetTrainerMuDuo__nnUNetPlans__3d_fullres"
 
@@ -116,11 +119,11 @@ class Run:
         return found
 
 
-def kill_and_continue(new_run: Callable[[], Run], seconds: float, seed: int) -> list[Run]:
-    """Kill workers `N_KILLS` times; where one has come to its end, the next begins another run. All runs are complete."""
+def kill_and_continue(new_run: Callable[[], Run], seconds: float, seed: int, n_wanted: int) -> list[Run]:
+    """Kill workers `n_wanted` times; where one has come to its end, the next begins another run. All runs are complete."""
     moments = random.Random(seed)
     runs, n_kills = [new_run()], 0
-    while n_kills < N_KILLS:
+    while n_kills < n_wanted:
         if n_kills % 2:
             killed = runs[-1].kill_while_writing(moments.randint(1, 2))
         else:
@@ -173,7 +176,8 @@ def prepared_content(root: Path) -> dict:
     return content
 
 
-def test_preparation(victims, tiny_root, tmp_path):
+@pytest.mark.parametrize("n_kills", N_KILLS)
+def test_preparation(victims, tiny_root, tmp_path, n_kills):
     numbers = itertools.count()
 
     def new_run():
@@ -182,12 +186,13 @@ def test_preparation(victims, tiny_root, tmp_path):
     calm = new_run()
     seconds = calm.complete()
     assert len(prepared_content(calm.root)) >= 4 * 3 + 4 * 3 + 1
-    for run in kill_and_continue(new_run, seconds, seed=0):
+    for run in kill_and_continue(new_run, seconds, seed=0, n_wanted=n_kills):
         assert prepared_content(run.root) == prepared_content(calm.root)
         assert_same_checkpoints(run.root, calm.root, GENERATOR)
 
 
-def test_training(victims, prepared_root, tmp_path):
+@pytest.mark.parametrize("n_kills", N_KILLS)
+def test_training(victims, prepared_root, tmp_path, n_kills):
     numbers = itertools.count()
 
     def new_run():
@@ -196,5 +201,5 @@ def test_training(victims, prepared_root, tmp_path):
 
     calm = new_run()
     seconds = calm.complete()
-    for run in kill_and_continue(new_run, seconds, seed=1):
+    for run in kill_and_continue(new_run, seconds, seed=1, n_wanted=n_kills):
         assert_same_checkpoints(run.root, calm.root, STUDENT)
