@@ -1,7 +1,7 @@
 """Raw unlabeled cases of `imagesUn`: found by their files' names, read, and refused where they make no sense."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -40,22 +40,26 @@ def find_unlabeled(
             f"cases with -tr nnUNetTrainer."
         )
     suffix = len(f"_0000{file_ending}")
-    cases = {Path(case_files[0]).name[:-suffix]: sorted(case_files) for case_files in files}
+    cases = {Path(case_files[0]).name[:-suffix]: set(case_files) for case_files in files}
+    _refuse_odd_names(cases, folder)
+    expected = {case: [str(folder / f"{case}_{c:04d}{file_ending}") for c in range(len(channels))] for case in cases}
+    missing = [Path(file).name for case, there in cases.items() for file in expected[case] if file not in there]
+    if missing:
+        needed = " and ".join(f"_{c:04d} ({name})" for c, name in enumerate(channels))
+        raise FileNotFoundError(
+            f"{len(missing)} file(s) missing in {folder}: {', '.join(missing[:5])}. Every case needs {needed}. Add the missing "
+            f"channel or remove the case."
+        )
+    return expected
+
+
+def _refuse_odd_names(cases: Iterable[str], folder: Path) -> None:
     odd = [case for case in cases if not _SAFE_NAME.fullmatch(case)]
     if odd:
         raise ValueError(
             f"Names of unlabeled cases may hold letters, digits and _ - . , = @ + alone; in {folder} there are "
             f"{', '.join(map(repr, odd[:5]))}. Rename them."
         )
-    expected = {case: [str(folder / f"{case}_{c:04d}{file_ending}") for c in range(len(channels))] for case in cases}
-    missing = [f for case, names in cases.items() for f in expected[case] if f not in names]
-    if missing:
-        raise FileNotFoundError(
-            f"{len(missing)} file(s) missing in {folder}: {', '.join(Path(f).name for f in missing[:5])}. Every case needs "
-            f"{' and '.join(f'_{c:04d} ({name})' for c, name in enumerate(channels))}. Add the missing channel or remove the "
-            f"case."
-        )
-    return expected
 
 
 def read_case(
