@@ -18,6 +18,7 @@ _MODULES = {  # former module: present one
 }  # fmt: skip
 _NAMES = {  # (former module, former name): where it is now
     ("cases", "CaseRefused"): ("imageio.refusal", "CaseRefused"),
+    ("check", "file_stamps"): ("conversion.case_check", "case_stamps"),
     ("pool", "map_cases"): ("parallel", "map_jobs"),
 }
 

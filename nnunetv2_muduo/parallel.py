@@ -11,8 +11,8 @@ from typing import Any
 
 from tqdm import tqdm
 
-N_TRIES = 2
-N_SHOWN = 10
+_N_TRIES = 2
+_N_SHOWN = 10
 
 
 class WorkerKilled(RuntimeError):
@@ -57,12 +57,12 @@ def run_all(
 
 def listed(reasons: dict[str, Any]) -> str:
     """Lines with the first ten names and their reasons."""
-    lines = [f"  {name}: {str(reason) or type(reason).__name__}" for name, reason in list(reasons.items())[:N_SHOWN]]
-    return "\n".join(lines + ([f"  and {len(reasons) - N_SHOWN} more"] if len(reasons) > N_SHOWN else []))
+    lines = [f"  {name}: {str(reason) or type(reason).__name__}" for name, reason in list(reasons.items())[:_N_SHOWN]]
+    return "\n".join(lines + ([f"  and {len(reasons) - _N_SHOWN} more"] if len(reasons) > _N_SHOWN else []))
 
 
 def _exception_of(job: Callable, item: tuple) -> Exception | None:
-    for _ in range(N_TRIES):
+    for _ in range(_N_TRIES):
         try:
             job(item)
             return None

@@ -11,10 +11,11 @@ from pathlib import Path
 from nnunetv2_muduo.check.findings import Finding, finding, first
 from nnunetv2_muduo.check.needs import Needs
 from nnunetv2_muduo.conversion.record import known_patients
+from nnunetv2_muduo.conversion.split import LABELED, TEST, UNLABELED
+from nnunetv2_muduo.conversion.write import IMAGE_FOLDERS, LABEL_FOLDERS
 from nnunetv2_muduo.imageio.modalities import channel_names, modality_of
 
-IMAGE_FOLDERS = {"labeled": "imagesTr", "unlabeled": "imagesUn", "test": "imagesTs"}
-LABEL_FOLDERS = {"labeled": "labelsTr", "test": "labelsTs"}
+FOLDERS_CHECKED = {name: IMAGE_FOLDERS[name] for name in (LABELED, UNLABELED, TEST)}  # cases of val are in imagesTr
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class RawDataset:
     @cached_property
     def images(self) -> dict[str, dict[str, list[Path]]]:
         """{labeled, unlabeled or test: {case: files by channel}}; labeled are all cases of imagesTr."""
-        return {name: self._images_in(folder) for name, folder in IMAGE_FOLDERS.items()}
+        return {name: self._images_in(folder) for name, folder in FOLDERS_CHECKED.items()}
 
     def _images_in(self, folder: str) -> dict[str, list[Path]]:
         cases: dict[str, list[Path]] = {}
@@ -126,7 +127,7 @@ def check_files(dataset: RawDataset) -> Finding:
     """Every case needs all channels, and a label map where it has to have one."""
     missing = []
     for name, cases in dataset.images.items():
-        folder = dataset.folder / IMAGE_FOLDERS[name]
+        folder = dataset.folder / FOLDERS_CHECKED[name]
         for case, files in cases.items():
             expected = [folder / f"{case}_{channel:04d}{dataset.ending}" for channel in range(len(dataset.channels))]
             missing += [str(path) for path in expected if path not in files]
@@ -155,7 +156,7 @@ def check_split(dataset: RawDataset) -> Finding:
 
 def check_doubles(dataset: RawDataset) -> Finding:
     """No case may be in two folders of images, nor in training and validation, except where these are the same."""
-    folders = {folder: dataset.images[name] for name, folder in IMAGE_FOLDERS.items()}
+    folders = {folder: dataset.images[name] for name, folder in FOLDERS_CHECKED.items()}
     split = {name: cases for name, cases in _separate_sets(dataset).items() if name in ("labeled", "val")}
     shared = _shared(folders) + _shared(split)
     return finding("doubles", "" if shared else "no case in two sets", problem="; ".join(shared))

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 OK, WARNING, PROBLEM = "ok", "warning", "PROBLEM"
-N_SHOWN = 3
+_N_SHOWN = 3
 
 
 @dataclass(frozen=True)
@@ -24,8 +24,8 @@ def finding(subject: str, found: str, *, problem: str = "", warning: str = "") -
 def first(names) -> str:
     """The first few names, and how many more there are."""
     names = sorted(names)
-    more = f" and {len(names) - N_SHOWN} more" if len(names) > N_SHOWN else ""
-    return ", ".join(names[:N_SHOWN]) + more
+    more = f" and {len(names) - _N_SHOWN} more" if len(names) > _N_SHOWN else ""
+    return ", ".join(names[:_N_SHOWN]) + more
 
 
 def table(findings: list[Finding]) -> str:

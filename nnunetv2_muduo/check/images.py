@@ -40,7 +40,7 @@ def check_images(dataset: RawDataset, needs: Needs) -> list[Finding]:
             problems.append(str(error))
     problem = f"{len(problems)} files not on the grid of their case: {first(problems)}" if problems else ""
     lists = [finding("grids", f"{len(grids)} cases, images and labels alike" if not problem else "", problem=problem)]
-    return [*lists, *check_orientation(grids), check_values(dataset, needs), check_labels(dataset)]
+    return [*lists, *check_orientation(grids), check_units(dataset, needs), check_labels(dataset)]
 
 
 def check_orientation(grids: dict[str, Grid]) -> list[Finding]:
@@ -59,7 +59,7 @@ def _counted(counter: Counter) -> str:
     return shown + (f" and {len(counter) - 3} more" if len(counter) > 3 else "")
 
 
-def check_values(dataset: RawDataset, needs: Needs) -> Finding:
+def check_units(dataset: RawDataset, needs: Needs) -> Finding:
     """CT must be in HU and PET in SUV; looked at in a few cases of every set."""
     names = ("CT", "PET") if needs.ct_and_pet else dataset.channels  # wrong names are another finding
     ranges, problems = {name: [] for name in names}, []

@@ -21,7 +21,7 @@ AS_IS, NEW_HEADER, REORDERED = "as it is", "header noise removed", "voxels reord
 LINEAR, NEAREST = "resampled linearly", "resampled to nearest"
 
 
-def file_stamps(case: Case) -> list[list]:
+def case_stamps(case: Case) -> list[list]:
     """Path, size and time of every file of a case: equal stamps mean that it needn't be read again."""
     return [stamp for source in (case.ct, case.pet, case.label) if source is not None for stamp in source.file_stamps()]
 

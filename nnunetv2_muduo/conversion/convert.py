@@ -73,7 +73,7 @@ def stamps_of_all(cases: Mapping[str, Case]) -> tuple[dict[str, list], dict[str,
     stamps, refused = {}, {}
     for case_id, case in cases.items():
         try:
-            stamps[case_id] = case_check.file_stamps(case)
+            stamps[case_id] = case_check.case_stamps(case)
         except OSError as error:
             refused[case_id] = case.problem or str(error)
     return stamps, refused

@@ -16,7 +16,7 @@ _WARP_LENGTH_MM = 75.0
 
 
 @dataclass(frozen=True)
-class Grid:
+class ScanGrid:
     """Centers of the voxels in mm along z (to the head), y (to the back) and x (to the left), all rising."""
 
     axes_zyx: tuple[np.ndarray, np.ndarray, np.ndarray]
@@ -28,16 +28,16 @@ class Grid:
         return tuple(len(axis) for axis in self.axes_zyx)
 
 
-def scan_grid(patient: Patient, study: Study, field_of_view_mm: tuple[float, float], spacing_mm: float) -> Grid:
+def scan_grid(patient: Patient, study: Study, field_of_view_mm: tuple[float, float], spacing_mm: float) -> ScanGrid:
     """The grid of a study, in mm of the patient's own body."""
     z_low, z_high = (z * patient.scale_xyz[2] for z in study.z_range_mm)
     n_x, n_y = (round(extent / spacing_mm) for extent in field_of_view_mm)
     x, y = ((np.arange(n) - (n - 1) / 2) * spacing_mm for n in (n_x, n_y))
     z = z_low + np.arange(round((z_high - z_low) / spacing_mm)) * spacing_mm
-    return Grid((z, y, x), spacing_mm)
+    return ScanGrid((z, y, x), spacing_mm)
 
 
-def blank_canvas(patient: Patient, study: Study, grid: Grid) -> Canvas:
+def blank_canvas(patient: Patient, study: Study, grid: ScanGrid) -> Canvas:
     """A canvas of air whose coordinates carry the patient's size, pose and individual shape."""
     axes = [(a - s) / f for a, s, f in zip(grid.axes_zyx, study.shift_xyz[::-1], patient.scale_xyz[::-1], strict=True)]
     axes = tuple(axis.astype(np.float32) for axis in axes)
@@ -73,7 +73,7 @@ def paint_frame(
     abdomen.paint_colon(canvas, moving)
 
 
-def tissue_map(patient: Patient, study: Study, grid: Grid) -> np.ndarray:
+def tissue_map(patient: Patient, study: Study, grid: ScanGrid) -> np.ndarray:
     """Tissue ids (z, y, x) uint8 of one study: the true anatomy, without any blur."""
     canvas = blank_canvas(patient, study, grid)
     own, moving = (np.random.default_rng((p.shape_seed, 1)) for p in (patient, study))

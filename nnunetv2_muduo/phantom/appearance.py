@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.ndimage import gaussian_filter, gaussian_filter1d
 
-from nnunetv2_muduo.phantom.anatomy import Grid
+from nnunetv2_muduo.phantom.anatomy import ScanGrid
 from nnunetv2_muduo.phantom.fields import SmoothField
 from nnunetv2_muduo.phantom.patient import Study
 from nnunetv2_muduo.phantom.tissues import TISSUES, Tissue
@@ -12,7 +12,7 @@ SIGMA_PER_FWHM = 1 / np.sqrt(8 * np.log(2))
 
 
 def ct_image(
-    tissue: np.ndarray, study: Study, grid: Grid, rng: np.random.Generator, tissues: tuple[Tissue, ...] = TISSUES
+    tissue: np.ndarray, study: Study, grid: ScanGrid, rng: np.random.Generator, tissues: tuple[Tissue, ...] = TISSUES
 ) -> np.ndarray:
     """CT in HU (z, y, x) float32: density per tissue, texture, blur of the resampling, noise; -1024 is the least.
 
@@ -35,7 +35,7 @@ def ct_image(
 def pet_image(
     tissue: np.ndarray,
     study: Study,
-    grid: Grid,
+    grid: ScanGrid,
     rng: np.random.Generator,
     variation: float,
     tissues: tuple[Tissue, ...] = TISSUES,
@@ -70,7 +70,7 @@ def _lookup(values, tissue: np.ndarray) -> np.ndarray:
     return np.asarray(values, np.float32)[tissue]
 
 
-def _texture(rng: np.random.Generator, grid: Grid, length_mm: float) -> np.ndarray:
+def _texture(rng: np.random.Generator, grid: ScanGrid, length_mm: float) -> np.ndarray:
     lo, hi = zip(*((axis[0], axis[-1]) for axis in grid.axes_zyx), strict=True)
     return SmoothField(rng, lo, hi, length_mm)(grid.axes_zyx)
 
@@ -84,7 +84,7 @@ def _noise(rng: np.random.Generator, shape: tuple[int, ...], sigma_voxels: float
     return noise / np.float32(np.sum(kernel**2) ** 1.5)
 
 
-def _breathe(activity: np.ndarray, shift_mm: float, grid: Grid) -> np.ndarray:
+def _breathe(activity: np.ndarray, shift_mm: float, grid: ScanGrid) -> np.ndarray:
     """Move the slices around the diaphragm along z, as a PET taken over minutes shows them."""
     z = grid.axes_zyx[0]
     source = (z + shift_mm * np.exp(-((z / 90) ** 2)) - z[0]) / grid.spacing_mm

@@ -7,7 +7,7 @@ which the map's organs lie where the standard body has its own.
 import numpy as np
 
 from nnunetv2_muduo.phantom import thorax
-from nnunetv2_muduo.phantom.anatomy import Grid, paint_frame, paint_lesions
+from nnunetv2_muduo.phantom.anatomy import ScanGrid, paint_frame, paint_lesions
 from nnunetv2_muduo.phantom.canvas import Canvas
 from nnunetv2_muduo.phantom.fields import SmoothField
 from nnunetv2_muduo.phantom.frame import BODY_BOX_ZYX
@@ -35,7 +35,7 @@ def crop_to_body(organs: LabelMap, placement: Placement, field_of_view_mm: tuple
 
 def body_canvas(
     organs: LabelMap, placement: Placement, shape_variation_mm: float, rng: np.random.Generator
-) -> tuple[Canvas, Grid]:
+) -> tuple[Canvas, ScanGrid]:
     """A canvas of air in the standard body's coordinates, and the grid in mm from the standard body's origin."""
     z, y, x = organs.axes_zyx
     chest = Middle(*placement.sections(np.array([CHEST_Z]))[:, 0])
@@ -51,7 +51,7 @@ def body_canvas(
     tissue = np.full(organs.labels.shape, ID["air"], np.uint8)
     spacing_mm = organs.spacing_zyx[0]
     canvas = Canvas(tissue, standard_x, standard_y, standard_z, axes, spacing_mm**3 / 1000, _margin_mm(chest, here))
-    return canvas, Grid((z - placement.scan_z(0.0), y - chest.y, x - chest.x), spacing_mm)
+    return canvas, ScanGrid((z - placement.scan_z(0.0), y - chest.y, x - chest.x), spacing_mm)
 
 
 def _margin_mm(chest: Middle, here: Middle) -> float:

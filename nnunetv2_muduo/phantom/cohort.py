@@ -25,7 +25,7 @@ SUV_STEP = 2.0**-9  # PET is stored in steps, as scanners do; it also compresses
 
 
 @dataclass(frozen=True)
-class Case:
+class PhantomCase:
     """One study: where it goes and what it shows."""
 
     patient_name: str
@@ -36,7 +36,7 @@ class Case:
     seed: int
 
 
-def iterate_cases(seed: int, population: Population = ADULTS) -> Iterator[Case]:
+def iterate_cases(seed: int, population: Population = ADULTS) -> Iterator[PhantomCase]:
     """Endless studies of a cohort, patient by patient; the k-th is the same however many are taken.
 
     Men and women take turns, and every fourth patient has two or three studies.
@@ -52,10 +52,10 @@ def iterate_cases(seed: int, population: Population = ADULTS) -> Iterator[Case]:
             study_name = f"{date}-NA-PET-CT Ganzkoerper  primaer mit KM-{rng.integers(100_000):05d}"
             study = sample_study(rng, population, patient)
             origin_mm = tuple(np.round(rng.uniform((-3, -30, -1300), (3, 30, -300)), 3))
-            yield Case(patient_name, study_name, patient, study, origin_mm, int(rng.integers(2**31)))
+            yield PhantomCase(patient_name, study_name, patient, study, origin_mm, int(rng.integers(2**31)))
 
 
-def render_case(case: Case, spacing_mm: float, population: Population = ADULTS) -> dict[str, np.ndarray]:
+def render_case(case: PhantomCase, spacing_mm: float, population: Population = ADULTS) -> dict[str, np.ndarray]:
     """CT in HU int16, PET in SUV float32 and organ labels uint8, each (z, y, x), y to the back."""
     grid = scan_grid(case.patient, case.study, population.field_of_view_mm, spacing_mm)
     tissue = tissue_map(case.patient, case.study, grid)
@@ -74,7 +74,7 @@ def stored_images(ct_hu: np.ndarray, pet_suv: np.ndarray, labels: np.ndarray) ->
     }
 
 
-def write_case(case: Case, out_folder: Path, spacing_mm: float, population: Population) -> None:
+def write_study(case: PhantomCase, out_folder: Path, spacing_mm: float, population: Population) -> None:
     """Make one study and write its three files."""
     arrays = render_case(case, spacing_mm, population)
     images = {name: to_image(array, spacing_mm, case.origin_mm) for name, array in arrays.items()}
@@ -131,7 +131,7 @@ def write_cohort(
     cases = list(itertools.islice(iterate_cases(seed, population), n_cases))
     folders = [out_folder / case.patient_name / case.study_name for case in cases]
     missing = [case for case, folder in zip(cases, folders, strict=True) if not folder.is_dir()]
-    write = partial(write_case, out_folder=out_folder, spacing_mm=spacing_mm, population=population)
+    write = partial(write_study, out_folder=out_folder, spacing_mm=spacing_mm, population=population)
     write_all(write, [(case,) for case in missing], n_processes)
     return folders
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 from scipy.ndimage import distance_transform_edt, find_objects
 
-from nnunetv2_muduo.phantom.anatomy import Grid
+from nnunetv2_muduo.phantom.anatomy import ScanGrid
 from nnunetv2_muduo.phantom.canvas import Canvas, ellipsoid
 from nnunetv2_muduo.phantom.fields import SmoothField
 from nnunetv2_muduo.phantom.organs import tissues_of
@@ -39,7 +39,7 @@ def _distance_mm(mask: np.ndarray, spacing_mm: float) -> np.ndarray:
 def paint_organs(
     canvas: Canvas,
     organ_labels: np.ndarray,
-    grid: Grid,
+    grid: ScanGrid,
     tissue_ids: Mapping[str, int],
     kinds: Mapping[int, str],
     cyst_fraction: float,
@@ -60,7 +60,7 @@ def paint_organs(
             view.tissue[_cyst_mask(view, mask, rng)] = tissue_ids["cyst"]
 
 
-def _scan_view(canvas: Canvas, box: tuple[slice, slice, slice], grid: Grid) -> Canvas:
+def _scan_view(canvas: Canvas, box: tuple[slice, slice, slice], grid: ScanGrid) -> Canvas:
     """A part of the canvas in the scan's own mm."""
     axes = tuple(axis[part].astype(np.float32) for axis, part in zip(grid.axes_zyx, box, strict=True))
     z, y, x = axes[0][:, None, None], axes[1][None, :, None], axes[2][None, None, :]

@@ -163,7 +163,7 @@ def test_a_label_link_that_leads_nowhere_does_not_make_a_case_unlabeled(convert,
 
 def test_a_file_that_vanishes_after_it_was_checked_is_no_crash(convert, nifti_source, monkeypatch):
     """The record keeps the stamps of what was read, and doesn't look again."""
-    original, counts = case_check.file_stamps, {}
+    original, counts = case_check.case_stamps, {}
 
     def only_once(case):
         counts[case.case_id] = counts.get(case.case_id, 0) + 1
@@ -171,5 +171,5 @@ def test_a_file_that_vanishes_after_it_was_checked_is_no_crash(convert, nifti_so
             raise FileNotFoundError(case.case_id)
         return original(case)
 
-    monkeypatch.setattr(case_check, "file_stamps", only_once)
+    monkeypatch.setattr(case_check, "case_stamps", only_once)
     assert convert("autopet", nifti_source).exit_code == 0

@@ -12,7 +12,7 @@ NAMES = {  # of former modules: (present module, names in both)
     "Dataset706_AutoPETTumor": ("conversion.sources", ["convert_autopet_tumor"]),
     "Dataset707_OwnDicomPETCT": ("conversion.sources", ["convert_dicom"]),
     "cases": ("conversion.cases", ["Case", "match_key", "patient_key", "safe_name", "split_autopet_name"]),
-    "check": ("conversion.case_check", ["check_case", "file_stamps", "label_statistics", "whole_numbers"]),
+    "check": ("conversion.case_check", ["check_case", "label_statistics", "whole_numbers"]),
     "command": ("cli.convert", ["add_arguments", "run", "run_alone", "options_from"]),
     "convert": ("conversion.convert", ["Options", "convert_cases", "check_all"]),
     "dataset": ("conversion.dataset", ["dataset_folder", "write_dataset_files"]),
@@ -44,13 +44,16 @@ def test_former_modules_hold_the_present_objects(module):
 @pytest.mark.filterwarnings("ignore:nnunetv2_muduo.dataset_conversion:FutureWarning")
 def test_names_that_moved_alone():
     from nnunetv2_muduo.dataset_conversion.cases import CaseRefused
+    from nnunetv2_muduo.dataset_conversion.check import file_stamps
     from nnunetv2_muduo.dataset_conversion.pool import map_cases
 
+    from nnunetv2_muduo.conversion import case_check
     from nnunetv2_muduo.imageio import refusal
     from nnunetv2_muduo.parallel import map_jobs
 
     assert CaseRefused is refusal.CaseRefused
     assert map_cases is map_jobs
+    assert file_stamps is case_check.case_stamps
 
 
 def test_the_former_name_warns_once():

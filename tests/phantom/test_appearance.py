@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from nnunetv2_muduo.phantom.anatomy import Grid
+from nnunetv2_muduo.phantom.anatomy import ScanGrid
 from nnunetv2_muduo.phantom.appearance import ct_image, pet_image
 from nnunetv2_muduo.phantom.tissues import ID, LABELS, TISSUES
 
@@ -24,7 +24,7 @@ def median(images, modality, name):
 
 
 def flat_grid(shape, spacing_mm):
-    return Grid(tuple((np.arange(n) - n / 2) * spacing_mm for n in shape), spacing_mm)
+    return ScanGrid(tuple((np.arange(n) - n / 2) * spacing_mm for n in shape), spacing_mm)
 
 
 def test_densities_are_those_of_ct(rendered):
