@@ -10,7 +10,7 @@ from nnunetv2.imageio.base_reader_writer import BaseReaderWriter
 from nnunetv2.utilities.utils import create_lists_from_splitted_dataset_folder
 
 from nnunetv2_muduo.data.excluded_cases import ExcludedCase
-from nnunetv2_muduo.imageio.grid import require_same_grid
+from nnunetv2_muduo.imageio.grid import DifferentGrids, require_same_grid
 from nnunetv2_muduo.imageio.modalities import modality_of
 from nnunetv2_muduo.imageio.nifti import NIFTI_ENDINGS, require_intact
 from nnunetv2_muduo.imageio.units import require_plausible
@@ -92,7 +92,7 @@ def _refuse_different_grids(files: list[str]) -> None:
     for other in files[1:]:
         try:
             require_same_grid(Path(other), Path(files[0]))
-        except ValueError as error:
+        except DifferentGrids as error:
             raise ValueError(
                 f"{error}\n    Resample the channels on one grid (CT on that of PET, as `muduo convert` does) or remove the case."
             ) from error

@@ -102,12 +102,21 @@ def is_same_grid(grid: Grid, reference: Grid) -> bool:
     return bool(np.abs(corners @ matrix.T + offset - corners).max() < GRID_TOLERANCE_VOX)
 
 
+class DifferentGrids(CaseRefused):
+    """Two images that belong together lie on different grids."""
+
+
 def require_same_grid(path: Path, reference: Path) -> None:
-    """Raise CaseRefused, with both geometries, unless two files are on the same grid; their headers alone are read."""
+    """Compare the grids of two files, from their headers alone.
+
+    Raises:
+        DifferentGrids: the message says both geometries.
+        CaseRefused: see `read_grid`.
+    """
     grid, reference_grid = read_grid(path), read_grid(reference)
     if not is_same_grid(grid, reference_grid):
         lines = f"{path}: {_geometry(grid)}", f"{reference}: {_geometry(reference_grid)}"
-        raise CaseRefused("\n    ".join(("different grids", *lines)))
+        raise DifferentGrids("\n    ".join(("different grids", *lines)))
 
 
 def _geometry(grid: Grid) -> str:

@@ -8,11 +8,8 @@ from contextlib import contextmanager
 from nibabel.spatialimages import HeaderDataError
 from nibabel.wrapstruct import WrapStructError
 
-DAMAGE = (
-    (OSError, EOFError, ValueError, TypeError)  # of the disk, of numpy
-    + (RuntimeError, zlib.error, zipfile.BadZipFile)  # of SimpleITK, of archives
-    + (HeaderDataError, WrapStructError)  # of nibabel
-)
+_ARCHIVES, _NIBABEL = (EOFError, zlib.error, zipfile.BadZipFile), (HeaderDataError, WrapStructError)
+DAMAGE = (OSError, ValueError, TypeError, RuntimeError, *_ARCHIVES, *_NIBABEL)  # RuntimeError is SimpleITK's
 """What is raised about a file that can't be read."""
 
 

@@ -8,8 +8,7 @@ from pathlib import Path
 
 from nnunetv2_muduo.conversion.layouts import find_tree_cases
 from nnunetv2_muduo.conversion.record import known_patients
-
-CHANNEL_NAMES = {"ct": ("ct",), "pet": ("pet", "suv", "nopet")}
+from nnunetv2_muduo.imageio.modalities import MODALITIES, Modality, modality_of
 
 
 @dataclass(frozen=True)
@@ -100,13 +99,19 @@ def _nnunet_scans(folder: Path, modality: str) -> list[LabeledScan]:
 
 
 def _channel(channel_names: dict[str, str], modality: str, folder: Path) -> int:
-    words = {int(number): re.split(r"[^a-z]+", name.lower()) for number, name in channel_names.items()}
-    matches = [number for number, found in words.items() if set(found) & set(CHANNEL_NAMES[modality])]
+    wanted = MODALITIES[modality]
+    matches = [int(number) for number, name in channel_names.items() if _shows(name, wanted)]
     if len(matches) != 1:
         raise ValueError(
             f"{folder / 'dataset.json'}: channel_names {channel_names} must have one {modality.upper()} channel"
         )
     return matches[0]
+
+
+def _shows(channel_name: str, modality: Modality) -> bool:
+    """By the name that nnU-Net knows, or by a word in it: "CT (HU)", "SUV"."""
+    words = {modality.key, modality.unit.lower()} & set(re.split(r"[^a-z]+", channel_name.lower()))
+    return modality_of(channel_name) is modality or bool(words)
 
 
 def _organs(labels: dict[str, int | list[int]], path: Path) -> dict[int, str]:

@@ -54,7 +54,7 @@ def min_organ_voxels(spacing_mm: float) -> int:
 def cached_volume(scan: LabeledScan, modality: str, spacing_mm: float, cache: Path) -> Volume:
     """The scan at `spacing_mm`, made where the cache has none; it is made again where the scan's files changed."""
     path = cache / f"{scan.name}_{modality}"
-    identity = {"files": [file_stamp(path, str(path)) for path in (scan.image, scan.label)], "spacing_mm": spacing_mm}
+    identity = {"files": [file_stamp(file, str(file)) for file in (scan.image, scan.label)], "spacing_mm": spacing_mm}
     record_file = path / "record.json"
     record = read_json(record_file) or {}
     if record.get("identity") != identity:

@@ -74,3 +74,21 @@ def test_patients_are_those_of_the_conversions_record(raw_dataset, tmp_path, cap
     assert "the patients of 1 cases are unknown" in capsys.readouterr().out
     find_scans(str(raw_dataset), "ct")
     assert not capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("names", "modality", "channel"),
+    [
+        (("CT", "PET"), "pet", 1),
+        (("T1", "CT (HU)"), "ct", 1),
+        (("SUV", "CT"), "pet", 0),
+        (("noPET", "CT"), "pet", 0),
+        (("FDG-PET", "CTA"), "pet", 0),
+    ],
+)
+def test_channels_are_known_by_their_names(raw_dataset, tmp_path, names, modality, channel):
+    folder = shutil.copytree(raw_dataset, tmp_path / "Dataset904_Named")
+    content = json.loads((folder / "dataset.json").read_text())
+    channel_names = {str(number): name for number, name in enumerate(names)}
+    (folder / "dataset.json").write_text(json.dumps(content | {"channel_names": channel_names}))
+    assert all(scan.image.name.endswith(f"_000{channel}.nii.gz") for scan in find_scans(str(folder), modality))
