@@ -19,6 +19,7 @@ _MODULES = {  # former module: present one
 _NAMES = {  # (former module, former name): where it is now
     ("cases", "CaseRefused"): ("imageio.refusal", "CaseRefused"),
     ("check", "file_stamps"): ("conversion.case_check", "case_stamps"),
+    ("suv", "required_numbers"): ("conversion.dicom_tags", "required_numbers"),
     ("pool", "map_cases"): ("parallel", "map_jobs"),
 }
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
-from nnunetv2_muduo.conversion.suv import MissingTag, Scaling, required, required_numbers, suv_scaling
+from nnunetv2_muduo.conversion.dicom_tags import MissingTag, required, required_numbers
+from nnunetv2_muduo.conversion.suv import Scaling, suv_scaling
 from nnunetv2_muduo.imageio.refusal import CaseRefused
 
 NOTE_KEY = "ITK_FileNotes"

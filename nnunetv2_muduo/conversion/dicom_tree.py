@@ -72,11 +72,7 @@ def find_dicom_cases(
     """
     import_pydicom()
     wanted = wanted or Wanted()
-    folders = [(folder,) for folder, _, files in os.walk(source, followlinks=True) if files]
-    found, unread = [], {}
-    for _, (headers, problems) in map_jobs(read_headers, folders, n_processes, "looking"):
-        found += headers
-        unread |= problems
+    found, unread = read_tree(source, n_processes)
     series, strays = add_unread(group_series(found), unread)
     series = [one for one in series if one.Modality in DICOM_MODALITIES]
     studies = defaultdict(lambda: defaultdict(list))
@@ -90,6 +86,16 @@ def find_dicom_cases(
         )
     cases += [Case(None, "", None, None, problem=why, name=str(p.relative_to(source))) for p, why in strays.items()]
     return sorted(cases, key=lambda case: (case.patient or "", case.study, case.name))
+
+
+def read_tree(source: Path, n_processes: int) -> tuple[list[tuple[str, dict]], dict[Path, str]]:
+    """(path, tags) of all DICOM files below a folder, and why others can't be read."""
+    folders = [(folder,) for folder, _, files in os.walk(source, followlinks=True) if files]
+    found, unread = [], {}
+    for _, (headers, problems) in map_jobs(read_headers, folders, n_processes, "looking"):
+        found += headers
+        unread |= problems
+    return found, unread
 
 
 def read_headers(folder: str) -> tuple[list[tuple[str, dict]], dict[Path, str]]:

@@ -8,6 +8,13 @@ import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from nnunetv2_muduo.conversion.dicom_tags import (
+    MissingTag,
+    number_or_zero,
+    parse_datetime,
+    positive_number,
+    required,
+)
 from nnunetv2_muduo.imageio.refusal import CaseRefused
 
 LOWEST_DOSE_BQ = 1e6
@@ -15,10 +22,6 @@ LONG_HALF_LIFE_S = 24 * 3600
 MAX_HALF_LIVES = 10
 GE_CREATOR, GE_SCAN_DATETIME = "GEMS_PETD_01", (0x0009, 0x0D)
 PHILIPS_GROUP, PHILIPS_SUV_FACTOR, PHILIPS_ACTIVITY_FACTOR = 0x7053, 0x00, 0x09
-
-
-class MissingTag(CaseRefused):
-    """A tag without which activity can't become SUV."""
 
 
 @dataclass(frozen=True)
@@ -71,15 +74,15 @@ def _philips_value(dataset, element: int) -> float:
 
 def _activity_scaling(slices: list) -> Scaling:
     first = slices[0]
-    weight_g = 1000 * _positive(first, "PatientWeight")
+    weight_g = 1000 * positive_number(first, "PatientWeight")
     radiopharmaceutical = required(first, "RadiopharmaceuticalInformationSequence")[0]
-    dose_bq = _positive(radiopharmaceutical, "RadionuclideTotalDose")
+    dose_bq = positive_number(radiopharmaceutical, "RadionuclideTotalDose")
     if dose_bq < LOWEST_DOSE_BQ:
         raise CaseRefused(f"RadionuclideTotalDose (0018,1074) is {dose_bq:g}, Bq expected (is it MBq?)")
     correction = required(first, "DecayCorrection")
     if correction == "ADMIN":
         return Scaling((weight_g / dose_bq,) * len(slices), "BQML, decay corrected to administration")
-    half_life_s = _positive(radiopharmaceutical, "RadionuclideHalfLife")
+    half_life_s = positive_number(radiopharmaceutical, "RadionuclideHalfLife")
     if correction == "START":
         scan_times = [series_reference_time(slices, half_life_s)] * len(slices)
     elif correction == "NONE":
@@ -116,7 +119,7 @@ def _ge_scan_time(dataset) -> datetime | None:
 
 
 def _computed_back(dataset, acquired: datetime, half_life_s: float) -> datetime:
-    reference_ms = _number(dataset, "FrameReferenceTime")
+    reference_ms = number_or_zero(dataset, "FrameReferenceTime")
     if reference_ms <= 0:
         return acquired
     is_ge = str(dataset.get("Manufacturer", "")).upper().startswith("GE")
@@ -126,7 +129,7 @@ def _computed_back(dataset, acquired: datetime, half_life_s: float) -> datetime:
 
 def _mean_activity_offset_s(dataset, half_life_s: float) -> float:
     """When, after its start, a frame's activity equals its mean over the frame."""
-    x = math.log(2) / half_life_s * _number(dataset, "ActualFrameDuration") / 1000
+    x = math.log(2) / half_life_s * number_or_zero(dataset, "ActualFrameDuration") / 1000
     return half_life_s / math.log(2) * math.log(x / -math.expm1(-x)) if x > 0 else 0.0
 
 
@@ -167,55 +170,3 @@ def _date_time(dataset, what: str) -> datetime | None:
     date = dataset.get(f"{what}Date") or dataset.get("SeriesDate") or dataset.get("StudyDate")
     time = dataset.get(f"{what}Time")
     return parse_datetime(f"{date}{time}") if date and time else None
-
-
-def parse_datetime(text: str) -> datetime:
-    """A DICOM DT, or DA followed by TM; fractions may be missing, a UTC offset is left out. Raises CaseRefused."""
-    digits, _, fraction = str(text).strip(" \0").partition("+")[0].partition(".")
-    try:
-        start = datetime.strptime(digits[:14].ljust(14, "0"), "%Y%m%d%H%M%S")
-        return start + timedelta(seconds=float(f"0.{fraction.partition('-')[0] or 0}"))
-    except ValueError as error:
-        raise CaseRefused(f"{text!r} is not a DICOM date and time") from error
-
-
-def required(dataset, keyword: str):
-    """Value of a tag of a pydicom data set. Raises MissingTag that names a tag that is missing, empty or unreadable."""
-    value = _readable(dataset, keyword)
-    if value in (None, "") or (hasattr(value, "__len__") and not len(value)):
-        raise MissingTag(f"{_with_number(keyword)} is missing")
-    return value
-
-
-def _readable(dataset, keyword: str):
-    try:
-        return dataset.get(keyword)
-    except ValueError as error:  # pydicom makes sense of bytes when they are asked for
-        raise MissingTag(f"{_with_number(keyword)} can't be read ({error})") from error
-
-
-def required_numbers(dataset, keyword: str) -> tuple[float, ...]:
-    """Values of a numeric tag, one or several. Raises MissingTag that names a tag that is missing or holds other text."""
-    values = required(dataset, keyword)
-    try:
-        return tuple(map(float, values if hasattr(values, "__len__") and not isinstance(values, str) else [values]))
-    except ValueError as error:
-        raise MissingTag(f"{_with_number(keyword)} can't be read ({error})") from error
-
-
-def _with_number(keyword: str) -> str:
-    from pydicom.datadict import tag_for_keyword
-
-    tag = tag_for_keyword(keyword)
-    return f"{keyword} ({tag >> 16:04x},{tag & 0xFFFF:04x})"
-
-
-def _number(dataset, keyword: str) -> float:
-    return required_numbers(dataset, keyword)[0] if _readable(dataset, keyword) else 0.0
-
-
-def _positive(dataset, keyword: str) -> float:
-    value = required_numbers(dataset, keyword)[0]
-    if not value > 0:
-        raise MissingTag(f"{keyword} is {value:g}")
-    return value

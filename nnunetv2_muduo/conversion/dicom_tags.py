@@ -1,0 +1,63 @@
+"""Tags of DICOM headers, which may be missing, empty or hold what they may not."""
+
+from datetime import datetime, timedelta
+
+from nnunetv2_muduo.imageio.refusal import CaseRefused
+
+
+class MissingTag(CaseRefused):
+    """A tag that is needed, for SUV or for a place in space, is missing or can't be read."""
+
+
+def parse_datetime(text: str) -> datetime:
+    """A DICOM DT, or DA followed by TM; fractions may be missing, a UTC offset is left out. Raises CaseRefused."""
+    digits, _, fraction = str(text).strip(" \0").partition("+")[0].partition(".")
+    try:
+        start = datetime.strptime(digits[:14].ljust(14, "0"), "%Y%m%d%H%M%S")
+        return start + timedelta(seconds=float(f"0.{fraction.partition('-')[0] or 0}"))
+    except ValueError as error:
+        raise CaseRefused(f"{text!r} is not a DICOM date and time") from error
+
+
+def required(dataset, keyword: str):
+    """Value of a tag of a pydicom data set. Raises MissingTag that names a tag that is missing, empty or unreadable."""
+    value = _readable(dataset, keyword)
+    if value in (None, "") or (hasattr(value, "__len__") and not len(value)):
+        raise MissingTag(f"{_with_number(keyword)} is missing")
+    return value
+
+
+def _readable(dataset, keyword: str):
+    try:
+        return dataset.get(keyword)
+    except ValueError as error:  # pydicom makes sense of bytes when they are asked for
+        raise MissingTag(f"{_with_number(keyword)} can't be read ({error})") from error
+
+
+def required_numbers(dataset, keyword: str) -> tuple[float, ...]:
+    """Values of a numeric tag, one or several. Raises MissingTag that names a tag that is missing or holds other text."""
+    values = required(dataset, keyword)
+    try:
+        return tuple(map(float, values if hasattr(values, "__len__") and not isinstance(values, str) else [values]))
+    except ValueError as error:
+        raise MissingTag(f"{_with_number(keyword)} can't be read ({error})") from error
+
+
+def _with_number(keyword: str) -> str:
+    from pydicom.datadict import tag_for_keyword
+
+    tag = tag_for_keyword(keyword)
+    return f"{keyword} ({tag >> 16:04x},{tag & 0xFFFF:04x})"
+
+
+def number_or_zero(dataset, keyword: str) -> float:
+    """Value of a numeric tag, 0 where it is missing or empty. Raises MissingTag where it holds other text."""
+    return required_numbers(dataset, keyword)[0] if _readable(dataset, keyword) else 0.0
+
+
+def positive_number(dataset, keyword: str) -> float:
+    """Value of a numeric tag. Raises MissingTag where it is missing or not above 0."""
+    value = required_numbers(dataset, keyword)[0]
+    if not value > 0:
+        raise MissingTag(f"{keyword} is {value:g}")
+    return value
