@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.speed.phantom_patches import ORGANS, Patches
-from nnunetv2_muduo.teachers.pairs import valid_pairs
+from nnunetv2_muduo.data.pairs import valid_pairs
 from nnunetv2_muduo.teachers.patch_space import normalize_ct, normalize_pet
 from nnunetv2_muduo.teachers.prompts import points_of_organs
 from nnunetv2_muduo.teachers.sam3d.model import Sam3DTeacher

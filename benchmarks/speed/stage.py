@@ -4,10 +4,10 @@ import torch
 from torch import Tensor
 
 from benchmarks.speed.phantom_patches import Patches
+from nnunetv2_muduo.data.pairs import valid_pairs
 from nnunetv2_muduo.distillation.pseudo_labels import PAIRS_PER_CHUNK, agreement_of_logits, pseudo_label
 from nnunetv2_muduo.distillation.selection import select_pairs
 from nnunetv2_muduo.teachers.ensemble import TeacherEnsemble
-from nnunetv2_muduo.teachers.pairs import valid_pairs
 
 
 class TeacherStage:
