@@ -21,6 +21,8 @@ __all__ = list(_MODULE_OF)
 
 
 def __getattr__(name: str):
+    if name == "load_config":
+        importlib.import_module("nnunetv2_muduo.trainers")  # a config file may hold fields of all their methods
     if name in _MODULE_OF:
         return getattr(importlib.import_module(_MODULE_OF[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -106,7 +106,7 @@ def check_lists(dataset: RawDataset, needs: Needs) -> list[Finding]:
 def check_channels(dataset: RawDataset, needs: Needs) -> Finding:
     """For teachers channel 0 must be CT and channel 1 PET, and only CT may be named so: the name decides the normalization."""
     names = dataset.json.get("channel_names", {})
-    modalities = [modality and modality.key for modality in map(modality_of, names.values())]
+    modalities = [modality and modality.key for modality in map(modality_of, (names[c] for c in sorted(names)))]
     right = modalities == ["ct", "pet"] or not needs.ct_and_pet
     return finding("channels", str(names), problem="" if right else '{"0": "CT", "1": "PET"} is needed in dataset.json')
 

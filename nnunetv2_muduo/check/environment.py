@@ -54,9 +54,8 @@ def check_trainer(name: str, trainer: type | None) -> Finding:
         folder = Path(__file__).parents[1] / "nnunet_plugin"
         return finding("trainer", "", problem=f"nnU-Net doesn't find {name}: export nnUNet_extTrainer={folder}")
     is_ours = hasattr(trainer, "config_overrides")
-    return finding(
-        "trainer", f"{name} from {trainer.__module__}", problem="" if is_ours else "it has no teachers, see -tr"
-    )
+    problem = "" if is_ours else "it is not of this package and has no teachers, see -tr"
+    return finding("trainer", f"{name} from {trainer.__module__}", problem=problem)
 
 
 def check_config(trainer: type | None) -> list[Finding]:

@@ -6,20 +6,21 @@ import shutil
 
 from nnunetv2_muduo.check.dataset import RawDataset
 from nnunetv2_muduo.check.findings import Finding, finding
+from nnunetv2_muduo.check.needs import Needs
 from nnunetv2_muduo.imageio.grid import read_grid
 
 CHANNEL_BYTES, PROMPT_MAP_BYTES = 4, 1
 """Per voxel: a channel as float32 (the most it is stored with) and a prompt map, uncompressed."""
 
 
-def check_preparation(dataset: RawDataset, plans_name: str, configuration: str) -> list[Finding]:
+def check_preparation(dataset: RawDataset, needs: Needs, plans_name: str, configuration: str) -> list[Finding]:
     """Findings on plans, mirroring and disk space."""
     path = dataset.preprocessed / f"{plans_name}.json" if dataset.preprocessed else None
     plans = json.loads(path.read_text(encoding="utf-8")) if path and path.is_file() else None
     return [
         check_plans(plans, plans_name, configuration),
         check_sides(dataset, plans),
-        check_disk(dataset, plans, configuration),
+        check_disk(dataset, needs, plans, configuration),
     ]
 
 
@@ -55,13 +56,13 @@ def _listed(axes: set[int]) -> str:
     return ", ".join(map(str, sorted(axes)))
 
 
-def check_disk(dataset: RawDataset, plans: dict | None, configuration: str) -> Finding:
+def check_disk(dataset: RawDataset, needs: Needs, plans: dict | None, configuration: str) -> Finding:
     """The unlabeled cases must fit on the disk of nnUNet_preprocessed."""
     if dataset.preprocessed is None:
         return finding("disk", "", problem="nnUNet_preprocessed is not set: export nnUNet_preprocessed=/path")
     spacing_mm = plans["configurations"].get(configuration, {}).get("spacing") if plans else None
     n_voxels = sum(_n_voxels(read_grid(files[0]), spacing_mm) for files in dataset.images["unlabeled"].values())
-    bytes_per_voxel = len(dataset.channels) * CHANNEL_BYTES + PROMPT_MAP_BYTES
+    bytes_per_voxel = len(dataset.channels) * CHANNEL_BYTES + needs.prompt_maps * PROMPT_MAP_BYTES
     place = next(path for path in (dataset.preprocessed, *dataset.preprocessed.parents) if path.exists())
     needed_gb, free_gb = n_voxels * bytes_per_voxel / 1e9, shutil.disk_usage(place).free / 1e9
     found = f"at most {needed_gb:.1f} GB for the unlabeled cases, {free_gb:.1f} GB free in {place}"

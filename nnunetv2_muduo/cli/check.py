@@ -52,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
     trainer = find_trainer(args.trainer)
     needs = Needs.of(trainer)
     findings = check_environment(args.trainer, trainer) + check_lists(dataset, needs) + check_images(dataset, needs)
-    findings += check_preparation(dataset, args.plans, args.configuration)
+    findings += check_preparation(dataset, needs, args.plans, args.configuration)
     print(table(findings))
     n_problems = sum(one.status == PROBLEM for one in findings)
     print(f"\n{n_problems} problems" if n_problems else "\nReady to train.")

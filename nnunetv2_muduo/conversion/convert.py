@@ -34,8 +34,8 @@ def convert_cases(cases: list[Case], source: Path, maps: LabelMaps | None, optio
     """
     record, case_list = open_record(options), CaseList(cases)
     case_list.refuse(same_names(cases))
-    findings, unusable = check_all(case_list.accepted, record, options)
-    case_list.refuse(unusable)
+    findings, excluded = check_all(case_list.accepted, record, options)
+    case_list.refuse(excluded)
     scheme = plan(case_list, findings, record, source, maps, options)
     if not options.dry_run:
         write_dataset(case_list, record, scheme, options)

@@ -11,7 +11,7 @@ from typing import Any
 from nnunetv2_muduo import storage
 from nnunetv2_muduo.parallel import listed
 
-SUFFIX = ".unusable"
+SUFFIX = ".unusable"  # as 0.1.0 wrote it
 MOST_PERCENT = 5
 
 
@@ -34,19 +34,19 @@ def exclusion_reason(folder: Path, case: str, identity: Any) -> str | None:
     return record["reason"] if record and record["identity"] == identity else None
 
 
-def too_many(n_unusable: int, n_cases: int) -> bool:
+def too_many(n_excluded: int, n_cases: int) -> bool:
     """True where more than 5 % of the cases can't be used."""
-    return 100 * n_unusable > MOST_PERCENT * n_cases
+    return 100 * n_excluded > MOST_PERCENT * n_cases
 
 
-def refuse_too_many(unusable: dict[str, str], cases: Sequence[str]) -> None:
+def refuse_too_many(excluded: dict[str, str], cases: Sequence[str]) -> None:
     """Refuse to go on without so many cases.
 
     Raises:
         RuntimeError: more than 5 % of the cases can't be used; they are listed with their reasons.
     """
-    if too_many(len(unusable), len(cases)):
+    if too_many(len(excluded), len(cases)):
         raise RuntimeError(
-            f"{len(unusable)} of {len(cases)} unlabeled cases can't be used, more than {MOST_PERCENT} %. Correct or remove:\n"
-            f"{listed(unusable)}"
+            f"{len(excluded)} of {len(cases)} unlabeled cases can't be used, more than {MOST_PERCENT} %. Correct or remove:\n"
+            f"{listed(excluded)}"
         )

@@ -81,7 +81,7 @@ def make_prompt_maps(
     """Predict organ maps for cases; see `write_prompt_map`. A record `CASE.json` is written last.
 
     Args:
-        in_few_components: organs whose fragments are left out; see `small_components`.
+        in_few_components: organs whose small components are left out; see `small_components`.
     """
     folder.mkdir(parents=True, exist_ok=True)
     storage.remove_leftovers(folder)

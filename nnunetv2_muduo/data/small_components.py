@@ -1,4 +1,4 @@
-"""Fragments of organ maps: parts far smaller than an organ's largest one.
+"""Small components of organ maps: parts far smaller than an organ's largest one.
 
 A generator trained on few labels sees a bit of brain in the liver here and there. Every such bit would be an organ of its patch:
 points for the PET teacher where there is nothing to find, and patches drawn around it. In true maps organs have few parts, of
@@ -11,16 +11,16 @@ import numpy as np
 from scipy import ndimage
 
 LEAST_SHARE = 0.2
-"""Of the largest part's voxels; a part with fewer is a fragment."""
+"""Of the largest part's voxels; a component with fewer is a small one."""
 
 MOST_LOSS = 0.05
-"""Share of a label's voxels in true maps that may be fragments where its predicted fragments are to be left out."""
+"""Share of a label's voxels in true maps that may be small components where its predicted ones are to be left out."""
 
 _TOUCHING = np.ones((3, 3, 3))  # voxels that share a face, an edge or a corner
 
 
 def remove_small_components(organ_map: np.ndarray, organs: list[int]) -> np.ndarray:
-    """Copy of an organ map [a, b, c] with the fragments of some organs (label values) set to background."""
+    """Copy of an organ map [a, b, c] with the small components of some organs (label values) set to background."""
     cleaned = organ_map.copy()
     boxes = ndimage.find_objects(organ_map, max(organs, default=0))
     for organ in organs:

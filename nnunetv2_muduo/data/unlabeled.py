@@ -81,9 +81,9 @@ def unlabeled_folder(preprocessed_dataset: Path, data_identifier: str) -> Path:
 def outdated_cases(cases: dict[str, list[str] | None], folder: Path, identity: str) -> dict[str, str]:
     """Cases that have to be preprocessed (again), each with the reason why. Without raw files their change can't be seen."""
     reasons = {}
-    unusable = excluded_cases(cases, folder, identity)
+    excluded = excluded_cases(cases, folder, identity)
     for case, files in cases.items():
-        if case in unusable:
+        if case in excluded:
             continue
         record = storage.read_json(folder / f"{case}.json")
         if record is None or not all(file.is_file() for file in channel_files(folder, case, len(record["channels"]))):

@@ -17,7 +17,7 @@ SPILL_FRACTION = 0.25
 
 
 def simulated_student_probs(truth_mask: Tensor, crop_index: Tensor, generator: torch.Generator) -> Tensor:
-    """Spoiled organs.
+    """Degraded organs.
 
     Args:
         truth_mask: boolean [N, S, S, S]; crop_index: [N], which of them share a crop.

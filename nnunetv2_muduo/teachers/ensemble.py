@@ -36,6 +36,10 @@ class TeacherEnsemble:
         self.organ_labels = organ_labels
         self.teachers = {m: load_teacher(teacher_source(config, m), device, m) for m in config.modalities}
 
+    def to(self, device: torch.device) -> None:
+        """Move the teachers to a device."""
+        self.teachers = {modality: teacher.to(device) for modality, teacher in self.teachers.items()}
+
     @torch.no_grad()
     def predict(
         self,

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from nnunetv2_muduo.data.channels import SEEN_HU
 from nnunetv2_muduo.teachers.separable import along_axes, interpolation_matrix
 
-HU_RANGE = (-1000.0, 1000.0)
 RELATIVE_STD_FLOOR = 1e-5  # a spread below this share of the mean is rounding: the patch is constant
 
 Axes = tuple[int, int, int]
@@ -47,7 +47,7 @@ def points_to_teacher_axes(points: Tensor, axes: Axes) -> Tensor:
 
 def normalize_ct(ct_hu: Tensor) -> Tensor:
     """Z-score of [B, 1, a, b, c] in HU, clamped to [-1000, 1000], by the voxels above 0 HU of each patch."""
-    return _z_score_of_positive(ct_hu.clamp(*HU_RANGE))
+    return _z_score_of_positive(ct_hu.clamp(*SEEN_HU))
 
 
 def normalize_pet(pet_suv: Tensor) -> Tensor:

@@ -115,7 +115,7 @@ class MuDuoTrainer(FaultTolerantTrainer):
         Raises:
             ValueError: the config wants another patch than the teachers see.
         """
-        wanted = self.muduo_config.patch_size
+        wanted = self._as_trained("patch_size")
         if not self.on_teachers_patch or (wanted is not None and not self.needs_teachers):
             return wanted
         edge = self.my_init_kwargs.get(STATE_KEY, {}).get("image_size")
@@ -127,10 +127,15 @@ class MuDuoTrainer(FaultTolerantTrainer):
             raise ValueError(f"patch_size is {wanted}, but the teachers see {edge} voxels, which must be the patch.")
         return edge
 
+    def _as_trained(self, field: str):
+        """A config field that decides about the network: the checkpoint's that is being loaded, else the config's."""
+        stored = self.my_init_kwargs.get(STATE_KEY, {}).get("config", {})
+        return stored.get(field, getattr(self.muduo_config, field))
+
     def _pick_student_channels(self):
         """Write the numbers of the student's channels into the plans, where prediction finds them too."""
         names = channel_names(self.dataset_json)
-        channels = numbers_of_channels(self.muduo_config.student_channels, names)
+        channels = numbers_of_channels(self._as_trained("student_channels"), names)
         if len(channels) == len(names):
             return
         plans = with_student_channels(self.plans_manager.plans, self.configuration_name, channels)

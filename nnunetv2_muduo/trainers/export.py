@@ -1,6 +1,5 @@
 """A trained student as a model of nnU-Net's own trainer, in a zip that nnU-Net's own commands install and predict with."""
 
-import os
 import zipfile
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from nnunetv2.utilities.label_handling.label_handling import determine_num_input
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 
 from nnunetv2_muduo.checkpoints import STATE_KEY
+from nnunetv2_muduo.storage import replacing
 from nnunetv2_muduo.trainers.student_channels import student_channels
 
 STOCK_TRAINER = nnUNetTrainer.__name__
@@ -36,14 +36,9 @@ def export_model(model_folder: Path, folds: list[str], checkpoint_name: str, zip
         ValueError: the network is not the one that nnU-Net's own trainer builds.
     """
     _require_files(model_folder, folds, checkpoint_name)
-    temporary = zip_path.with_name(f".{zip_path.name}.{os.getpid()}")
-    try:
-        with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
-            _fill(archive, model_folder, folds, checkpoint_name)
-            names = archive.namelist()
-        temporary.replace(zip_path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with replacing(zip_path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
+        _fill(archive, model_folder, folds, checkpoint_name)
+        names = archive.namelist()
     return names
 
 

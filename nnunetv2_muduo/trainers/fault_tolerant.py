@@ -102,7 +102,10 @@ class FaultTolerantTrainer(nnUNetTrainer):
         """Called after a step that has changed the student's weights, never after one left out. For subclasses."""
 
     def networks(self) -> list[nn.Module]:
-        """Networks that the optimizer trains. For subclasses with more than the student."""
+        """Networks whose gradients are clipped, and must be finite, at a step. For subclasses that train more than the student.
+
+        Their optimizers, their wrapping for several GPUs and their place in the checkpoint are the subclass's own.
+        """
         return [self.network]
 
     def _optimizer_step(self) -> bool:

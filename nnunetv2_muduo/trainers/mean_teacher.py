@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 
 from nnunetv2_muduo.config import TrainingConfig, positive
-from nnunetv2_muduo.trainers.distributed import bare, share_weight
+from nnunetv2_muduo.trainers.distributed import bare
 from nnunetv2_muduo.trainers.semi_supervised import SemiSupervisedTrainer, UnlabeledPatches
 
 
@@ -45,8 +45,7 @@ class nnUNetTrainerMeanTeacher(SemiSupervisedTrainer):
         with torch.no_grad(), self._autocast():
             output = self.mean_teacher(patches.student_view + self._noise(patches.student_view))
         teacher_probs = self.full_resolution(output).float().softmax(1)
-        loss = (student_logits.softmax(1) - teacher_probs).square().mean()
-        return loss * share_weight(len(student_logits)), {}
+        return (student_logits.softmax(1) - teacher_probs).square().mean(), {}
 
     def _noise(self, view: Tensor) -> Tensor:
         noise = torch.randn(view.shape, generator=self.noise_generator, device=view.device, dtype=view.dtype)
@@ -61,8 +60,14 @@ class nnUNetTrainerMeanTeacher(SemiSupervisedTrainer):
         self.mean_teacher.update_parameters(bare(self.network))
 
     def own_state(self) -> dict:
-        return {"mean_teacher": self.mean_teacher.state_dict(), "noise": self.noise_generator.get_state()}
+        return {"mean_teacher": self.mean_teacher.state_dict()}
 
     def restore(self, state: dict) -> None:
         self.mean_teacher.load_state_dict(state["mean_teacher"])
-        self.noise_generator.set_state(state["noise"])
+
+    def random_states(self) -> dict:
+        return {**super().random_states(), "noise": self.noise_generator.get_state()}
+
+    def set_random_states(self, states: dict) -> None:
+        super().set_random_states(states)
+        self.noise_generator.set_state(states["noise"])

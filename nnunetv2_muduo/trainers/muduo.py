@@ -41,8 +41,8 @@ class nnUNetTrainerMuDuo(SemiSupervisedTrainer):
         own_agreement = self.within_memory(agreement_of_logits, teacher_logits, self.patch_size)
         agreement = distributed.gather_rows(pairs.as_matrix(own_agreement))
         kept = select_pairs(agreement, config.pair_selection, config.agreement_threshold)
-        # Chosen over the batch of all GPUs; scaled so that DDP's mean over GPUs is the mean over that batch.
-        own_weights = distributed.own_rows(pair_weights(kept), pairs.n_samples) * distributed.world_size()
+        # Chosen over the batch of all GPUs; as a mean over this GPU's patches, which the base class weighs by their number.
+        own_weights = distributed.own_rows(pair_weights(kept), pairs.n_samples) * (len(kept) / pairs.n_samples)
         weights, alpha = pairs.from_matrix(own_weights), self._draw_alpha(pairs)
         loss = self.within_memory(
             consistency_with_teachers, student_probs, teacher_logits, pairs, weights, alpha, config.consistency
@@ -89,16 +89,17 @@ class nnUNetTrainerMuDuo(SemiSupervisedTrainer):
         self.mixing_generator = torch.Generator().manual_seed(torch.initial_seed() + self.local_rank)
 
     def on_train_start(self):
-        """Load the teachers first: where they can't be, nothing has to be prepared."""
+        """Read the teachers first: where they can't be, nothing has to be prepared. On the device they come afterwards."""
         if not self.was_initialized:
             self.initialize()
         from nnunetv2_muduo.teachers.ensemble import TeacherEnsemble  # prediction never needs it
 
         with torch.random.fork_rng(devices=[]):  # building a network draws random numbers
             self.ensemble = TeacherEnsemble(
-                self.muduo_config, self.plans_manager.transpose_forward, self.organ_labels, self.device
+                self.muduo_config, self.plans_manager.transpose_forward, self.organ_labels, torch.device("cpu")
             )
         super().on_train_start()
+        self.ensemble.to(self.device)
 
     def draw(self, epoch: int) -> None:
         pictures.draw_pictures(self, epoch)

@@ -50,7 +50,7 @@ def draw_curves(trainer, epoch: int) -> None:
 
 
 def draw_panel(trainer, epoch: int) -> None:
-    """Write muduo_panels/epoch_XXXX.png: what everybody says of the fixed patches, and which organs are kept."""
+    """Write muduo_panels/epoch_XXXX.png: the masks of prompt map, student and teachers on the fixed patches."""
     from nnunetv2_muduo.visualization.teacher_picture import plot_panel
 
     rows = panel_rows(inspect_patches(trainer), trainer)

@@ -206,13 +206,13 @@ def _make_maps(preparation: Preparation, cases: dict[str, list[str] | None], pre
 
 
 def _organs_in_few_components(preparation: Preparation) -> list[int]:
-    """Organs whose fragments are left out of prompt maps, by the fold's labeled cases."""
+    """Organs whose small components are left out of prompt maps, by the fold's labeled cases."""
     organs, labeled = preparation.trainer.label_manager.foreground_labels, labeled_cases(preparation.trainer)
     few = organs_in_few_components((labeled.load_case(case)[1][0] for case in labeled.identifiers), organs)
     many = [str(organ) for organ in organs if organ not in few]
     if many:
         preparation.trainer.print_to_log_file(
-            f"Prompt maps keep the fragments of label {', '.join(many)}: the labeled cases have parts of any size."
+            f"Prompt maps keep the small components of label {', '.join(many)}: the labeled cases have parts of any size."
         )
     return few
 

@@ -43,15 +43,15 @@ class Preparation:
         return find_unlabeled(raw, dataset_json["file_ending"], channel_names(dataset_json))
 
     @property
-    def unusable(self) -> dict[str, str]:
+    def excluded(self) -> dict[str, str]:
         """Unlabeled cases that are left out, with reasons."""
         return excluded_cases(self.raw_files, self.unlabeled_folder, self._plan)
 
     @property
     def unlabeled_files(self) -> dict[str, list[str] | None]:
         """`raw_files` of the cases that can be used."""
-        unusable = self.unusable
-        return {case: files for case, files in self.raw_files.items() if case not in unusable}
+        excluded = self.excluded
+        return {case: files for case, files in self.raw_files.items() if case not in excluded}
 
     @property
     def _plan(self) -> str:
@@ -111,11 +111,11 @@ class Preparation:
 
     def log_excluded(self) -> None:
         """Name the cases that are left out in the log. Raises RuntimeError where they are more than 5 % of all."""
-        unusable = self.unusable
-        refuse_too_many(unusable, list(self.raw_files))
-        if unusable:
+        excluded = self.excluded
+        refuse_too_many(excluded, list(self.raw_files))
+        if excluded:
             self.trainer.print_to_log_file(
-                f"Left out, {len(unusable)} unlabeled case(s) that can't be used:\n{listed(unusable)}"
+                f"Left out, {len(excluded)} unlabeled case(s) that can't be used:\n{listed(excluded)}"
             )
 
     def missing(self) -> list[str]:

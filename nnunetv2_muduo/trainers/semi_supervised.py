@@ -79,6 +79,7 @@ class SemiSupervisedTrainer(MuDuoTrainer):
         with self._autocast():
             output = self.network(patches.student_view)
         loss, measures = self.unlabeled_loss(self.full_resolution(output).float(), patches)
+        loss = loss * distributed.share_weight(len(patches.student_view))
         self._backward(weight * loss + self._tie(output))
         return {"consistency_loss": loss.detach().cpu().numpy(), **measures}
 
@@ -89,7 +90,8 @@ class SemiSupervisedTrainer(MuDuoTrainer):
             student_logits: [B, 1 + n_organs, a, b, c], float32, with gradient.
 
         Returns:
-            A scalar that depends on `student_logits`, and measures of the step for `epoch_measures`.
+            A scalar that depends on `student_logits`, a mean over the B patches (of the patches of all GPUs, where there are
+            several, the mean is taken outside), and measures of the step for `epoch_measures`.
         """
         raise NotImplementedError
 

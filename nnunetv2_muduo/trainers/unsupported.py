@@ -1,7 +1,7 @@
 """Plans and data sets that a trainer can't be trained with, each refused with a sentence."""
 
 from nnunetv2_muduo.data.unlabeled import physical_channels
-from nnunetv2_muduo.imageio.modalities import modality_of
+from nnunetv2_muduo.imageio.modalities import channel_names, modality_of
 
 
 def why_unsupported(trainer) -> str | None:
@@ -17,11 +17,11 @@ def why_unsupported(trainer) -> str | None:
 
 
 def _why_no_channels_for_it(trainer, name: str) -> str | None:
-    channels, settings = trainer.dataset_json.get("channel_names", {}), trainer.configuration_manager
-    modalities = [modality and modality.key for modality in map(modality_of, channels.values())]
+    channels, settings = channel_names(trainer.dataset_json), trainer.configuration_manager
+    modalities = [modality and modality.key for modality in map(modality_of, channels)]
     if trainer.needs_ct_and_pet and modalities != ["ct", "pet"]:
         return (
-            f'{name} needs two channels, {{"0": "CT", "1": "PET"}}; dataset.json has {channels}. The names decide the '
+            f'{name} needs two channels, {{"0": "CT", "1": "PET"}}; dataset.json has {", ".join(channels)}. The names decide the '
             f"normalization: correct them, then plan and preprocess again."
         )
     if trainer.needs_teachers and len(physical_channels(settings, trainer.dataset_json)) < len(channels):

@@ -55,7 +55,7 @@ def test_one_of_twenty_is_left_out_and_comes_back_when_it_is_corrected(many_case
     assert preparation().missing() == ["1 unlabeled case(s) to preprocess: not there (1)"]
     prepare_tiny()
     assert preparation().missing() == []
-    assert preparation().unusable == {}
+    assert preparation().excluded == {}
 
 
 def test_two_of_twenty_stop_the_preparation_and_the_training(many_cases):
