@@ -40,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
             shutil.copy(file, args.output)
     record = {
         "tolerance": TOLERANCE,
-        "largest_extents_xyz_mm": {o: extents_mm[v].tolist() for o, v in organs.items() if v in extents_mm},
+        "largest_extents_xyz_mm": {o: extents_mm[v, v].tolist() for o, v in organs.items() if (v, v) in extents_mm},
         "voxels_of_removed_parts": {
             case: {organ: parts[value] for organ, value in organs.items() if value in parts}
             for case, parts in removed.items()

@@ -35,7 +35,7 @@ def test_orientation_does_not_matter(tmp_path, orientation, stored_otherwise):
     expected = write_labels(tmp_path / "expected.nii.gz", with_fragment=False, orientation=of_predictions)
     prediction = write_labels(tmp_path / "prediction.nii.gz", with_fragment=True, orientation=of_predictions)
     extents_mm = measure_extents_mm([labels], [HEART])
-    np.testing.assert_allclose(extents_mm[HEART], [10, 10, 40])
+    np.testing.assert_allclose(extents_mm[HEART, HEART], [10, 10, 40])
     assert postprocess_file(prediction, tmp_path / "out.nii.gz", extents_mm) == {HEART: [27]}
     cleaned = sitk.ReadImage(str(tmp_path / "out.nii.gz"))
     np.testing.assert_array_equal(
@@ -47,7 +47,9 @@ def test_orientation_does_not_matter(tmp_path, orientation, stored_otherwise):
 
 def test_an_oblique_image_keeps_its_grid(tmp_path):
     prediction = write_labels(tmp_path / "prediction.nii.gz", with_fragment=True, direction=OBLIQUE)
-    assert postprocess_file(prediction, tmp_path / "out.nii.gz", {HEART: np.array([10.0, 10, 40])}) == {HEART: [27]}
+    assert postprocess_file(prediction, tmp_path / "out.nii.gz", {(HEART, HEART): np.array([10.0, 10, 40])}) == {
+        HEART: [27]
+    }
     before, after = read_grid(prediction), read_grid(tmp_path / "out.nii.gz")
     assert after.size == before.size
     for name in ("spacing_mm", "origin_mm", "direction"):
