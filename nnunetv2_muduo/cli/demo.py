@@ -9,7 +9,6 @@ import json
 import os
 import shlex
 import shutil
-import sys
 import textwrap
 import time
 from pathlib import Path
@@ -50,10 +49,11 @@ def run(args: argparse.Namespace) -> int:
     _make_folder(folder)
     _set_environment(folder)
     print("Measuring this machine ...", flush=True)
-    plan = plan_demo(measure_speed())
+    speed = measure_speed()
+    plan = plan_demo(speed)
     (folder / "config.yaml").write_text(CONFIG.format(n_epochs=N_EPOCHS, n_iterations=plan.n_iterations))
     print(_announcement(plan, folder), flush=True)
-    _run_all(folder)
+    _run_all(folder, StepRunner(folder, speed.lone_threads))
     _conclude(folder, plan, (time.monotonic() - started) / 60)
     return 0
 
@@ -71,7 +71,8 @@ def _set_environment(folder: Path) -> None:
     """nnU-Net's variables for this process and its children; those of the user's own stay untouched.
 
     Every worker process of nnU-Net imports it anew, which costs more than the work on so small images: one worker where
-    there must be one, none where there need not.
+    there must be one, none where there need not. Threads that wait do not spin: where several processes share the cores,
+    spinning slows all of them down several times.
     """
     variables = {f"nnUNet_{name}": str(folder / f"nnUNet_{name}") for name in ("raw", "preprocessed", "results")}
     for path in variables.values():
@@ -79,8 +80,7 @@ def _set_environment(folder: Path) -> None:
     variables |= {"nnUNet_muduo_config": str(folder / "config.yaml"), "nnUNet_def_n_proc": "1", "nnUNet_n_proc_DA": "0"}
     exports = [f"export {name}={shlex.quote(value)}\n" for name, value in variables.items()]
     (folder / "environment.sh").write_text("".join(exports), encoding="utf-8")
-    os.environ |= variables
-    os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    os.environ |= {**variables, "OMP_WAIT_POLICY": "PASSIVE"}
 
 
 def _announcement(plan: Plan, folder: Path) -> str:
@@ -90,8 +90,7 @@ def _announcement(plan: Plan, folder: Path) -> str:
     )
 
 
-def _run_all(folder: Path) -> None:
-    runner = StepRunner(folder)
+def _run_all(folder: Path, runner: StepRunner) -> None:
     runner.run(f"muduo phantom phantom --cases {N_CASES} --seed 0 --spacing {SPACING_MM}")
     sets = f"--labeled {N_LABELED} --val {N_VAL} --test {N_TEST}"
     runner.run(f"muduo convert autopet phantom -d 705 --name Phantom {sets}")

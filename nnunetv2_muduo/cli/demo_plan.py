@@ -1,14 +1,11 @@
-"""Plan of the demo: a short measurement of the machine, and the iterations that fit into ten minutes on it."""
+"""How much the demo trains: a short measurement of the machine, and the iterations that fit into ten minutes on it."""
 
-import json
 import math
-import os
-import subprocess
-import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from nnunetv2_muduo.cli.demo_steps import thread_environment
+from nnunetv2_muduo.cli.demo_steps import CONTEXT, FORKED, n_threads
 
 N_EPOCHS = 6
 MOST_ITERATIONS, FEWEST_ITERATIONS = 90, 15  # of an epoch
@@ -17,20 +14,26 @@ N_AT_ONCE = 2  # commands that the demo runs side by side
 PATCH_SIZE, N_CHANNELS, N_LABELS = 24, 2, 13
 FEATURES = [16, 32, 64]  # of the student's stages
 
-# What the demo takes, in imports of nnU-Net and in steps of the student on two labeled patches. Counted from runs of it.
-IMPORTS = 14
-STEPS = 250  # prompt maps, validation, predictions
-STEPS_PER_ITERATION = 3.6  # supervised student and prompt generator side by side, then MuDuo's student
+# What the demo takes, one after the other, in imports of nnU-Net and in steps of the student on two labeled patches. Counted.
+IMPORTS = 9 if FORKED else 15  # nnU-Net's own worker processes import it anew in any case
+STEPS, LONE_STEPS = 400, 100  # prompt maps, validation, predictions, beginnings and ends
+STEPS_PER_ITERATION = 1.2  # supervised student and prompt generator, side by side
+LONE_STEPS_PER_ITERATION = 3.2  # MuDuo's student, labeled and unlabeled patches and both teachers
 
-_N_WARM_UP, _SECONDS_OF_STEPS = 2, 3
+_N_WARM_UP, _SECONDS_OF_STEPS = 2, 2
 
 
 @dataclass(frozen=True)
 class Speed:
-    """What two processes at once take on a machine."""
+    """What importing nnU-Net takes, and a step of the student: beside another process that does the same, and alone.
+
+    Alone it has all cores, or as few as beside another where their threads do no more together: `lone_threads`.
+    """
 
     import_seconds: float
     step_seconds: float
+    lone_step_seconds: float
+    lone_threads: int
 
 
 @dataclass(frozen=True)
@@ -43,45 +46,66 @@ class Plan:
 
 def plan_demo(speed: Speed) -> Plan:
     """As many iterations as fit; on a fast machine no more than a demo needs, on a very slow one a fewest number."""
-    fixed_seconds = IMPORTS * speed.import_seconds + STEPS * speed.step_seconds
-    seconds_per_iteration = N_EPOCHS * STEPS_PER_ITERATION * speed.step_seconds
+    fixed_seconds = IMPORTS * speed.import_seconds + STEPS * speed.step_seconds + LONE_STEPS * speed.lone_step_seconds
+    seconds_per_iteration = N_EPOCHS * (
+        STEPS_PER_ITERATION * speed.step_seconds + LONE_STEPS_PER_ITERATION * speed.lone_step_seconds
+    )
     fitting = math.floor((60 * MINUTES_TO_FILL - fixed_seconds) / seconds_per_iteration)
     n_iterations = min(MOST_ITERATIONS, max(FEWEST_ITERATIONS, fitting))
     return Plan(n_iterations, fixed_seconds + n_iterations * seconds_per_iteration)
 
 
 def measure_speed() -> Speed:
-    """Import nnU-Net and train the demo's network for a few seconds, in two processes at once as the demo does.
+    """Import nnU-Net into this process, and train the demo's network for a few seconds in two others, then in one.
 
     Raises:
-        RuntimeError: that did not work; the processes have said why.
+        RuntimeError: the training failed; its own message stands above.
     """
-    command, environment = [sys.executable, "-m", __name__], {**os.environ, **thread_environment(N_AT_ONCE)}
-    processes = [subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) for _ in range(N_AT_ONCE)]
-    outputs = [process.communicate()[0] for process in processes]
-    if any(process.returncode != 0 for process in processes):
-        raise RuntimeError("nnU-Net or torch does not work here; the message above says more.")
-    measured = [json.loads(output.splitlines()[-1]) for output in outputs]
-    return Speed(*(max(seconds) for seconds in zip(*measured, strict=True)))
+    import_seconds = _import_seconds()
+    beside, alone = _step_seconds(N_AT_ONCE), _step_seconds(1)
+    return Speed(import_seconds, beside, min(alone, beside), n_threads(1 if alone < beside else N_AT_ONCE))
 
 
-def _measure_this_process() -> tuple[float, float]:
-    """Seconds of the import and of a step."""
+def _step_seconds(n_processes: int) -> float:
+    """Seconds of a step where several processes train at once, in the slowest of them."""
+    measured = CONTEXT.SimpleQueue()
+    arguments = (n_threads(n_processes), measured)
+    processes = [CONTEXT.Process(target=_measure_steps, args=arguments) for _ in range(n_processes)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+        if process.exitcode != 0:
+            raise RuntimeError("a step of training failed; the message above says why")
+    return max(measured.get() for _ in processes)
+
+
+def _import_seconds() -> float:
+    """Import what the steps need, for processes that are forked from this one."""
     started = time.perf_counter()
+    import nnunetv2.experiment_planning.plan_and_preprocess_entrypoints
+    import nnunetv2.inference.predict_from_raw_data
     import nnunetv2.run.run_training  # noqa: F401
 
-    import_seconds = time.perf_counter() - started
-    step, n_steps = _student_step(), 0
+    return time.perf_counter() - started
+
+
+def _measure_steps(threads: int, measured) -> None:
+    """Put the seconds of a step into a queue."""
+    import torch
+
+    torch.set_num_threads(threads)
+    step, n_steps = student_step(), 0
     for _ in range(_N_WARM_UP):
         step()
     started = time.perf_counter()
     while time.perf_counter() - started < _SECONDS_OF_STEPS:
         step()
         n_steps += 1
-    return import_seconds, (time.perf_counter() - started) / n_steps
+    measured.put((time.perf_counter() - started) / n_steps)
 
 
-def _student_step():
+def student_step() -> Callable[[], None]:
     """Forward and backward of the demo's student on a batch of two patches, as a function."""
     import torch
     from dynamic_network_architectures.architectures.unet import PlainConvUNet
@@ -94,7 +118,3 @@ def _student_step():
     )
     patches = torch.randn(2, N_CHANNELS, PATCH_SIZE, PATCH_SIZE, PATCH_SIZE)
     return lambda: sum(output.square().mean() for output in network(patches)).backward()
-
-
-if __name__ == "__main__":
-    print(json.dumps(_measure_this_process()))
