@@ -34,6 +34,7 @@ setup(
         # All of these come with nnU-Net as well.
         "acvl-utils",
         "blosc2",
+        "dynamic-network-architectures",
         "filelock",
         "huggingface_hub",
         "matplotlib",

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -98,12 +99,13 @@ def test_continued_training_equals_an_undisturbed_one_bit_for_bit(prepared_datas
 @pytest.mark.slow
 def test_it_needs_no_teacher_file_no_generator_and_no_prompt_map(tiny_dataset_copy, tmp_path, monkeypatch):
     write_config(monkeypatch, tmp_path, ct_teacher="/gone.pth", num_epochs=1)
+    results = tiny_dataset_copy / "res"
+    shutil.rmtree(results)  # of other tests' trainers
+    results.mkdir()
     trainer = make_trainer("nnUNetTrainerMeanTeacher")
     trainer.run_training()
     assert list((tiny_dataset_copy / "pre" / DATASET).rglob("prompt_maps")) == []
-    assert [p.name for p in (tiny_dataset_copy / "res" / DATASET).iterdir()] == [
-        "nnUNetTrainerMeanTeacher__nnUNetPlans__3d_fullres"
-    ]
+    assert [p.name for p in (results / DATASET).iterdir()] == ["nnUNetTrainerMeanTeacher__nnUNetPlans__3d_fullres"]
     log = open(trainer.log_file).read()
     assert "Config fields of other methods, not read by this one: ct_teacher, pet_teacher." in log
     assert "Labeled 4 / unlabeled 4 / validation 1 cases" in log
