@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from nnunetv2_muduo.cli.demo_steps import CONTEXT, FORKED, n_threads
 
 N_EPOCHS = 6
-MOST_ITERATIONS, FEWEST_ITERATIONS = 90, 15  # of an epoch
+MOST_ITERATIONS, FEWEST_ITERATIONS = 90, 25  # of an epoch
 MINUTES_TO_FILL = 8  # of the ten that are promised: a machine may get slower on the way
 N_AT_ONCE = 2  # commands that the demo runs side by side
 PATCH_SIZE, N_CHANNELS, N_LABELS = 24, 2, 13
 FEATURES = [16, 32, 64]  # of the student's stages
 
-# What the demo takes, one after the other, in imports of nnU-Net and in steps of the student on two labeled patches. Counted.
-IMPORTS = 9 if FORKED else 15  # nnU-Net's own worker processes import it anew in any case
-STEPS, LONE_STEPS = 400, 100  # prompt maps, validation, predictions, beginnings and ends
+# What the demo takes, in imports of nnU-Net and in steps of the student on two labeled patches: from CPU times of its runs.
+IMPORTS = 14 if FORKED else 20  # nnU-Net's own worker processes import it anew in any case; planning, measures, picture
+STEPS, LONE_STEPS = 300, 60  # prompt maps, validation, predictions
 STEPS_PER_ITERATION = 1.2  # supervised student and prompt generator, side by side
 LONE_STEPS_PER_ITERATION = 3.2  # MuDuo's student, labeled and unlabeled patches and both teachers
 
