@@ -100,6 +100,12 @@ def written_whole(path: Path, n_bytes: int) -> Iterator[Path]:
             path.replace(path.with_name(PREVIOUS))
 
 
+def remove_half_written(folder: Path) -> None:
+    """Remove checkpoints that a killed training was writing; a fold's folder is written by one training at a time."""
+    for path in folder.glob(f"*{PART}"):
+        path.unlink(missing_ok=True)
+
+
 def _set_aside(path: Path) -> Path:
     return path.rename(path.with_name(f"unfit_{int(time.time())}_{path.name}"))
 

@@ -18,6 +18,7 @@ from nnunetv2_muduo.checkpoints import (
     PREVIOUS,
     STATE_KEY,
     read_checkpoint,
+    remove_half_written,
     resumable,
     set_aside_unfit,
     written_whole,
@@ -161,6 +162,8 @@ class FaultTolerantTrainer(nnUNetTrainer):
     # ------------------------------------------------------------------ checkpoints
 
     def on_train_start(self):
+        if self.local_rank == 0:
+            remove_half_written(Path(self.output_folder))
         super().on_train_start()
         # Last, since starting the loaders has drawn from them. Only the first rank's are stored.
         if self._random_states_to_resume is not None and not self.is_ddp:

@@ -1,6 +1,7 @@
 """A training that was stopped and continued ends as one that was not."""
 
 import copy
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -16,10 +17,10 @@ class Stopped(Exception):
 def train(stop_after=None, continue_training=False):
     seed_everything()  # as a new process would: nothing of the interrupted one is left
     trainer = make_trainer(continue_training=continue_training)
-    trainer.save_every = 1
     if continue_training:
         trainer.load_checkpoint(f"{trainer.output_folder}/checkpoint_latest.pth")
     if stop_after is not None:
+        trainer.save_every = 1
         end_epoch = trainer.on_epoch_end
 
         def stop():
@@ -46,11 +47,13 @@ def test_four_epochs_equal_two_and_two_more_bit_for_bit(prepared_dataset, tmp_pa
         monkeypatch, tmp_path, num_epochs=4, prompt_generator_num_epochs=2, ramp_up_epochs=4, picture_every_epochs=0
     )
     losses, weights = result(train())
-    train(stop_after=2)
+    killed = Path(train(stop_after=2).output_folder)
+    (killed / "checkpoint_latest.pth.part").write_bytes(b"what was written when it was killed")
     continued_losses, continued_weights = result(train(continue_training=True))
     for continued, undisturbed in zip(continued_losses, losses, strict=True):
         np.testing.assert_array_equal(continued, undisturbed)
     assert all(torch.equal(continued_weights[name], weights[name]) for name in weights)
+    assert not list(killed.glob("*.part"))
 
 
 def test_with_worker_processes_the_curves_go_on_without_a_step(prepared_dataset, tmp_path, monkeypatch):
