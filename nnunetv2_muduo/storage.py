@@ -64,8 +64,45 @@ def file_stamp(path: Path, name: str) -> list:
 
 
 def file_stamps(files: list[str]) -> list[list]:
-    """Stamps of files by their names alone: a folder that is moved keeps them."""
-    return [file_stamp(Path(file), Path(file).name) for file in files]
+    """Stamps of files by their names alone, each with the file's sha256: files that are moved or copied keep them."""
+    return [[*file_stamp(Path(file), Path(file).name), file_digest(Path(file))] for file in files]
+
+
+def is_unchanged(stamps: list[list], files: list[str]) -> bool:
+    """Whether files have the content that they had when `file_stamps` was taken; they are read where their time differs."""
+    return len(stamps) == len(files) and all(map(_has_stamp, map(Path, files), stamps))
+
+
+def _has_stamp(path: Path, stamp: list) -> bool:
+    name, n_bytes, time_ns, *sha256 = stamp
+    stat = path.stat()
+    if (path.name, stat.st_size) != (name, n_bytes):
+        return False
+    if not sha256:  # as 0.1.0 wrote them, and of files that can't be used; archives keep whole seconds
+        return stat.st_mtime_ns in (time_ns, time_ns // 10**9 * 10**9)
+    return stat.st_mtime_ns == time_ns or file_digest(path) == sha256[0]
+
+
+def with_present_times(stamps: list[list], files: list[str]) -> list[list]:
+    """Stamps of unchanged files with the times that these have now, so that they needn't be read again."""
+    return [
+        [*file_stamp(Path(file), stamp[0]), *stamp[3:]] if stamp[3:] else stamp
+        for file, stamp in zip(files, stamps, strict=True)
+    ]
+
+
+def content_of(stamps: list[list]) -> list[list]:
+    """Stamps without the time of change, which is no content; those of 0.1.0 have nothing else and stay as they are."""
+    return [[*stamp[:2], *stamp[3:]] if stamp[3:] else stamp for stamp in stamps]
+
+
+def file_digest(path: Path) -> str:
+    """sha256 of a file, in hexadecimal digits."""
+    sha256 = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            sha256.update(block)
+    return sha256.hexdigest()
 
 
 def write_text(text: str, path: Path, temporary: Path | None = None) -> None:

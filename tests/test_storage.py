@@ -1,13 +1,18 @@
+import hashlib
 import json
+import os
 
 import pytest
 
 from nnunetv2_muduo.storage import (
+    content_of,
     file_stamp,
     file_stamps,
+    is_unchanged,
     read_json,
     remove_leftovers,
     replacing,
+    with_present_times,
     write_json,
     write_text,
 )
@@ -48,7 +53,34 @@ def test_a_stamp_changes_with_the_file_and_survives_json(tmp_path):
     path = tmp_path / "a.nii"
     path.write_text("one")
     stamps = file_stamps([str(path)])
-    assert stamps == [file_stamp(path, "a.nii")] == [["a.nii", 3, path.stat().st_mtime_ns]]
+    assert file_stamp(path, "a.nii") == ["a.nii", 3, path.stat().st_mtime_ns]
+    assert stamps == [[*file_stamp(path, "a.nii"), hashlib.sha256(b"one").hexdigest()]]
     assert json.loads(json.dumps(stamps)) == stamps
     path.write_text("three")
     assert file_stamps([str(path)]) != stamps
+
+
+def test_a_time_is_no_content(tmp_path):
+    path = tmp_path / "a.nii"
+    path.write_text("one")
+    files, stamps = [str(path)], file_stamps([str(path)])
+    assert is_unchanged(stamps, files)
+    os.utime(path, (0, 0))
+    assert is_unchanged(stamps, files)
+    assert content_of(stamps) == content_of(file_stamps(files))
+    assert with_present_times(stamps, files) == file_stamps(files) != stamps
+    for other in ("two", "ones"):  # of the same size, and of another
+        path.write_text(other)
+        assert not is_unchanged(stamps, files)
+    assert not is_unchanged(stamps, [])
+
+
+def test_stamps_of_earlier_versions_survive_archives(tmp_path):
+    path = tmp_path / "a.nii"
+    path.write_text("one")
+    stamps, files = [file_stamp(path, path.name)], [str(path)]
+    time_ns = stamps[0][2]
+    for kept_ns, unchanged in ((time_ns, True), (time_ns // 10**9 * 10**9, True), (time_ns - 10**10, False)):
+        os.utime(path, ns=(kept_ns, kept_ns))
+        assert is_unchanged(stamps, files) is unchanged
+    assert content_of(stamps) == with_present_times(stamps, files) == stamps

@@ -6,7 +6,6 @@ with what the images were then: when they change, it is tried again.
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from nnunetv2_muduo import storage
 from nnunetv2_muduo.parallel import listed
@@ -19,19 +18,19 @@ class ExcludedCase(ValueError):
     """The images of an unlabeled case can't be read or make no sense; the message names the file."""
 
 
-def record_excluded(folder: Path, case: str, reason: str, identity: Any) -> None:
-    """Record that a case can't be used.
-
-    Args:
-        identity: what the case would have been made from; ready for JSON.
-    """
-    storage.write_json({"reason": reason, "identity": identity}, folder / f"{case}{SUFFIX}")
+def record_excluded(folder: Path, case: str, reason: str, plan: str, files: list[str]) -> None:
+    """Record that a case can't be used with a plan (its digest) and these images."""
+    stamps = [storage.file_stamp(Path(file), Path(file).name) for file in files]  # it may be that they can't be read
+    storage.write_json({"reason": reason, "identity": [plan, stamps]}, folder / f"{case}{SUFFIX}")
 
 
-def exclusion_reason(folder: Path, case: str, identity: Any) -> str | None:
-    """Why a case of this identity can't be used; None where nothing is known against it."""
+def exclusion_reason(folder: Path, case: str, plan: str, files: list[str]) -> str | None:
+    """Why a case can't be used with a plan and these images; None where nothing is known against it."""
     record = storage.read_json(folder / f"{case}{SUFFIX}")
-    return record["reason"] if record and record["identity"] == identity else None
+    if record is None:
+        return None
+    tried_with, stamps = record["identity"]
+    return record["reason"] if tried_with == plan and storage.is_unchanged(stamps, files) else None
 
 
 def too_many(n_excluded: int, n_cases: int) -> bool:

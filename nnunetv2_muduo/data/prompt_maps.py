@@ -112,4 +112,4 @@ def write_prompt_map(organ_map: np.ndarray, folder: Path, case: str, organs: lis
 
 def _case_identity(unlabeled_folder: Path, case: str) -> list:
     record = storage.read_json(unlabeled_folder / f"{case}.json") or {}
-    return [record.get("plan"), record.get("source")]
+    return [record.get("plan"), storage.content_of(record.get("source", []))]

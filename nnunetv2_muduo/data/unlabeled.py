@@ -6,6 +6,7 @@ channel, and one that nnU-Net normalizes within a mask, is kept as nnU-Net's own
 
 import functools
 from collections.abc import Collection
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -90,15 +91,26 @@ def outdated_cases(cases: dict[str, list[str] | None], folder: Path, identity: s
             reasons[case] = "not there"
         elif record["plan"] != identity:
             reasons[case] = "made with other plans"
-        elif files is not None and record["source"] != storage.file_stamps(files):
+        elif files is not None and not _is_made_from(files, record, folder / f"{case}.json"):
             reasons[case] = "its images have changed since"
     return reasons
+
+
+def _is_made_from(files: list[str], record: dict, record_file: Path) -> bool:
+    """Whether a prepared case was made from these images; copies of them are read once, then their times are known too."""
+    if not storage.is_unchanged(record["source"], files):
+        return False
+    source = storage.with_present_times(record["source"], files)
+    if source != record["source"]:
+        with suppress(OSError):  # where prepared data may only be read, copies are compared at every start
+            storage.write_json({**record, "source": source}, record_file)
+    return True
 
 
 def excluded_cases(cases: dict[str, list[str] | None], folder: Path, identity: str) -> dict[str, str]:
     """Cases that were tried with these plans and images and can't be used, each with the reason why."""
     tried = [case for case, files in cases.items() if files and (folder / f"{case}{SUFFIX}").is_file()]
-    reasons = {case: exclusion_reason(folder, case, _made_from(cases[case], identity)) for case in tried}
+    reasons = {case: exclusion_reason(folder, case, identity, cases[case]) for case in tried}
     return {case: reason for case, reason in reasons.items() if reason is not None}
 
 
@@ -130,7 +142,7 @@ def preprocess_unlabeled(
     failures = run_all(job, list(cases.items()), n, "Preprocessing unlabeled cases")
     identity = plan_identity(plans_manager, configuration)
     for case in [case for case, error in failures.items() if isinstance(error, ExcludedCase)]:
-        record_excluded(folder, case, str(failures.pop(case)), _made_from(cases[case], identity))
+        record_excluded(folder, case, str(failures.pop(case)), identity, cases[case])
     if failures:
         raise RuntimeError(
             f"{len(failures)} of {len(cases)} unlabeled cases could not be preprocessed, the others are done.\n"
@@ -185,11 +197,6 @@ def _to_keep(
     if modality is MODALITIES["pet"] and resampled and channel.max() <= np.finfo(np.float16).max:
         return channel.astype(np.float16)
     return channel
-
-
-def _made_from(files: list[str], identity: str) -> list:
-    """What decides whether a case that could not be used is tried again."""
-    return [identity, storage.file_stamps(files)]
 
 
 def _refuse_other_preprocessors(plans_manager: PlansManager, configuration: str) -> None:

@@ -1,4 +1,6 @@
+import errno
 import json
+import os
 import shutil
 import subprocess
 import threading
@@ -12,7 +14,7 @@ import torch
 from filelock import FileLock
 from support import DATASET, make_trainer, missing, prepare_tiny
 
-from nnunetv2_muduo import trainers
+from nnunetv2_muduo import storage, trainers
 from nnunetv2_muduo.data.prompt_maps import latest_prompt_maps
 
 GENERATOR = "nnUNetTrainerMuDuoPromptGenerator__nnUNetPlans__3d_fullres"
@@ -50,6 +52,32 @@ def test_changed_images_are_preprocessed_and_prompted_again(prepared_dataset):
     changed = {file for file, stamp in stamps(prepared_dataset).items() if before[file] != stamp}
     cases = {str(folder(prepared_dataset) / f"unlabeled_2_{channel:04d}.b2nd") for channel in range(2)}
     assert changed == {*cases, str(map_folder(prepared_dataset) / "unlabeled_2.b2nd")}
+
+
+@pytest.mark.parametrize("time_ns", [0, 10**18], ids=["cp -r", "tar"])
+def test_copied_images_are_the_same_images(prepared_dataset, time_ns):
+    images = prepared_dataset / "raw" / DATASET / "imagesUn"
+    for image in images.iterdir():
+        os.utime(image, ns=(time_ns, time_ns))
+    assert missing() == []
+    record = json.loads((folder(prepared_dataset) / "unlabeled_1.json").read_text())
+    assert [stamp[2] for stamp in record["source"]] == [time_ns] * 2  # and they needn't be read at the next start
+    assert missing() == []
+    image = images / "unlabeled_2_0001.nii.gz"
+    content = bytearray(image.read_bytes())
+    content[4] ^= 1  # another time within gzip's header: the size stays
+    image.write_bytes(content)
+    assert missing() == ["1 unlabeled case(s) to preprocess: its images have changed since (1)"]
+
+
+def test_copied_images_where_prepared_data_may_only_be_read(prepared_dataset, monkeypatch):
+    os.utime(prepared_dataset / "raw" / DATASET / "imagesUn" / "unlabeled_2_0001.nii.gz", (0, 0))
+
+    def refuse(*args):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr(storage, "write_json", refuse)
+    assert missing() == []
 
 
 def test_a_prompt_map_that_was_removed_is_made_again(prepared_dataset):
