@@ -99,7 +99,8 @@ class PetSeries(DicomSeries):
         scaled = sitk.GetArrayViewFromImage(activity) * np.asarray(scaling.factors)[:, None, None]
         suv = sitk.GetImageFromArray(scaled.astype(np.float32))
         suv.CopyInformation(activity)
-        suv.SetMetaData(NOTE_KEY, scaling.explanation)
+        for key, text in {NOTE_KEY: scaling.explanation, **scaling.facts()}.items():
+            suv.SetMetaData(key, text)
         return suv
 
     def _scaling(self, datasets: list) -> Scaling:

@@ -5,7 +5,7 @@ that is follows DICOM PS3.3 C.8.9.1.1.2 (Decay Correction) and the QIBA profile'
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from nnunetv2_muduo.conversion.dicom_tags import (
@@ -21,15 +21,28 @@ LOWEST_DOSE_BQ = 1e6
 LONG_HALF_LIFE_S = 24 * 3600
 MAX_HALF_LIVES = 10
 GE_CREATOR, GE_SCAN_DATETIME = "GEMS_PETD_01", (0x0009, 0x0D)
+WEIGHT_KEY, DOSE_KEY, UPTAKE_KEY = "weight_kg", "dose_mbq", "uptake_minutes"
+"""Meta data of a PET image in SUV: what its header says, a key is absent where it says nothing."""
 PHILIPS_GROUP, PHILIPS_SUV_FACTOR, PHILIPS_ACTIVITY_FACTOR = 0x7053, 0x00, 0x09
 
 
 @dataclass(frozen=True)
 class Scaling:
-    """Factor per slice from a PET's rescaled values to SUVbw, and in words where it comes from."""
+    """Factor per slice from a PET's rescaled values to SUVbw, in words where it comes from, and the header's facts.
+
+    A fact is None where the factor doesn't need it and the header doesn't tell it.
+    """
 
     factors: tuple[float, ...]
     explanation: str
+    weight_kg: float | None = None
+    dose_mbq: float | None = None
+    uptake_minutes: float | None = None
+
+    def facts(self) -> dict[str, str]:
+        """Meta data of an image: the facts that are known, as text under their keys."""
+        values = {WEIGHT_KEY: self.weight_kg, DOSE_KEY: self.dose_mbq, UPTAKE_KEY: self.uptake_minutes}
+        return {key: f"{value:g}" for key, value in values.items() if value is not None}
 
 
 def suv_scaling(slices: list) -> Scaling:
@@ -60,7 +73,8 @@ def _philips_scaling(slices: list) -> Scaling:
         raise MissingTag("PET in counts without Philips' SUV factor (7053,1000) or activity factor (7053,1009)")
     scaling = _activity_scaling(slices)
     factors = tuple(a * b for a, b in zip(activity_factors, scaling.factors, strict=True))
-    return Scaling(factors, f"CNTS times Philips' activity factor (7053,1009), {scaling.explanation}")
+    explanation = f"CNTS times Philips' activity factor (7053,1009), {scaling.explanation}"
+    return replace(scaling, factors=factors, explanation=explanation)
 
 
 def _philips_value(dataset, element: int) -> float:
@@ -81,7 +95,8 @@ def _activity_scaling(slices: list) -> Scaling:
         raise CaseRefused(f"RadionuclideTotalDose (0018,1074) is {dose_bq:g}, Bq expected (is it MBq?)")
     correction = required(first, "DecayCorrection")
     if correction == "ADMIN":
-        return Scaling((weight_g / dose_bq,) * len(slices), "BQML, decay corrected to administration")
+        factors = (weight_g / dose_bq,) * len(slices)
+        return Scaling(factors, "BQML, decay corrected to administration", weight_g / 1000, dose_bq / 1e6)
     half_life_s = positive_number(radiopharmaceutical, "RadionuclideHalfLife")
     if correction == "START":
         scan_times = [series_reference_time(slices, half_life_s)] * len(slices)
@@ -92,7 +107,8 @@ def _activity_scaling(slices: list) -> Scaling:
     injected = injection_time(radiopharmaceutical, min(scan_times), half_life_s)
     factors = tuple(weight_g / dose_bq * 2 ** ((t - injected).total_seconds() / half_life_s) for t in scan_times)
     minutes = (min(scan_times) - injected).total_seconds() / 60
-    return Scaling(factors, f"BQML, decay correction {correction}, {minutes:.1f} min after injection")
+    explanation = f"BQML, decay correction {correction}, {minutes:.1f} min after injection"
+    return Scaling(factors, explanation, weight_g / 1000, dose_bq / 1e6, minutes)
 
 
 def series_reference_time(slices: list, half_life_s: float) -> datetime:
