@@ -73,6 +73,9 @@ class TrainingConfig:
     """`nnunet`: all of nnU-Net's. `no_mirroring`: the same without mirror images, in training and prediction, for organs that
     are told apart by the side they lie on. `none`: random patches alone, for trainings of one or two thousand iterations."""
 
+    labels_have_sides: bool | None = None
+    """Whether labels tell left from right, which switches mirroring from side to side off. None: as their names say."""
+
     picture_every_epochs: int = 10
     """Epochs between two pictures of what the teachers say of two fixed unlabeled patches. 0: none."""
 

@@ -47,6 +47,7 @@ def generator_identity(
             config.num_iterations_per_epoch or NNUNET_ITERATIONS,
             config.optimizer,
             config.augmentation,
+            *([] if config.labels_have_sides is None else [config.labels_have_sides]),  # which decides about mirroring
         ],
     }
 

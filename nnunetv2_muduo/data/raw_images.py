@@ -1,6 +1,5 @@
 """Raw unlabeled cases of `imagesUn`: found by their files' names, read, and refused where they make no sense."""
 
-import re
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -9,6 +8,7 @@ import numpy as np
 from nnunetv2.imageio.base_reader_writer import BaseReaderWriter
 from nnunetv2.utilities.utils import create_lists_from_splitted_dataset_folder
 
+from nnunetv2_muduo.case_names import ALLOWED, is_safe_name
 from nnunetv2_muduo.data.excluded_cases import ExcludedCase
 from nnunetv2_muduo.imageio.grid import DifferentGrids, require_same_grid
 from nnunetv2_muduo.imageio.modalities import modality_of
@@ -16,7 +16,6 @@ from nnunetv2_muduo.imageio.nifti import NIFTI_ENDINGS, require_intact
 from nnunetv2_muduo.imageio.units import require_plausible
 
 UNLABELED_FOLDER = "imagesUn"
-_SAFE_NAME = re.compile(r"[\w=@+][\w=@+.,-]*")  # nothing that a path, a shell or an option is made of
 
 
 def find_unlabeled(
@@ -54,10 +53,10 @@ def find_unlabeled(
 
 
 def _refuse_odd_names(cases: Iterable[str], folder: Path) -> None:
-    odd = [case for case in cases if not _SAFE_NAME.fullmatch(case)]
+    odd = [case for case in cases if not is_safe_name(case)]
     if odd:
         raise ValueError(
-            f"Names of unlabeled cases may hold letters, digits and _ - . , = @ + alone; in {folder} there are "
+            f"Names of unlabeled cases may hold {ALLOWED}; in {folder} there are "
             f"{', '.join(map(repr, odd[:5]))}. Rename them."
         )
 

@@ -6,7 +6,6 @@ channel, and one that nnU-Net normalizes within a mask, is kept as nnU-Net's own
 
 import functools
 from collections.abc import Collection
-from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +14,8 @@ from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager
 
 from nnunetv2_muduo import storage
 from nnunetv2_muduo.data.channels import without_air_noise, write_channel
-from nnunetv2_muduo.data.excluded_cases import SUFFIX, ExcludedCase, exclusion_reason, record_excluded
+from nnunetv2_muduo.data.excluded_cases import ExcludedCase, record_excluded
+from nnunetv2_muduo.data.orientation import reoriented
 from nnunetv2_muduo.data.raw_images import read_case
 from nnunetv2_muduo.data.unlabeled_dataset import channel_files, outside_file
 from nnunetv2_muduo.data.views import (
@@ -79,41 +79,6 @@ def unlabeled_folder(preprocessed_dataset: Path, data_identifier: str) -> Path:
     return preprocessed_dataset / f"{data_identifier}_unlabeled"
 
 
-def outdated_cases(cases: dict[str, list[str] | None], folder: Path, identity: str) -> dict[str, str]:
-    """Cases that have to be preprocessed (again), each with the reason why. Without raw files their change can't be seen."""
-    reasons = {}
-    excluded = excluded_cases(cases, folder, identity)
-    for case, files in cases.items():
-        if case in excluded:
-            continue
-        record = storage.read_json(folder / f"{case}.json")
-        if record is None or not all(file.is_file() for file in channel_files(folder, case, len(record["channels"]))):
-            reasons[case] = "not there"
-        elif record["plan"] != identity:
-            reasons[case] = "made with other plans"
-        elif files is not None and not _is_made_from(files, record, folder / f"{case}.json"):
-            reasons[case] = "its images have changed since"
-    return reasons
-
-
-def _is_made_from(files: list[str], record: dict, record_file: Path) -> bool:
-    """Whether a prepared case was made from these images; copies of them are read once, then their times are known too."""
-    if not storage.is_unchanged(record["source"], files):
-        return False
-    source = storage.with_present_times(record["source"], files)
-    if source != record["source"]:
-        with suppress(OSError):  # where prepared data may only be read, copies are compared at every start
-            storage.write_json({**record, "source": source}, record_file)
-    return True
-
-
-def excluded_cases(cases: dict[str, list[str] | None], folder: Path, identity: str) -> dict[str, str]:
-    """Cases that were tried with these plans and images and can't be used, each with the reason why."""
-    tried = [case for case, files in cases.items() if files and (folder / f"{case}{SUFFIX}").is_file()]
-    reasons = {case: exclusion_reason(folder, case, identity, cases[case]) for case in tried}
-    return {case: reason for case, reason in reasons.items() if reason is not None}
-
-
 def preprocess_unlabeled(
     cases: dict[str, list[str]],
     folder: Path,
@@ -121,10 +86,11 @@ def preprocess_unlabeled(
     configuration: str,
     dataset_json: dict,
     n: int,
+    orientation: str | None = None,
 ) -> None:
     """Preprocess cases with `n` processes; see `preprocess_case`. Those that fail don't keep the others from being made.
 
-    Each is tried twice. One whose images can't be used gets a record that says so; see `excluded_cases`.
+    Each is tried twice. One whose images can't be used gets a record that says so; see `outdated.excluded_cases`.
 
     Raises:
         RuntimeError: some cases failed for another reason than their images; they are named with their reasons.
@@ -138,6 +104,7 @@ def preprocess_unlabeled(
         plans=plans_manager.plans,
         configuration=configuration,
         dataset_json=dataset_json,
+        orientation=orientation,
     )
     failures = run_all(job, list(cases.items()), n, "Preprocessing unlabeled cases")
     identity = plan_identity(plans_manager, configuration)
@@ -150,12 +117,17 @@ def preprocess_unlabeled(
         )
 
 
-def preprocess_case(case_and_files, folder: Path, plans: dict, configuration: str, dataset_json: dict) -> None:
+def preprocess_case(
+    case_and_files, folder: Path, plans: dict, configuration: str, dataset_json: dict, orientation: str | None = None
+) -> None:
     """Preprocess one case and write `CASE_0000.b2nd` and so on, a file for each channel, and, last, its record `CASE.json`.
 
     Where nothing is resampled the values are kept exactly; what was resampled is rounded, CT to whole HU and PET to float16,
     which moves SUV by at most 0.05 %. In either case `without_air_noise` changes the air that the student does not see.
     Where a channel is normalized within a mask, `CASE_outside.b2nd` holds 1 outside of it.
+
+    Args:
+        orientation: that of the labeled cases, such as LPS, into which the case is brought; None keeps its own.
 
     Raises:
         ExcludedCase: the channels lie on different grids, are damaged, hold NaN, are constant, or CT and PET are not in HU and
@@ -165,6 +137,8 @@ def preprocess_case(case_and_files, folder: Path, plans: dict, configuration: st
     plans_manager = PlansManager(plans)
     settings = plans_manager.get_configuration(configuration)
     images, properties = read_case(files, plans_manager.image_reader_writer_class(), channel_names(dataset_json))
+    if orientation:
+        images, properties = reoriented(images, properties, orientation)
     physical = physical_channels(settings, dataset_json)
     preprocessor = UnlabeledPreprocessor(physical)
     data, seg, properties = preprocessor.run_case_npy(images, None, properties, plans_manager, settings, dataset_json)

@@ -1,5 +1,6 @@
 """Base of all trainers: config, patch and channels of the student, left and right, and the split of few cases."""
 
+from functools import cached_property
 from pathlib import Path
 
 import torch
@@ -18,7 +19,7 @@ from nnunetv2_muduo.config import (
     load_config,
 )
 from nnunetv2_muduo.data.generator_identity import NNUNET_EPOCHS
-from nnunetv2_muduo.data.left_right import left_right_axis, left_right_names
+from nnunetv2_muduo.data.left_right import left_right_axis, sides_of_labels
 from nnunetv2_muduo.imageio.modalities import channel_names
 from nnunetv2_muduo.storage import read_json, write_json
 from nnunetv2_muduo.trainers.fault_tolerant import FaultTolerantTrainer
@@ -174,16 +175,17 @@ class MuDuoTrainer(FaultTolerantTrainer):
         rotation, dummy_2d, initial_patch_size, mirror_axes = (
             super().configure_rotation_dummyDA_mirroring_and_inital_patch_size()
         )
-        pairs = left_right_names(self.dataset_json["labels"])
+        has_sides, why = sides_of_labels(self.dataset_json["labels"], self.muduo_config.labels_have_sides)
         if self.muduo_config.augmentation != "nnunet":
             mirror_axes = ()
-        elif pairs:
+        elif has_sides:
             sides = self._left_right_axes()
             mirror_axes = tuple(axis for axis in mirror_axes if axis not in sides)
             self.print_to_log_file(
-                f"Labels come in left and right ({', '.join(left for left, _ in pairs[:3])}...): no mirroring along axis "
-                f"{sorted(sides)}, in training and inference. Mirror axes: {mirror_axes}."
+                f"{why}: no mirroring along axis {sorted(sides)}, in training and inference. Mirror axes: {mirror_axes}."
             )
+        elif why:
+            self.print_to_log_file(f"{why}: mirroring stays on.")
         self.inference_allowed_mirroring_axes = (
             mirror_axes or None
         )  # no axes at all is nothing nnU-Net's predictor can take
@@ -193,14 +195,16 @@ class MuDuoTrainer(FaultTolerantTrainer):
 
     def _left_right_axes(self) -> set[int]:
         """Axes from side to side over all labeled cases; all three where the images' direction is unknown."""
-        axes = set()
-        for case in self.dataset_class.get_identifiers(self.preprocessed_dataset_folder):
-            properties = load_pickle(join(self.preprocessed_dataset_folder, f"{case}.pkl"))
-            direction = properties.get("sitk_stuff", {}).get("direction")
-            if direction is None:
-                return {0, 1, 2}
-            axes.add(left_right_axis(direction, self.plans_manager.transpose_forward))
-        return axes
+        transpose_forward = self.plans_manager.transpose_forward
+        directions = self.labeled_directions
+        return {0, 1, 2} if None in directions else {left_right_axis(d, transpose_forward) for d in directions}
+
+    @cached_property
+    def labeled_directions(self) -> list[tuple[float, ...] | None]:
+        """Direction cosines of all labeled cases, as SimpleITK gives them; None each where their reader knows none."""
+        folder = self.preprocessed_dataset_folder
+        cases = (load_pickle(join(folder, f"{case}.pkl")) for case in self.dataset_class.get_identifiers(folder))
+        return [properties.get("sitk_stuff", {}).get("direction") for properties in cases]
 
     def do_split(self):
         """nnU-Net's split, read once; with fewer than five cases, too few for its five folds, as many folds as cases."""

@@ -133,6 +133,7 @@ def _preprocess(preparation: Preparation, cases: dict[str, list[str] | None], n_
             generator.configuration_name,
             generator.dataset_json,
             n_processes,
+            preparation.orientation,
         )
 
 

@@ -15,9 +15,11 @@ from nnunetv2.paths import nnUNet_raw
 from nnunetv2_muduo.checkpoints import FINAL
 from nnunetv2_muduo.data.excluded_cases import refuse_too_many
 from nnunetv2_muduo.data.generator_identity import generator_identity, stored_state, why_not
+from nnunetv2_muduo.data.orientation import common_orientation
+from nnunetv2_muduo.data.outdated import excluded_cases, outdated_cases
 from nnunetv2_muduo.data.prompt_maps import outdated_maps, prompt_map_folder
 from nnunetv2_muduo.data.raw_images import find_unlabeled
-from nnunetv2_muduo.data.unlabeled import excluded_cases, outdated_cases, plan_identity, unlabeled_folder
+from nnunetv2_muduo.data.unlabeled import plan_identity, unlabeled_folder
 from nnunetv2_muduo.data.unlabeled_dataset import UnlabeledDataset
 from nnunetv2_muduo.data.worker_status import TrackedDataset
 from nnunetv2_muduo.imageio.modalities import channel_names
@@ -99,7 +101,12 @@ class Preparation:
 
     def outdated_cases(self) -> dict[str, str]:
         """Unlabeled cases to preprocess, with reasons."""
-        return outdated_cases(self.raw_files, self.unlabeled_folder, self._plan)
+        return outdated_cases(self.raw_files, self.unlabeled_folder, self._plan, self.orientation)
+
+    @property
+    def orientation(self) -> str | None:
+        """Orientation of the labeled cases, into which unlabeled ones are brought; None where they differ or it is unknown."""
+        return common_orientation(self.trainer.labeled_directions)
 
     def why_no_generator(self) -> str | None:
         """Why the generator has to be trained, None where it is there."""

@@ -9,8 +9,9 @@ from nnunetv2.preprocessing.preprocessors.default_preprocessor import DefaultPre
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 from support import DATASET
 
+from nnunetv2_muduo.data.outdated import excluded_cases, outdated_cases
 from nnunetv2_muduo.data.raw_images import find_unlabeled
-from nnunetv2_muduo.data.unlabeled import excluded_cases, outdated_cases, plan_identity, preprocess_unlabeled
+from nnunetv2_muduo.data.unlabeled import plan_identity, preprocess_unlabeled
 from nnunetv2_muduo.data.unlabeled_dataset import UnlabeledDataset, load_views
 from nnunetv2_muduo.data.views import N_CHANNELS
 

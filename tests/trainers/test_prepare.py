@@ -7,6 +7,7 @@ import threading
 import time
 from types import SimpleNamespace
 
+import blosc2
 import numpy as np
 import pytest
 import SimpleITK as sitk
@@ -68,6 +69,26 @@ def test_copied_images_are_the_same_images(prepared_dataset, time_ns):
     content[4] ^= 1  # another time within gzip's header: the size stays
     image.write_bytes(content)
     assert missing() == ["1 unlabeled case(s) to preprocess: its images have changed since (1)"]
+
+
+@pytest.mark.parametrize("orientation", ["RAS", "ILP"])
+def test_unlabeled_cases_are_brought_into_the_orientation_of_the_labeled(prepared_dataset, orientation):
+    prepared = [folder(prepared_dataset) / f"unlabeled_2_{channel:04d}.b2nd" for channel in range(2)]
+    before = [blosc2.open(str(file))[:] for file in prepared]
+    for image in (prepared_dataset / "raw" / DATASET / "imagesUn").glob("unlabeled_2_*"):
+        sitk.WriteImage(sitk.DICOMOrient(sitk.ReadImage(str(image)), orientation), str(image))
+    prepare_tiny()
+    for file, array in zip(prepared, before, strict=True):
+        np.testing.assert_array_equal(blosc2.open(str(file))[:], array)
+    assert missing() == []
+
+
+def test_what_was_prepared_in_another_orientation_is_prepared_again(prepared_dataset):
+    record_file = folder(prepared_dataset) / "unlabeled_2.json"
+    record = json.loads(record_file.read_text())
+    record_file.write_text(json.dumps(record | {"direction": np.diag([-1.0, -1, 1]).ravel().tolist()}))
+    why = "it is stored in another orientation than the labeled cases (1)"
+    assert missing() == [f"1 unlabeled case(s) to preprocess: {why}"]
 
 
 def test_copied_images_where_prepared_data_may_only_be_read(prepared_dataset, monkeypatch):

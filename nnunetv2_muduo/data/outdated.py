@@ -1,0 +1,53 @@
+"""Prepared unlabeled cases that don't hold any more: plans, images or the labeled cases' orientation have changed since."""
+
+from contextlib import suppress
+from pathlib import Path
+
+from nnunetv2_muduo import storage
+from nnunetv2_muduo.data.excluded_cases import SUFFIX, exclusion_reason
+from nnunetv2_muduo.data.orientation import orientation_of
+from nnunetv2_muduo.data.unlabeled_dataset import channel_files
+
+
+def outdated_cases(
+    cases: dict[str, list[str] | None], folder: Path, identity: str, orientation: str | None = None
+) -> dict[str, str]:
+    """Cases that have to be preprocessed (again), each with the reason why. Without raw files their change can't be seen.
+
+    Args:
+        identity: digest of the plans.
+        orientation: that of the labeled cases, such as LPS; None where it doesn't matter.
+    """
+    reasons = {}
+    excluded = excluded_cases(cases, folder, identity)
+    for case, files in cases.items():
+        if case in excluded:
+            continue
+        record = storage.read_json(folder / f"{case}.json")
+        if record is None or not all(file.is_file() for file in channel_files(folder, case, len(record["channels"]))):
+            reasons[case] = "not there"
+        elif record["plan"] != identity:
+            reasons[case] = "made with other plans"
+        elif files is not None and not _is_made_from(files, record, folder / f"{case}.json"):
+            reasons[case] = "its images have changed since"
+        elif orientation and record["direction"] and orientation_of(record["direction"]) != orientation:
+            reasons[case] = "it is stored in another orientation than the labeled cases"
+    return reasons
+
+
+def _is_made_from(files: list[str], record: dict, record_file: Path) -> bool:
+    """Whether a prepared case was made from these images; copies of them are read once, then their times are known too."""
+    if not storage.is_unchanged(record["source"], files):
+        return False
+    source = storage.with_present_times(record["source"], files)
+    if source != record["source"]:
+        with suppress(OSError):  # where prepared data may only be read, copies are compared at every start
+            storage.write_json({**record, "source": source}, record_file)
+    return True
+
+
+def excluded_cases(cases: dict[str, list[str] | None], folder: Path, identity: str) -> dict[str, str]:
+    """Cases that were tried with these plans and images and can't be used, each with the reason why."""
+    tried = [case for case, files in cases.items() if files and (folder / f"{case}{SUFFIX}").is_file()]
+    reasons = {case: exclusion_reason(folder, case, identity, cases[case]) for case in tried}
+    return {case: reason for case, reason in reasons.items() if reason is not None}
