@@ -9,6 +9,7 @@ import SimpleITK as sitk
 from nnunetv2_muduo.data.distant_parts import Extents, largest_extents_mm, remove_distant_parts
 from nnunetv2_muduo.imageio.grid import Grid, read_grid
 from nnunetv2_muduo.imageio.images import read_labels
+from nnunetv2_muduo.imageio.write import write_nifti
 
 _AXES = ("RL", "AP", "IS")  # of the patient: side to side, front to back, feet to head
 
@@ -33,6 +34,7 @@ def postprocess_file(prediction: Path, out_path: Path, extents_mm: Extents) -> d
 
     Raises:
         CaseRefused: the prediction can't be read.
+        OSError: the file can't be written whole.
     """
     grid = read_grid(prediction)
     organ_map, spacing_mm = _in_patient_axes(grid, read_labels(prediction))
@@ -42,7 +44,7 @@ def postprocess_file(prediction: Path, out_path: Path, extents_mm: Extents) -> d
     image.SetSpacing(grid.spacing_mm)
     image.SetOrigin(grid.origin_mm)
     image.SetDirection(grid.direction)
-    sitk.WriteImage(image, str(out_path), useCompression=True)
+    write_nifti(image, out_path)
     return removed
 
 

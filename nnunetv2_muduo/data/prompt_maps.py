@@ -112,4 +112,5 @@ def write_prompt_map(organ_map: np.ndarray, folder: Path, case: str, organs: lis
 
 def _case_identity(unlabeled_folder: Path, case: str) -> list:
     record = storage.read_json(unlabeled_folder / f"{case}.json") or {}
-    return [record.get("plan"), storage.content_of(record.get("source", []))]
+    turned = [record["turned_from"]] if "turned_from" in record else []
+    return [record.get("plan"), storage.content_of(record.get("source", [])), *turned]

@@ -1,5 +1,6 @@
 """Raw unlabeled cases of `imagesUn`: found by their files' names, read, and refused where they make no sense."""
 
+import math
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -9,11 +10,10 @@ from nnunetv2.imageio.base_reader_writer import BaseReaderWriter
 from nnunetv2.utilities.utils import create_lists_from_splitted_dataset_folder
 
 from nnunetv2_muduo.case_names import ALLOWED, is_safe_name
+from nnunetv2_muduo.conversion.raw_values import require_plausible_raw_case
 from nnunetv2_muduo.data.excluded_cases import ExcludedCase
 from nnunetv2_muduo.imageio.grid import DifferentGrids, require_same_grid
-from nnunetv2_muduo.imageio.modalities import modality_of
 from nnunetv2_muduo.imageio.nifti import NIFTI_ENDINGS, require_intact
-from nnunetv2_muduo.imageio.units import require_plausible
 
 UNLABELED_FOLDER = "imagesUn"
 
@@ -72,16 +72,14 @@ def read_case(
 
     Raises:
         ExcludedCase: the channels lie on different grids, are damaged, hold NaN, are constant, or the PET is no SUV (the CT
-            no HU); the file is named.
+            no HU), by themselves or seen together; the file is named.
     """
     try:
         _refuse_different_grids(files)
         _refuse_damaged(files)
         images, properties = reader.read_images(files)
         _refuse_constant(images, files)
-        for name, image, file in zip(channels, images, files, strict=True):
-            if modality := modality_of(name):
-                require_plausible(modality, image, file)
+        require_plausible_raw_case(files, channels, images, math.prod(properties["spacing"]) / 1000)
     except (ValueError, RuntimeError, OSError) as error:
         raise ExcludedCase(str(error)) from error
     return images, properties

@@ -15,7 +15,7 @@ from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager
 from nnunetv2_muduo import storage
 from nnunetv2_muduo.data.channels import without_air_noise, write_channel
 from nnunetv2_muduo.data.excluded_cases import ExcludedCase, record_excluded
-from nnunetv2_muduo.data.orientation import reoriented
+from nnunetv2_muduo.data.orientation import orientation_of, reoriented
 from nnunetv2_muduo.data.raw_images import read_case
 from nnunetv2_muduo.data.unlabeled_dataset import channel_files, outside_file
 from nnunetv2_muduo.data.views import (
@@ -137,7 +137,9 @@ def preprocess_case(
     plans_manager = PlansManager(plans)
     settings = plans_manager.get_configuration(configuration)
     images, properties = read_case(files, plans_manager.image_reader_writer_class(), channel_names(dataset_json))
-    if orientation:
+    turned_from = None
+    if orientation and "sitk_stuff" in properties:
+        turned_from = orientation_of(properties["sitk_stuff"]["direction"])
         images, properties = reoriented(images, properties, orientation)
     physical = physical_channels(settings, dataset_json)
     preprocessor = UnlabeledPreprocessor(physical)
@@ -158,6 +160,8 @@ def preprocess_case(
         "spacing_mm": [float(s) for s in settings.spacing],
         "direction": list(properties.get("sitk_stuff", {}).get("direction", [])),
     }
+    if turned_from not in (None, orientation):
+        record["turned_from"] = turned_from
     storage.write_json(record, folder / f"{case}.json")
 
 

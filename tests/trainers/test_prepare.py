@@ -17,6 +17,7 @@ from support import DATASET, make_trainer, missing, prepare_tiny
 
 from nnunetv2_muduo import storage, trainers
 from nnunetv2_muduo.data.prompt_maps import latest_prompt_maps
+from nnunetv2_muduo.trainers.requirements import Preparation
 
 GENERATOR = "nnUNetTrainerMuDuoPromptGenerator__nnUNetPlans__3d_fullres"
 
@@ -81,6 +82,20 @@ def test_unlabeled_cases_are_brought_into_the_orientation_of_the_labeled(prepare
     for file, array in zip(prepared, before, strict=True):
         np.testing.assert_array_equal(blosc2.open(str(file))[:], array)
     assert missing() == []
+
+
+def test_maps_are_made_again_where_a_case_is_turned(prepared_dataset, monkeypatch):
+    for image in (prepared_dataset / "raw" / DATASET / "imagesUn").glob("unlabeled_2_*"):
+        sitk.WriteImage(sitk.DICOMOrient(sitk.ReadImage(str(image)), "RAS"), str(image))
+    with monkeypatch.context() as as_stored:
+        as_stored.setattr(Preparation, "orientation", None)
+        prepare_tiny()
+        assert missing() == []
+    maps_before = blosc2.open(str(map_folder(prepared_dataset) / "unlabeled_2.b2nd"))[:]
+    prepare_tiny()
+    assert missing() == []
+    turned = blosc2.open(str(map_folder(prepared_dataset) / "unlabeled_2.b2nd"))[:]
+    assert not np.array_equal(turned, maps_before)
 
 
 def test_what_was_prepared_in_another_orientation_is_prepared_again(prepared_dataset):
