@@ -28,12 +28,24 @@ def replacing(path: Path, temporary: Path | None = None) -> Iterator[Path]:
         temporary: the place, on the same disk, where a hidden file beside `path` that ends in .part won't do.
     """
     temporary = temporary or path.with_name(f".{path.name}.{socket.gethostname()}-{os.getpid()}{PART}")
-    temporary.unlink(missing_ok=True)
-    try:
-        yield temporary
-        temporary.replace(path)
-    finally:
+    with naming_file(path, temporary):
         temporary.unlink(missing_ok=True)
+        try:
+            yield temporary
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def naming_file(path: Path, temporary: Path | None = None) -> Iterator[None]:
+    """Give an OSError that names no file (a full disk's), or a temporary one, the name of the file that is being written."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is not None and error.filename in (None, str(temporary)):
+            error.filename, error.filename2 = str(path), None
+        raise
 
 
 def remove_leftovers(folder: Path) -> None:

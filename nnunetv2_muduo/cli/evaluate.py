@@ -4,6 +4,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nnunetv2_muduo.cli.arguments import name_and_folder, require_folder_place
+
 if TYPE_CHECKING:
     from nnunetv2_muduo.evaluation.cases import LabelNames
     from nnunetv2_muduo.evaluation.results import Results
@@ -64,6 +66,8 @@ def run(args: argparse.Namespace) -> int:
     from nnunetv2_muduo.evaluation.table import Settings, measure_methods
     from nnunetv2_muduo.evaluation.text import results_text
 
+    if args.output:
+        require_folder_place(args.output)
     folders = _methods(args)
     tolerances = Tolerances(args.tolerance, args.tolerance_voxel)
     settings = Settings(_labels(args), tolerances, args.resample, args.subset)
@@ -89,19 +93,12 @@ def _labels(args: argparse.Namespace) -> "LabelNames":
 
 def _write(folder: Path, results: "Results", text: str, settings: "Settings", inputs: dict) -> None:
     from nnunetv2_muduo.evaluation.output import write_metrics_json, write_tables
+    from nnunetv2_muduo.storage import write_text
 
     folder.mkdir(parents=True, exist_ok=True)
     write_tables(folder, results)
     write_metrics_json(folder / "metrics.json", results, settings, inputs)
-    (folder / "metrics.md").write_text(text, encoding="utf-8")
-
-
-def name_and_folder(text: str) -> tuple[str, Path]:
-    """Parse an argument NAME=FOLDER."""
-    name, separator, folder = text.partition("=")
-    if not (name and separator and folder):
-        raise argparse.ArgumentTypeError(f"expected NAME=FOLDER, found {text!r}")
-    return name, Path(folder)
+    write_text(text, folder / "metrics.md")
 
 
 def _methods(args: argparse.Namespace) -> dict[str, Path]:

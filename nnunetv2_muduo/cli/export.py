@@ -3,13 +3,15 @@
 import argparse
 from pathlib import Path
 
+from nnunetv2_muduo.cli.arguments import fold, require_file_place
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `muduo export`."""
     add = parser.add_argument
     add("dataset", metavar="DATASET", help="data set name or ID")
     add("trainer", metavar="TRAINER", help="trainer that trained the model, such as nnUNetTrainerMuDuo")
-    add("folds", nargs="+", metavar="FOLD", help="number of a fold, or all; several make an ensemble")
+    add("folds", nargs="+", type=fold, metavar="FOLD", help="number of a fold, or all; several make an ensemble")
     add("-o", dest="output", type=Path, required=True, metavar="ZIP", help="file to write, such as model.zip")
     add("-c", dest="configuration", default="3d_fullres", metavar="CONFIGURATION", help="default: %(default)s")
     add("-p", dest="plans", default="nnUNetPlans", metavar="PLANS", help="plans identifier; default: %(default)s")
@@ -29,16 +31,16 @@ def run(args: argparse.Namespace) -> int:
 
     from nnunetv2_muduo.trainers.export import STOCK_TRAINER, export_model
 
-    if not args.output.resolve().parent.is_dir():
-        raise FileNotFoundError(f"There is no folder {args.output.resolve().parent} to write {args.output.name} to.")
+    require_file_place(args.output)
     dataset = maybe_convert_to_dataset_name(args.dataset)
     folder = Path(get_output_folder(dataset, args.trainer, args.plans, args.configuration))
-    export_model(folder, args.folds, args.checkpoint, args.output)
+    folds = [str(number) for number in args.folds]
+    export_model(folder, folds, args.checkpoint, args.output)
     print(
         f"{args.output}: {args.output.stat().st_size / 1e6:.1f} MB. Whoever has nnU-Net installs it, over a model of the "
         f"same name if there is one, and predicts:\n"
         f"  nnUNetv2_install_pretrained_model_from_zip {args.output.name}\n"
         f"  nnUNetv2_predict -i IMAGES -o OUT -d {dataset} -tr {STOCK_TRAINER} -p {args.plans} -c {args.configuration} "
-        f"-f {' '.join(args.folds)}"
+        f"-f {' '.join(folds)}"
     )
     return 0

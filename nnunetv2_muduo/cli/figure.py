@@ -3,13 +3,13 @@
 import argparse
 from pathlib import Path
 
-from nnunetv2_muduo.cli.evaluate import name_and_folder
+from nnunetv2_muduo.cli.arguments import case_name, name_and_folder, require_folder_place
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `muduo figure`."""
     add = parser.add_argument
-    add("cases", nargs="+", metavar="CASE", help="names of the cases, as of their label files")
+    add("cases", nargs="+", type=case_name, metavar="CASE", help="names of the cases, as of their label files")
     add(
         "--images",
         type=Path,
@@ -42,6 +42,7 @@ def run(args: argparse.Namespace) -> int:
     folders = ({"truth": args.truth} if args.truth else {}) | dict(args.prediction)
     if not folders:
         raise ValueError("Nothing to draw on the images: give --truth, --prediction or both.")
+    require_folder_place(args.output)
     files = {case: find_files(case, args.images, folders) for case in args.cases}
     search = [*folders.values(), *(folder.resolve().parent for folder in folders.values())]
     labels = find_labels(args.labels, search, (path for paths in files.values() for path in paths[2:]))

@@ -8,6 +8,7 @@ import importlib
 import sys
 
 from nnunetv2_muduo import __version__
+from nnunetv2_muduo.cli.mistakes import MISTAKES, sentence
 
 COMMANDS = {  # name: (module, one line of help)
     "phantom": ("nnunetv2_muduo.cli.phantom", "write a synthetic whole-body PET/CT cohort in AutoPET's layout"),
@@ -43,12 +44,13 @@ def build_parser(selected: str | None) -> argparse.ArgumentParser:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run one sub-command. User mistakes end with a one-line message and exit code 1, not with a traceback."""
+    """Run one sub-command. Users' mistakes end with a sentence and exit code 1, not with a traceback; see `mistakes`."""
     argv = sys.argv[1:] if argv is None else argv
     selected = next((word for word in argv if word in COMMANDS), None)
     args = build_parser(selected).parse_args(argv)
     try:
         return importlib.import_module(COMMANDS[args.command][0]).run(args)
-    except (ValueError, FileNotFoundError, RuntimeError, NotImplementedError) as error:
-        print(f"muduo {args.command}: {error}", file=sys.stderr)
+    except MISTAKES as error:
+        sys.stdout.flush()  # so that the cause is the last line, in a log too
+        print(f"muduo {args.command}: {sentence(error)}", file=sys.stderr, flush=True)
         return 1

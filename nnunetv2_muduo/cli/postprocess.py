@@ -4,6 +4,8 @@ import argparse
 import shutil
 from pathlib import Path
 
+from nnunetv2_muduo.cli.arguments import require_folder_place
+
 RECORD = "muduo_postprocessing.json"
 _NNUNET_FILES = ("dataset.json", "plans.json")  # what nnU-Net's commands and ours look for beside predictions
 
@@ -30,6 +32,7 @@ def run(args: argparse.Namespace) -> int:
 
     if args.output.resolve() == args.prediction.resolve():
         raise ValueError(f"{args.output} holds the predictions themselves. Name another folder with -o.")
+    require_folder_place(args.output)
     predictions, truths = list_images(args.prediction), list_images(args.labels)
     organs = find_labels(None, (args.prediction, args.labels.resolve().parent), truths.values()).organs
     extents_mm = measure_extents_mm(truths.values(), list(organs.values()))

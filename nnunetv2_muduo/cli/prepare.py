@@ -2,12 +2,16 @@
 
 import argparse
 
+from nnunetv2_muduo.cli.arguments import fold
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command."""
     parser.add_argument("-d", required=True, metavar="DATASET", help="data set name or ID")
     parser.add_argument("-c", default="3d_fullres", metavar="CONFIGURATION", help="default: %(default)s")
-    parser.add_argument("-f", default="0", metavar="FOLD", help="number of the fold, or all; default: %(default)s")
+    parser.add_argument(
+        "-f", type=fold, default=0, metavar="FOLD", help="number of the fold, or all; default: %(default)s"
+    )
     parser.add_argument("-p", default="nnUNetPlans", metavar="PLANS", help="plans identifier; default: %(default)s")
     parser.add_argument(
         "-tr",
@@ -39,16 +43,23 @@ def run(args: argparse.Namespace) -> int:
     if not 0 <= args.part_id < args.num_parts:
         raise ValueError(f"-part_id counts from 0 to num_parts - 1 = {args.num_parts - 1}, got {args.part_id}.")
     import os
+    from pathlib import Path
 
     import torch
     from nnunetv2.configuration import default_num_processes
+    from nnunetv2.paths import nnUNet_preprocessed, nnUNet_raw
+    from nnunetv2.utilities.dataset_name_id_conversion import maybe_convert_to_dataset_name
 
+    from nnunetv2_muduo.cli.dataset_files import require_plans, require_readable
     from nnunetv2_muduo.data.batched_predictor import BatchedPredictor
     from nnunetv2_muduo.trainers.prepare import Training, prepare
 
+    dataset = maybe_convert_to_dataset_name(args.d)
+    require_readable(Path(nnUNet_raw.get() or "", dataset), Path(nnUNet_preprocessed, dataset), args.p)
+    require_plans(Path(nnUNet_preprocessed, dataset), args.p, args.c)
     if args.device == "cpu":
         torch.set_num_threads(os.cpu_count())
-    training = Training(args.d, args.c, args.f, args.p, args.tr, torch.device(args.device))
+    training = Training(args.d, args.c, str(args.f), args.p, args.tr, torch.device(args.device))
     predictor = None
     if args.tiles > 1:
         predictor = BatchedPredictor(n_tiles=args.tiles, use_mirroring=False, device=training.device, allow_tqdm=False)

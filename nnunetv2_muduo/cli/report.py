@@ -4,6 +4,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nnunetv2_muduo.cli.arguments import require_file_place
+
 if TYPE_CHECKING:
     from nnunetv2_muduo.visualization.report_data import Method
 
@@ -22,6 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write the report and repeat its warnings; 0 on success."""
+    from nnunetv2_muduo.storage import naming_file
     from nnunetv2_muduo.visualization.report_data import read_training
     from nnunetv2_muduo.visualization.report_page import report_page
     from nnunetv2_muduo.visualization.report_warnings import find_warnings
@@ -29,9 +32,10 @@ def run(args: argparse.Namespace) -> int:
     record = read_training(args.folder, _method(args.folder.resolve().parent.name.split("__")[0]))
     warnings = find_warnings(record)
     path = args.output or record.folder / "muduo_report.html"
-    if not path.resolve().parent.is_dir():
-        raise FileNotFoundError(f"There is no folder {path.resolve().parent} to write {path.name} to.")
-    path.write_text(report_page(record, warnings), encoding="utf-8")
+    require_file_place(path)
+    page = report_page(record, warnings)
+    with naming_file(path):
+        path.write_text(page, encoding="utf-8")
     for warning in warnings:
         print(f"Warning: {warning}")
     print(f"{path} ({path.stat().st_size / 1e6:.1f} MB)")

@@ -3,6 +3,8 @@
 import argparse
 from pathlib import Path
 
+from nnunetv2_muduo.cli.arguments import require_folder_place
+
 FROM_SCRATCH_LR, FINE_TUNING_LR = 8e-4, 8e-5  # as SAM-Med3D was trained, and fine-tuned
 _DATA_HELP = "id, name or folder (raw or preprocessed) of nnU-Net datasets, or folders in AutoPET's layout"
 
@@ -60,6 +62,7 @@ def run(args: argparse.Namespace) -> int:
     from nnunetv2_muduo.teacher_training.report import TABLE
     from nnunetv2_muduo.teacher_training.trainer import TeacherTraining
 
+    require_folder_place(args.out)
     settings = _settings(args)
     device = torch.device(args.device or ("cuda" if torch.cuda.is_available() else "cpu"))
     _claim(args.out, args.c)
@@ -124,10 +127,13 @@ def _teacher(args: argparse.Namespace):
 
 
 def _read_size(path: Path):
-    import json
-
     from nnunetv2_muduo.teachers.sam3d.config import Sam3DConfig
+    from nnunetv2_muduo.user_files import read_user_json
 
     if not path.is_file():
         raise FileNotFoundError(f"--scratch {path}: neither small nor public, and no such file")
-    return Sam3DConfig.from_dict(json.loads(path.read_text(encoding="utf-8")))
+    size = read_user_json(path)
+    try:
+        return Sam3DConfig.from_dict(size)
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"--scratch {path}: {error}") from error

@@ -1,6 +1,5 @@
 """Cases of an evaluation: folders of label maps, the files that belong together, the names of the labels."""
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ import numpy as np
 from nnunetv2_muduo.imageio.grid import read_grid, require_same_grid
 from nnunetv2_muduo.imageio.images import read_labels
 from nnunetv2_muduo.labels import organ_names
+from nnunetv2_muduo.user_files import read_user_json
 
 FILE_ENDINGS = (".nii.gz", ".nii", ".nrrd", ".mha")
 
@@ -51,10 +51,12 @@ def read_label_names(path: Path) -> LabelNames:
     """
     if not path.is_file():
         raise FileNotFoundError(f"No dataset.json at {path}.")
-    dataset_json = json.loads(path.read_text(encoding="utf-8"))
+    dataset_json = read_user_json(path)
     labels = dataset_json.get("labels")
     if not labels:
         raise ValueError(f"{path} has no 'labels'. Expected nnU-Net's {{'background': 0, 'liver': 1, ...}}.")
+    if not isinstance(labels, dict):
+        raise ValueError(f"The labels in {path} are no name: value pairs as in nnU-Net v2: {labels}.")
     regions = [name for name, value in labels.items() if isinstance(value, list)]
     if regions:
         raise NotImplementedError(f"Region-based labels are not supported: {', '.join(regions)} in {path}.")

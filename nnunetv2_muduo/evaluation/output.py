@@ -10,6 +10,7 @@ import pandas as pd
 
 from nnunetv2_muduo.evaluation.results import Results
 from nnunetv2_muduo.evaluation.table import Settings
+from nnunetv2_muduo.storage import replacing, write_text
 
 PACKAGES = ("nnunetv2_muduo", "numpy", "scipy", "pandas", "SimpleITK")
 
@@ -24,7 +25,8 @@ def write_tables(folder: Path, results: Results) -> None:
     }
     for name, table in tables.items():
         if table is not None:
-            table.to_csv(folder / f"{name}.csv", index=False)
+            with replacing(folder / f"{name}.csv") as temporary:
+                table.to_csv(temporary, index=False)
 
 
 def write_metrics_json(path: Path, results: Results, settings: Settings, inputs: dict) -> None:
@@ -38,7 +40,7 @@ def write_metrics_json(path: Path, results: Results, settings: Settings, inputs:
         **({} if results.comparison is None else {"comparison": records(results.comparison)}),
         "cases": records(results.measures),
     }
-    path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", path)
 
 
 def nested(summary: pd.DataFrame) -> dict:

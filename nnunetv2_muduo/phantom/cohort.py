@@ -12,13 +12,15 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
+from nnunetv2_muduo.imageio.write import write_nifti
 from nnunetv2_muduo.parallel import map_jobs, n_cores
 from nnunetv2_muduo.phantom.anatomy import scan_grid, tissue_map
 from nnunetv2_muduo.phantom.appearance import ct_image, pet_image
 from nnunetv2_muduo.phantom.patient import Patient, Study, sample_patient, sample_study
 from nnunetv2_muduo.phantom.population import ADULTS, Population
 from nnunetv2_muduo.phantom.tissues import LABEL_OF_TISSUE, LABELS
-from nnunetv2_muduo.storage import write_json
+from nnunetv2_muduo.storage import naming_file, write_json
+from nnunetv2_muduo.user_files import read_user_json
 
 RECIPE_FILE = "phantom.json"
 SUV_STEP = 2.0**-9  # PET is stored in steps, as scanners do; it also compresses well
@@ -86,13 +88,21 @@ def write_images(images: dict[str, sitk.Image], study_folder: Path) -> None:
     partial_folder = study_folder.with_name(f".{study_folder.name}.partial")
     shutil.rmtree(partial_folder, ignore_errors=True)
     partial_folder.mkdir(parents=True)
-    for name, image in images.items():
-        plain_file = partial_folder / f"{name}.nii"
-        sitk.WriteImage(image, str(plain_file))
-        # SimpleITK ignores the compression level of NIfTI; level 1 takes a third of the time
-        plain_file.with_suffix(".nii.gz").write_bytes(gzip.compress(plain_file.read_bytes(), 1, mtime=0))
-        plain_file.unlink()
-    partial_folder.rename(study_folder)
+    try:
+        for name, image in images.items():
+            _write_packed(image, partial_folder / f"{name}.nii")
+        partial_folder.rename(study_folder)
+    finally:
+        shutil.rmtree(partial_folder, ignore_errors=True)
+
+
+def _write_packed(image: sitk.Image, plain_file: Path) -> None:
+    """Write .nii.gz beside; SimpleITK ignores the compression level of NIfTI, and level 1 takes a third of the time."""
+    write_nifti(image, plain_file)
+    packed_file = plain_file.with_suffix(".nii.gz")
+    with naming_file(packed_file):
+        packed_file.write_bytes(gzip.compress(plain_file.read_bytes(), 1, mtime=0))
+    plain_file.unlink()
 
 
 def to_image(array: np.ndarray, spacing_mm: float, origin_mm: tuple[float, float, float]) -> sitk.Image:
@@ -155,7 +165,7 @@ def claim_folder(out_folder: Path, recipe: dict, labels: dict[str, int]) -> None
     recipe = json.loads(json.dumps(recipe))
     recipe_file = out_folder / RECIPE_FILE
     if recipe_file.is_file():
-        found = json.loads(recipe_file.read_text())
+        found = read_user_json(recipe_file)
         differing = [key for key in recipe if found.get(key) != recipe[key]]
         if differing:
             what = ", ".join(differing)

@@ -7,6 +7,7 @@ from tqdm import tqdm
 
 from nnunetv2_muduo.teacher_training.sources import LabeledScan, find_scans
 from nnunetv2_muduo.teacher_training.volumes import Volume, cached_volume
+from nnunetv2_muduo.user_files import read_user_text
 
 
 def load_volumes(
@@ -57,7 +58,7 @@ def read_noisy_names(path: Path, volumes: list[Volume]) -> frozenset[str]:
     """Case names, one a line. Raises FileNotFoundError, and ValueError for names that are no case's."""
     if not path.is_file():
         raise FileNotFoundError(f"--noisy-labels {path}: no such file; it holds one case name a line")
-    names = frozenset(filter(None, map(str.strip, path.read_text(encoding="utf-8").splitlines())))
+    names = frozenset(filter(None, map(str.strip, read_user_text(path).splitlines())))
     unknown = sorted(names - {volume.name for volume in volumes})
     if unknown:
         raise ValueError(f"--noisy-labels {path}: no such cases: {unknown[:5]}; known are {volumes[0].name}, ...")

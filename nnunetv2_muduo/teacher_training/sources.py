@@ -1,6 +1,5 @@
 """Labeled scans of nnU-Net's raw data sets and of cohorts in AutoPET's layout."""
 
-import json
 import os
 import re
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from pathlib import Path
 from nnunetv2_muduo.conversion.layouts import find_tree_cases
 from nnunetv2_muduo.conversion.record import known_patients
 from nnunetv2_muduo.imageio.modalities import MODALITIES, Modality, modality_of
+from nnunetv2_muduo.user_files import DATASET_FIELDS, read_dataset_json, read_user_json
 
 
 @dataclass(frozen=True)
@@ -51,12 +51,16 @@ def _folder(data: str) -> Path:
     if folder.is_dir():
         return folder.resolve()
     raw = os.environ.get("nnUNet_raw")
-    matches = sorted(Path(raw).glob(f"Dataset{int(data):03d}_*" if data.isdigit() else data)) if raw else []
+    matches = sorted(f for f in Path(raw).glob("*") if _is_called(f, data)) if raw else []
     if len(matches) != 1:
         raise FileNotFoundError(
             f"No dataset {data} {_where(raw)} and no such folder: found {[m.name for m in matches]}"
         )
     return matches[0]
+
+
+def _is_called(dataset: Path, data: str) -> bool:
+    return dataset.name == data or (data.isdecimal() and dataset.name.startswith(f"Dataset{int(data):03d}_"))
 
 
 def _raw_folder(folder: Path) -> Path:
@@ -82,7 +86,7 @@ def _nnunet_scans(folder: Path, modality: str) -> list[LabeledScan]:
 
     if not (folder / "dataset.json").is_file():
         raise FileNotFoundError(f"{folder / 'dataset.json'} is missing: it says which channel is {modality.upper()}.")
-    dataset_json = json.loads((folder / "dataset.json").read_text(encoding="utf-8"))
+    dataset_json = read_dataset_json(folder / "dataset.json", *DATASET_FIELDS)
     channel = _channel(dataset_json["channel_names"], modality, folder)
     organs = _organs(dataset_json["labels"], folder / "dataset.json")
     files = {str(k): v for k, v in get_filenames_of_train_images_and_targets(str(folder), dataset_json).items()}
@@ -123,7 +127,7 @@ def _organs(labels: dict[str, int | list[int]], path: Path) -> dict[int, str]:
 
 def _tree_scans(folder: Path, modality: str) -> list[LabeledScan]:
     labels_file = folder / "labels.json"
-    organs = _organs(json.loads(labels_file.read_text()), labels_file) if labels_file.is_file() else {}
+    organs = _organs(read_user_json(labels_file), labels_file) if labels_file.is_file() else {}
     cases = ((case, case.ct if modality == "ct" else case.pet) for case in find_tree_cases(folder))
     return [
         LabeledScan(case.case_id, case.patient_key, image.path, case.label.path, organs)

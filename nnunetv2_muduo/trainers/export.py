@@ -9,9 +9,10 @@ from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 from nnunetv2.utilities.label_handling.label_handling import determine_num_input_channels
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 
-from nnunetv2_muduo.checkpoints import STATE_KEY
+from nnunetv2_muduo.checkpoints import STATE_KEY, read_checkpoint
 from nnunetv2_muduo.storage import replacing
 from nnunetv2_muduo.trainers.student_channels import student_channels
+from nnunetv2_muduo.user_files import read_dataset_json, read_user_json
 
 STOCK_TRAINER = nnUNetTrainer.__name__
 _MODEL_FILES = ("plans.json", "dataset.json")
@@ -33,9 +34,11 @@ def export_model(model_folder: Path, folds: list[str], checkpoint_name: str, zip
 
     Raises:
         FileNotFoundError: plans, data set description or a fold's checkpoint are missing; all of them are named.
-        ValueError: the network is not the one that nnU-Net's own trainer builds.
+        ValueError: the network is not the one that nnU-Net's own trainer builds, or one of these files is damaged.
     """
     _require_files(model_folder, folds, checkpoint_name)
+    read_dataset_json(model_folder / "dataset.json", "labels")
+    read_user_json(model_folder / "plans.json", {"configurations": dict})
     with replacing(zip_path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
         _fill(archive, model_folder, folds, checkpoint_name)
         names = archive.namelist()
@@ -68,7 +71,7 @@ def stock_checkpoint(path: Path, model_folder: Path) -> dict:
     Raises:
         ValueError: see `export_model`.
     """
-    stored = torch.load(path, map_location="cpu", weights_only=False)
+    stored = read_checkpoint(path)
     init_args = {key: value for key, value in stored["init_args"].items() if key not in (STATE_KEY, "device")}
     init_args["plans"] = load_json(str(model_folder / "plans.json"))  # fitted to the teachers' patch, as trained
     weights = dict(stored["network_weights"])

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from nnunetv2_muduo.storage import naming_file
 from nnunetv2_muduo.visualization.slices import View, axial_view, best_slice, body_box, coronal_projection, coronal_view
 
 CT_WINDOW_HU = (-160, 240)
@@ -68,7 +69,8 @@ def draw_case(
     _add_legend(figure, organs)
     files = [Path(out_path).with_suffix(suffix) for suffix in (".png", ".svg")]
     for file in files:
-        figure.savefig(file, dpi=DPI, facecolor="white")
+        with naming_file(file):
+            figure.savefig(file, dpi=DPI, facecolor="white")
     return files
 
 

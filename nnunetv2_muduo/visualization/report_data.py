@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import yaml
 from nnunetv2.paths import nnUNet_preprocessed, nnUNet_raw
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 
@@ -17,9 +16,19 @@ from nnunetv2_muduo.data.unlabeled import unlabeled_folder
 from nnunetv2_muduo.data.unlabeled_dataset import UnlabeledDataset
 from nnunetv2_muduo.labels import organ_names
 from nnunetv2_muduo.storage import read_json
+from nnunetv2_muduo.user_files import (
+    expecting_fields,
+    read_dataset_json,
+    read_splits,
+    read_user_json,
+    read_user_yaml,
+)
 
 ANY_GENERATOR = "*"
-CASE_COLUMNS = ["case", "set", "patient", "study", "patient_key", "prompts"]
+PATIENT = ["patient", "study", "patient_key"]
+CASE_COLUMNS = ["case", "set", *PATIENT, "prompts"]
+_NEEDED_SETTINGS = ("data_identifier", "patch_size", "spacing")
+_NEEDED_CURVES = ["epoch", "seconds", "ema_pseudo_dice"]
 
 
 @dataclass(frozen=True)
@@ -82,14 +91,18 @@ def read_training(folder: Path, method: Method | None = None) -> TrainingRecord:
 
     Raises:
         FileNotFoundError: it is no such folder.
+        ValueError: one of its files, or of the data set's, is no JSON, YAML or CSV, or has another shape than expected; it is
+            named.
     """
     folder, method = folder.resolve(), method or Method()
     model = folder.parent
     plans = _require_plans(folder)
     trainer, plans_name, configuration = model.name.split("__")
-    organs = organ_names(read_json(model / "dataset.json"))
-    config_file, progress = folder / CONFIG_FILE, folder / f"{PROGRESS_NAME}.csv"
-    identifier = PlansManager(plans).get_configuration(configuration).data_identifier
+    organs = organ_names(read_dataset_json(model / "dataset.json", "labels"))
+    config_file = folder / CONFIG_FILE
+    with expecting_fields(model / "plans.json"):
+        settings = PlansManager(plans).get_configuration(configuration).configuration
+        identifier, *_ = (settings[name] for name in _NEEDED_SETTINGS)
     return TrainingRecord(
         folder=folder,
         method=method,
@@ -99,8 +112,8 @@ def read_training(folder: Path, method: Method | None = None) -> TrainingRecord:
         configuration=configuration,
         plans=plans,
         organs=organs,
-        config=yaml.safe_load(config_file.read_text(encoding="utf-8")) if config_file.is_file() else {},
-        progress=pd.read_csv(progress) if progress.is_file() else pd.DataFrame({"epoch": []}),
+        config=read_user_yaml(config_file) if config_file.is_file() else {},
+        progress=read_progress(folder / f"{PROGRESS_NAME}.csv"),
         panels={int(path.stem.split("_")[1]): path for path in sorted((folder / PANEL_FOLDER).glob("epoch_*.png"))},
         validation=read_validation(folder / "validation" / "summary.json", organs),
         cases=read_cases(model.parent.name, identifier, method.prompt_generator, folder.name),
@@ -109,24 +122,37 @@ def read_training(folder: Path, method: Method | None = None) -> TrainingRecord:
 
 def _require_plans(folder: Path) -> dict[str, Any]:
     model = folder.parent
-    plans = read_json(model / "plans.json")
-    if not folder.name.startswith("fold_") or model.name.count("__") != 2 or plans is None:
+    plans_file = model / "plans.json"
+    if not folder.name.startswith("fold_") or model.name.count("__") != 2 or not plans_file.is_file():
         raise FileNotFoundError(
             f"{folder} is no folder of a training. Give nnUNet_results/DATASET/TRAINER__PLANS__CONFIGURATION/fold_X; "
             f"plans.json stands beside it as soon as the training has started."
         )
-    return plans
+    return read_user_json(plans_file, {"configurations": dict})
+
+
+def read_progress(path: Path) -> pd.DataFrame:
+    """The training's curves, a row per epoch, none where there is no file. Raises ValueError for another table."""
+    if not path.is_file():
+        return pd.DataFrame({"epoch": []})
+    try:
+        table = pd.read_csv(path)
+        table[_NEEDED_CURVES if len(table) else []].astype(float)
+    except (ValueError, KeyError) as error:  # of pandas, which doesn't name the file
+        raise ValueError(f"{path} is no table of a training's curves ({error}). Remove the file.") from error
+    return table
 
 
 def read_validation(path: Path, organs: dict[int, str]) -> pd.DataFrame:
     """Dice and voxels of every case and organ from nnU-Net's summary.json; empty where there is none."""
-    summary = read_json(path) or {"metric_per_case": []}
-    rows = [
-        (Path(case["prediction_file"]).name.split(".")[0], organ, m["Dice"], m["n_ref"], m["n_pred"])
-        for case in summary["metric_per_case"]
-        for organ, m in ((organ, case["metrics"].get(str(value))) for value, organ in organs.items())
-        if m is not None
-    ]
+    summary = read_json(path) or {"metric_per_case": []}  # None while nnU-Net writes it
+    with expecting_fields(path):
+        rows = [
+            (Path(case["prediction_file"]).name.split(".")[0], organ, m["Dice"], m["n_ref"], m["n_pred"])
+            for case in summary["metric_per_case"]
+            for organ, m in ((organ, case["metrics"].get(str(value))) for value, organ in organs.items())
+            if m is not None
+        ]
     return pd.DataFrame(rows, columns=["case", "organ", "dice", "true_voxels", "predicted_voxels"])
 
 
@@ -139,15 +165,23 @@ def read_cases(dataset: str, data_identifier: str, prompt_generator: str | None,
         fold_name: such as `fold_0`.
     """
     preprocessed = Path(nnUNet_preprocessed.get() or "") / dataset
-    known = (read_json(Path(nnUNet_raw.get() or "") / dataset / RECORD_FILE) or {"cases": {}})["cases"]
+    known = _known_cases(Path(nnUNet_raw.get() or "") / dataset / RECORD_FILE)
     prompts = read_prompts(unlabeled_folder(preprocessed, data_identifier), prompt_generator, fold_name)
     sets = {case: entry["set"] for case, entry in known.items()}
     sets |= dict.fromkeys(prompts, "unlabeled") | _split(preprocessed / "splits_final.json", fold_name)
     rows = []
     for case, set_name in sets.items():
         entry = known.get(case, {})
-        rows.append((case, set_name, *(entry.get(key) for key in CASE_COLUMNS[2:5]), prompts.get(case)))
+        rows.append((case, set_name, *(entry.get(key) for key in PATIENT), prompts.get(case)))
     return pd.DataFrame(rows, columns=CASE_COLUMNS).sort_values(["set", "case"], ignore_index=True)
+
+
+def _known_cases(record_file: Path) -> dict[str, dict[str, Any]]:
+    """Entries of the conversion's record by case; none where the data set was not converted by this package."""
+    record = read_user_json(record_file, {"cases": dict}) if record_file.is_file() else {"cases": {}}
+    with expecting_fields(record_file):
+        known = record["cases"].items()
+        return {case: {"set": entry["set"], **{key: entry.get(key) for key in PATIENT}} for case, entry in known}
 
 
 def read_prompts(folder: Path, prompt_generator: str | None, fold_name: str) -> dict[str, set[int] | None]:
@@ -165,9 +199,9 @@ def _organs_in(places: Path) -> set[int] | None:
 
 
 def _split(path: Path, fold_name: str) -> dict[str, str]:
-    splits = read_json(path)
+    splits = read_splits(path) if path.is_file() else []
     fold = fold_name.removeprefix("fold_")
-    if not splits or not fold.isdigit() or int(fold) >= len(splits):
+    if not fold.isdigit() or int(fold) >= len(splits):
         return {}
     split = splits[int(fold)]
     return dict.fromkeys(split["train"], "labeled") | dict.fromkeys(split["val"], "val")

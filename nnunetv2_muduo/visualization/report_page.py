@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from nnunetv2_muduo import __version__
+from nnunetv2_muduo.conversion.split import LABELED, LEFT_OUT, TEST, UNLABELED, VAL
 from nnunetv2_muduo.visualization.report_chart import Line, line_chart
 from nnunetv2_muduo.visualization.report_data import TrainingRecord
 from nnunetv2_muduo.visualization.report_html import (
@@ -29,7 +30,7 @@ from nnunetv2_muduo.visualization.training_curves import charts
 
 MAX_PANELS = 40  # evenly over time, so that the file stays small enough for a mail
 ONLY_ITSELF = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
-SETS = ("labeled", "val", "unlabeled", "test", "left out")
+SETS = (LABELED, VAL, UNLABELED, TEST, LEFT_OUT)
 
 
 def report_page(record: TrainingRecord, warnings: list[str]) -> str:
@@ -162,7 +163,7 @@ def _case_table(cases: pd.DataFrame, organs: dict[int, str]) -> str:
 
 
 def _set_name(name: str) -> str:
-    return "validation" if name == "val" else name
+    return {VAL: "validation", LEFT_OUT: "left out"}.get(name, name)
 
 
 def _configuration(record: TrainingRecord) -> str:

@@ -5,6 +5,7 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
+from nnunetv2_muduo.conversion.split import LEFT_OUT
 from nnunetv2_muduo.visualization.report_data import TrainingRecord
 
 NEVER_AGREE = 0.35  # soft IoU; two teachers that say one half everywhere, knowing nothing, reach a third
@@ -19,9 +20,9 @@ def find_warnings(record: TrainingRecord) -> list[str]:
 
 
 def shared_patients(record: TrainingRecord) -> list[str]:
-    """Patients in two sets: measured figures would be too good."""
+    """Patients in two sets: measured figures would be too good. Studies that were left out are in no set."""
     known = record.cases.dropna(subset="patient_key")
-    patients = {name: set(cases["patient_key"]) for name, cases in known.groupby("set") if name != "left out"}
+    patients = {name: set(cases["patient_key"]) for name, cases in known.groupby("set") if name != LEFT_OUT}
     pairs = {(a, b): patients[a] & patients[b] for a, b in combinations(patients, 2)}
     return [
         f"{len(both)} patient(s) are in {a} and in {b}: {_list(both)}. Figures of this training are too good to be true."

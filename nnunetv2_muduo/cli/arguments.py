@@ -1,0 +1,60 @@
+"""Arguments that several commands have: what they may be, refused before any work begins."""
+
+import argparse
+import os
+from pathlib import Path
+
+from nnunetv2_muduo.case_names import ALLOWED, is_safe_name
+
+
+def fold(text: str) -> int | str:
+    """Number of a fold, or "all". Raises ValueError for anything else."""
+    if text != "all" and not text.isdecimal():
+        raise ValueError(text)
+    return text if text == "all" else int(text)
+
+
+def case_name(text: str) -> str:
+    """Name of a case, as in the data set's folders."""
+    if not is_safe_name(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no name of a case, which holds {ALLOWED}")
+    return text
+
+
+def name_and_folder(text: str) -> tuple[str, Path]:
+    """Parse an argument NAME=FOLDER."""
+    name, separator, folder = text.partition("=")
+    if not (name and separator and folder):
+        raise argparse.ArgumentTypeError(f"expected NAME=FOLDER, found {text!r}")
+    return name, Path(folder)
+
+
+def require_file_place(path: Path) -> None:
+    """Refuse a file to write that is a folder, or whose folder is missing or can't be written: before the work, not after it.
+
+    Raises:
+        FileNotFoundError, ValueError, PermissionError
+    """
+    folder = path.resolve().parent
+    if path.is_dir():
+        raise ValueError(f"{path} is a folder. Name a file to write in it, such as {path / 'NAME'}.")
+    if not folder.is_dir():
+        raise FileNotFoundError(f"There is no folder {folder} to write {path.name} to.")
+    _require_writable(folder)
+
+
+def require_folder_place(path: Path) -> None:
+    """Refuse a folder to write that is a file, lies below a file, or can't be written.
+
+    Raises:
+        ValueError, PermissionError
+    """
+    place = next(folder for folder in (path.absolute(), *path.absolute().parents) if folder.exists())
+    if not place.is_dir():
+        raise ValueError(f"{place} is a file, and {path} must be a folder. Name another folder.")
+    _require_writable(place)
+
+
+def _require_writable(folder: Path) -> None:
+    if not os.access(folder, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):
+        raise PermissionError(f"You may not write in {folder}. Change its permissions, or name another place.")

@@ -1,0 +1,92 @@
+"""Files that users write or mend by hand: what is wrong with one is said with its name and the field, not by a traceback."""
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+DATASET_FIELDS = {"channel_names": dict, "labels": dict, "file_ending": str}
+"""Kinds of the fields of nnU-Net's dataset.json that this package reads."""
+_WORDS = {dict: "an object {...}", list: "a list [...]", str: "a text", int: "a whole number", float: "a number"}
+_WORDS |= {bool: "true or false", type(None): "null"}
+
+
+def read_user_text(path: Path) -> str:
+    """Text of a file. Raises FileNotFoundError, and ValueError where it is no UTF-8; both name it."""
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} is {'a folder, not a file' if path.is_dir() else 'missing'}.")
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is no text in UTF-8 ({error.reason} at byte {error.start}).") from error
+
+
+def read_user_json(path: Path, fields: Mapping[str, type] | None = None, kind: type = dict) -> Any:
+    """Content of a JSON file.
+
+    Args:
+        fields: fields that it must have, with their kinds.
+        kind: of the content: dict or list.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it is no JSON, of another kind, or lacks a field; the message names the file and the place.
+    """
+    try:
+        content = json.loads(read_user_text(path))
+    except json.JSONDecodeError as error:
+        place = f"line {error.lineno}, column {error.colno}"
+        raise ValueError(f"{path} is no valid JSON: {error.msg} ({place}). Correct the file.") from error
+    _require_kind(content, kind, str(path))
+    for name, kind_of_field in (fields or {}).items():
+        if name not in content:
+            raise ValueError(f"{path} has no {name!r}, which must be {_WORDS[kind_of_field]}. Correct the file.")
+        _require_kind(content[name], kind_of_field, f"{name!r} in {path}")
+    return content
+
+
+def read_dataset_json(path: Path, *fields: str) -> dict[str, Any]:
+    """Content of nnU-Net's dataset.json, which must have these of `DATASET_FIELDS`. Raises as `read_user_json`."""
+    return read_user_json(path, {name: DATASET_FIELDS[name] for name in fields})
+
+
+def read_splits(path: Path) -> list[dict[str, list[str]]]:
+    """Folds of nnU-Net's splits_final.json, each with its cases of `train` and `val`. Raises as `read_user_json`."""
+    splits = read_user_json(path, kind=list)
+    for number, fold in enumerate(splits):
+        parts = [fold.get(part) for part in ("train", "val")] if isinstance(fold, dict) else [None]
+        if not all(isinstance(part, list) and all(isinstance(case, str) for case in part) for part in parts):
+            raise ValueError(
+                f'{path}: fold {number} must be {{"train": [names of cases], "val": [names of cases]}}. Correct the file.'
+            )
+    return splits
+
+
+def read_user_yaml(path: Path) -> dict[str, Any]:
+    """Fields of a YAML file, none for an empty one. Raises as `read_user_json`."""
+    try:
+        content = yaml.safe_load(read_user_text(path))
+    except yaml.YAMLError as error:
+        raise ValueError(f"{path} is no valid YAML: {error}. Correct the file.") from error
+    content = {} if content is None else content
+    _require_kind(content, dict, str(path))
+    return content
+
+
+@contextmanager
+def expecting_fields(path: Path) -> Iterator[None]:
+    """For the lines that pick values from a file's content: a ValueError that names the file where it has another shape."""
+    try:
+        yield
+    except (KeyError, IndexError, TypeError, AttributeError) as error:
+        raise ValueError(
+            f"{path} has another shape than expected ({type(error).__name__}: {error}). Correct or remove the file."
+        ) from error
+
+
+def _require_kind(value: Any, kind: type, what: str) -> None:
+    if not isinstance(value, kind):
+        raise ValueError(f"{what} must be {_WORDS[kind]}, found {_WORDS[type(value)]}. Correct the file.")
