@@ -1,7 +1,8 @@
 """Checks of a raw dataset's images: grids and orientation from all headers, values from some whole files."""
 
+import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +11,12 @@ import SimpleITK as sitk
 from nnunetv2_muduo.check.dataset import RawDataset
 from nnunetv2_muduo.check.findings import Finding, finding, first
 from nnunetv2_muduo.check.needs import Needs
+from nnunetv2_muduo.conversion.raw_values import cases_in_bqml, require_plausible_raw_case
+from nnunetv2_muduo.conversion.record import RECORD_FILE
 from nnunetv2_muduo.imageio.grid import Grid, is_same_grid, read_grid
 from nnunetv2_muduo.imageio.images import read_image
-from nnunetv2_muduo.imageio.modalities import Modality, modality_of
 from nnunetv2_muduo.imageio.refusal import CaseRefused
-from nnunetv2_muduo.imageio.units import require_plausible, value_range
+from nnunetv2_muduo.imageio.units import value_range
 
 N_READ = 4
 """Cases per set whose voxels are read."""
@@ -65,25 +67,30 @@ def check_units(dataset: RawDataset, needs: Needs) -> Finding:
     ranges, problems = {name: [] for name in names}, []
     for cases in dataset.images.values():
         for files in list(cases.values())[:N_READ]:
-            for name, path in zip(names, files, strict=False):
-                try:
-                    ranges[name].append(_plausible_range(modality_of(name), path))
-                except CaseRefused as error:
-                    problems.append(str(error))
+            try:
+                for name, found in zip(names, _plausible_ranges(files, names), strict=False):
+                    ranges[name].append(found)
+            except CaseRefused as error:
+                problems.append(str(error))
     found = ", ".join(
         f"{name} {min(low for low, _ in pairs):.4g} to {max(high for _, high in pairs):.4g}"
         for name, pairs in ranges.items()
         if pairs
     )
-    return finding("values", f"{found} (first {N_READ} cases of each set)", problem="; ".join(problems[:3]))
+    in_bqml = cases_in_bqml(dataset.folder)
+    warning = f"PET in Bq/ml, as {RECORD_FILE} says: {first(in_bqml)}" if in_bqml else ""
+    found = f"{found} (first {N_READ} cases of each set)"
+    return finding("values", found, problem="; ".join(problems[:3]), warning=warning)
 
 
-def _plausible_range(modality: Modality | None, path: Path) -> tuple[float, float]:
-    values = sitk.GetArrayFromImage(read_image(path))
-    found = value_range(values, path)
-    if modality is not None:
-        require_plausible(modality, values, path)
-    return found
+def _plausible_ranges(files: list[Path], names: Sequence[str]) -> list[tuple[float, float]]:
+    """Range of every image of a case. Raises CaseRefused where the case is not in HU and SUV."""
+    images = [read_image(path) for path in files]
+    arrays = [sitk.GetArrayFromImage(image) for image in images]
+    ranges = [value_range(values, path) for values, path in zip(arrays, files, strict=True)]
+    if len({values.shape for values in arrays}) == 1:  # other grids are another finding
+        require_plausible_raw_case(files, names, arrays, math.prod(images[0].GetSpacing()) / 1000)
+    return ranges
 
 
 def check_labels(dataset: RawDataset) -> Finding:

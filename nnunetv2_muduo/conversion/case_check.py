@@ -3,6 +3,7 @@
 import numpy as np
 import SimpleITK as sitk
 
+from nnunetv2_muduo.conversion.case_values import value_findings
 from nnunetv2_muduo.conversion.cases import Case
 from nnunetv2_muduo.imageio.grid import (
     Grid,
@@ -12,11 +13,8 @@ from nnunetv2_muduo.imageio.grid import (
     overlap_fraction,
     put_on_grid,
 )
-from nnunetv2_muduo.imageio.modalities import MODALITIES
 from nnunetv2_muduo.imageio.refusal import CaseRefused
-from nnunetv2_muduo.imageio.units import require_plausible, value_range
 
-CT_OUTSIDE_HU = -1024
 AS_IS, NEW_HEADER, REORDERED = "as it is", "header noise removed", "voxels reordered"
 LINEAR, NEAREST = "resampled linearly", "resampled to nearest"
 
@@ -43,22 +41,14 @@ def check_case(case: Case, allow_bqml: bool = False) -> dict:
 def _findings(case: Case, allow_bqml: bool) -> dict:
     pet, pet_hash = case.pet.read_with_hash()
     ct, ct_hash = case.ct.read_with_hash()
-    pet_values, ct_values = sitk.GetArrayViewFromImage(pet), sitk.GetArrayViewFromImage(ct)
-    pet_range, ct_range = value_range(pet_values, case.pet), value_range(ct_values, case.ct)
-    require_plausible(MODALITIES["ct"], ct_values, case.ct)
-    if not allow_bqml:
-        require_plausible(MODALITIES["pet"], pet_values, case.pet)
     grid = Grid.of(pet)
     findings = {
         "sha256": {"ct": ct_hash, "pet": pet_hash},
         "grid": {"size": grid.size, "spacing_mm": grid.spacing_mm, "orientation": grid.orientation},
-        "ct_hu": ct_range,
-        "pet_suv": pet_range,
         "changes": {"ct": relate_ct(ct, pet, case)},
         "ct_covers": round(overlap_fraction(Grid.of(ct), grid), 3),
+        **value_findings(ct, pet, case, allow_bqml),
     }
-    if pet.HasMetaDataKey("ITK_FileNotes"):
-        findings["pet_units"] = pet.GetMetaData("ITK_FileNotes")
     if case.label is not None:
         label, findings["sha256"]["label"] = case.label.read_with_hash()
         findings["changes"]["label"] = relate_label(label, pet, case.label)

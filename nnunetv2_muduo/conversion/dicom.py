@@ -14,6 +14,8 @@ from nnunetv2_muduo.imageio.refusal import CaseRefused
 
 NOTE_KEY = "ITK_FileNotes"
 """Meta data that says how SUV came about; SimpleITK writes it into a NIfTI's description field."""
+IN_BQML = "Bq/ml, not SUV"
+"""How the note of a PET begins whose header does not suffice for SUV."""
 SLICE_TOLERANCE = 0.2
 """Slices may be off an even spacing by this share of it; real scanners are off by a few percent where beds join."""
 TILT_TOLERANCE = 0.01
@@ -109,7 +111,7 @@ class PetSeries(DicomSeries):
         except MissingTag as error:
             if not self.allow_bqml:
                 raise MissingTag(f"{error}; --allow-bqml keeps such a PET in Bq/ml") from error
-            return Scaling((1.0,) * len(datasets), f"Bq/ml, not SUV: {error}")
+            return Scaling((1.0,) * len(datasets), f"{IN_BQML}: {error}")
 
 
 def _parse(data: bytes, path: Path):

@@ -13,12 +13,19 @@ from nnunetv2_muduo.storage import write_json
 RECORD_FILE = "muduo_cases.json"
 JOURNAL_FILE = ".muduo_journal.jsonl"
 CHECKED, WRITTEN = "checked", "written"
+BQ_PER_ML = "Bq/ml"
+"""Unit that the findings of a case name, under `pet_unit`, where its PET is not in SUV."""
+
+
+def recorded_cases(dataset: Path) -> dict[str, dict]:
+    """Entries of muduo_cases.json by case; empty where there is none."""
+    path = dataset / RECORD_FILE
+    return json.loads(path.read_text(encoding="utf-8"))["cases"] if path.is_file() else {}
 
 
 def known_patients(dataset: Path, cases: set[str]) -> dict[str, str]:
     """Patient by case, from the dataset's record, else from names of AutoPET; cases of unknown patients are left out."""
-    path = dataset / RECORD_FILE
-    record = json.loads(path.read_text(encoding="utf-8"))["cases"] if path.is_file() else {}
+    record = recorded_cases(dataset)
     known = {case: key for case in cases & record.keys() if (key := record[case]["patient_key"]) is not None}
     named = {case: patient_key(name[0]) for case in cases - record.keys() if (name := split_autopet_name(case))}
     return known | named

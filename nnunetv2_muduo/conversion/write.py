@@ -71,7 +71,8 @@ def _write(case: Case, findings: dict, role: str, value_map: dict[int, int], pat
 def _write_changed(case: Case, role: str, value_map: dict[int, int], path: Path) -> None:
     import SimpleITK as sitk
 
-    from nnunetv2_muduo.conversion.case_check import CT_OUTSIDE_HU, whole_numbers
+    from nnunetv2_muduo.conversion.case_check import whole_numbers
+    from nnunetv2_muduo.conversion.case_values import CT_OUTSIDE_HU
     from nnunetv2_muduo.imageio.grid import put_on_grid
 
     image = getattr(case, role).read()

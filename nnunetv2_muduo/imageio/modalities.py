@@ -22,17 +22,45 @@ class Modality:
     """nnU-Net's scheme, which it chooses by the channel's name in dataset.json."""
     kept_as: type[np.number]
     """Type in which resampled images are kept: whole HU, and SUV to one part in two thousand."""
+    bright_median: tuple[float, float]
+    """Lowest and highest median that the voxels above `bright_above` can have."""
+    bright_above: float | None = None
+    """What counts as bright; None: all above the image's mean."""
     goes_below: float | None = None
     """Every image in this unit has values below this one; None where that need not be."""
-    highest_bright_median: float | None = None
-    """The median of the voxels brighter than the mean is at most this; None where it may be anything."""
+    one_tissue: tuple[float, float] = (0, 0)
+    """Where all values lie between these, `goes_below` does not count: a small view in the brain."""
+    lowest_mean: float | None = None
+    """The mean of an image is at least this; None where it may be anything."""
+    lowest_spread: float | None = None
+    """From the darkest to the brightest thousandth of the voxels it is at least this; None where it may be anything."""
+    air_below: float | None = None
+    """A view without a value below this one is all body, and no quarter of it is brighter than `bright_median` allows."""
+    nothing_below: float | None = None
+    """Hardly a voxel is below this one, but for a value that fills what was not measured; None where it may be anything."""
 
+
+BODY_ABOVE_HU = -200
+"""Fat and what is denser is body; lungs, the scanner's table, clothes and air are not."""
 
 MODALITIES = {
     modality.key: modality
     for modality in (
-        Modality("ct", "CT", "HU", "CTNormalization", np.int16, goes_below=0),
-        Modality("pet", "PET", "SUV", "ZScoreNormalization", np.float16, highest_bright_median=100),
+        Modality(
+            *("ct", "CT", "HU", "CTNormalization", np.int16),
+            bright_median=(BODY_ABOVE_HU, 700),  # contrast medium and spongy bone reach 500; soft tissue + 1000 has 900
+            bright_above=BODY_ABOVE_HU,
+            goes_below=0,
+            one_tissue=(0, 150),
+            air_below=-500,
+            lowest_spread=50,  # fat and muscle are 100 apart, and noise alone spreads wider
+            nothing_below=-1200,  # air is -1000
+        ),
+        Modality(
+            *("pet", "PET", "SUV", "ZScoreNormalization", np.float16),
+            bright_median=(0.05, 100),  # fat has 0.1 to 0.3, a full bladder up to 100
+            lowest_mean=-0.001,  # there is no activity below nothing, but reconstructions undershoot
+        ),
     )
 }
 

@@ -85,7 +85,7 @@ def test_ct_and_pet_within_a_mask_are_what_nnunet_gives(plans, tmp_path, name, s
     plans["foreground_intensity_properties_per_channel"]["0"] |= {"percentile_00_5": 5.0}
     names = [name, "T2"]
     with pytest.MonkeyPatch.context() as patch:  # these numbers are no HU
-        patch.setattr("nnunetv2_muduo.data.raw_images.require_plausible", lambda *_: None)
+        patch.setattr("nnunetv2_muduo.data.raw_images.require_plausible_raw_case", lambda *_: None)
         dataset, files, manager, dataset_json = preprocessed(
             plans, names, [scheme, "ZScoreNormalization"], [True] * 2, tmp_path
         )
@@ -98,7 +98,7 @@ def test_ct_and_pet_within_a_mask_are_what_nnunet_gives(plans, tmp_path, name, s
 def test_ct_and_pet_beside_another_channel_stay_physical(plans, tmp_path):
     names, schemes = ["T1", "CT", "PET"], ["ZScoreNormalization", "CTNormalization", "ZScoreNormalization"]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("nnunetv2_muduo.data.raw_images.require_plausible", lambda *_: None)
+        patch.setattr("nnunetv2_muduo.data.raw_images.require_plausible_raw_case", lambda *_: None)
         dataset, files, manager, dataset_json = preprocessed(plans, names, schemes, [False] * 3, tmp_path)
     channels = physical_channels(manager.get_configuration("3d_fullres"), dataset_json)
     assert {channel: modality.key for channel, modality in channels.items()} == {1: "ct", 2: "pet"}
