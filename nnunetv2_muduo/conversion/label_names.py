@@ -1,9 +1,10 @@
 """Meaning of a label map's values, and the values that they get in nnU-Net (0 background, then without gaps)."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+from nnunetv2_muduo.user_files import read_user_json
 
 AUTOPET_ORGANS = (
     "liver",
@@ -70,9 +71,9 @@ def read_scheme(path: Path) -> LabelScheme:
 
     Values with gaps are renumbered in their order. Raises ValueError for regions or a missing background.
     """
-    content = json.loads(path.read_text(encoding="utf-8"))
+    content = read_user_json(path)
     names = content.get("labels", content)
-    if not all(isinstance(value, int) for value in names.values()) or names.get("background") != 0:
+    if not isinstance(names, dict) or not all(isinstance(value, int) for value in names.values()) or names.get("background") != 0:
         raise ValueError(f'{path}: {{"background": 0, "name": 1, ...}} with whole numbers expected, found {names}')
     if len(set(names.values())) != len(names):
         raise ValueError(f"{path}: two names have the same value: {names}")
