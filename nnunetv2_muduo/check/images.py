@@ -1,8 +1,7 @@
 """Checks of a raw dataset's images: grids and orientation from all headers, values from some whole files."""
 
-import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +10,11 @@ import SimpleITK as sitk
 from nnunetv2_muduo.check.dataset import RawDataset
 from nnunetv2_muduo.check.findings import Finding, finding, first
 from nnunetv2_muduo.check.needs import Needs
-from nnunetv2_muduo.conversion.raw_values import cases_in_bqml, require_plausible_raw_case
+from nnunetv2_muduo.conversion.raw_values import cases_in_bqml, read_plausible_case
 from nnunetv2_muduo.conversion.record import RECORD_FILE
 from nnunetv2_muduo.imageio.grid import Grid, is_same_grid, read_grid
 from nnunetv2_muduo.imageio.images import read_image
 from nnunetv2_muduo.imageio.refusal import CaseRefused
-from nnunetv2_muduo.imageio.units import value_range
 
 N_READ = 4
 """Cases per set whose voxels are read."""
@@ -68,7 +66,7 @@ def check_units(dataset: RawDataset, needs: Needs) -> Finding:
     for cases in dataset.images.values():
         for files in list(cases.values())[:N_READ]:
             try:
-                for name, found in zip(names, _plausible_ranges(files, names), strict=False):
+                for name, found in zip(names, read_plausible_case(files, names), strict=False):
                     ranges[name].append(found)
             except CaseRefused as error:
                 problems.append(str(error))
@@ -81,16 +79,6 @@ def check_units(dataset: RawDataset, needs: Needs) -> Finding:
     warning = f"PET in Bq/ml, as {RECORD_FILE} says: {first(in_bqml)}" if in_bqml else ""
     found = f"{found} (first {N_READ} cases of each set)"
     return finding("values", found, problem="; ".join(problems[:3]), warning=warning)
-
-
-def _plausible_ranges(files: list[Path], names: Sequence[str]) -> list[tuple[float, float]]:
-    """Range of every image of a case. Raises CaseRefused where the case is not in HU and SUV."""
-    images = [read_image(path) for path in files]
-    arrays = [sitk.GetArrayFromImage(image) for image in images]
-    ranges = [value_range(values, path) for values, path in zip(arrays, files, strict=True)]
-    if len({values.shape for values in arrays}) == 1:  # other grids are another finding
-        require_plausible_raw_case(files, names, arrays, math.prod(images[0].GetSpacing()) / 1000)
-    return ranges
 
 
 def check_labels(dataset: RawDataset) -> Finding:

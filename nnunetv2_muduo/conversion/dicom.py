@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import SimpleITK as sitk
 
 from nnunetv2_muduo.conversion.dicom_tags import MissingTag, required, required_numbers
 from nnunetv2_muduo.conversion.suv import Scaling, suv_scaling
+from nnunetv2_muduo.imageio.plausibility import require_possible_dose
 from nnunetv2_muduo.imageio.refusal import CaseRefused
 
 NOTE_KEY = "ITK_FileNotes"
@@ -103,6 +105,9 @@ class PetSeries(DicomSeries):
         suv.CopyInformation(activity)
         for key, text in {NOTE_KEY: scaling.explanation, **scaling.facts()}.items():
             suv.SetMetaData(key, text)
+        if scaling.weight_kg is not None:
+            voxel_ml = math.prod(suv.GetSpacing()) / 1000
+            require_possible_dose(sitk.GetArrayViewFromImage(suv), voxel_ml, scaling.weight_kg, "PET")
         return suv
 
     def _scaling(self, datasets: list) -> Scaling:

@@ -1,16 +1,20 @@
 """Plausibility of cases that stand in a raw data set already: the rules of a conversion, with what its record knows of each."""
 
+import math
 import re
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
+import SimpleITK as sitk
 
 from nnunetv2_muduo.conversion.record import BQ_PER_ML, RECORD_FILE, recorded_cases
 from nnunetv2_muduo.conversion.suv import WEIGHT_KEY
+from nnunetv2_muduo.imageio.images import read_image
 from nnunetv2_muduo.imageio.modalities import MODALITIES, modality_of
 from nnunetv2_muduo.imageio.plausibility import Channel, require_plausible_case
+from nnunetv2_muduo.imageio.units import value_range
 
 _FIRST_CHANNEL = re.compile(r"_0000\.[^_]*$")
 
@@ -35,6 +39,20 @@ def require_plausible_raw_case(
         modalities = [None if modality is MODALITIES["pet"] else modality for modality in modalities]
     channels = [Channel(*channel) for channel in zip(modalities, images, files, strict=False)]
     require_plausible_case(channels, voxel_ml, findings.get("header", {}).get(WEIGHT_KEY))
+
+
+def read_plausible_case(files: Sequence[Path], channel_names: Sequence[str]) -> list[tuple[float, float]]:
+    """Smallest and largest value of every image of a raw case.
+
+    Raises:
+        CaseRefused: an image is damaged, or the case is not in HU and SUV.
+    """
+    images = [read_image(path) for path in files]
+    arrays = [sitk.GetArrayFromImage(image) for image in images]
+    ranges = [value_range(values, path) for values, path in zip(arrays, files, strict=True)]
+    if len({values.shape for values in arrays}) == 1:  # what lies on several grids is said elsewhere
+        require_plausible_raw_case(files, channel_names, arrays, math.prod(images[0].GetSpacing()) / 1000)
+    return ranges
 
 
 def cases_in_bqml(dataset: Path) -> set[str]:

@@ -16,6 +16,7 @@ from nnunetv2_muduo.conversion.split import (
     SetSizes,
     shared_patients,
 )
+from nnunetv2_muduo.conversion.uptake_report import coverage_remarks, uptake_section
 
 REPORT_FILE = "muduo_conversion_report.md"
 LEFT_AXIS_LPS = 0
@@ -133,10 +134,10 @@ def _geometry(report: Report) -> str:
 
 
 def _units(report: Report) -> str:
-    notes = [
-        (i, entry["findings"]["pet_units"]) for i, entry in report.cases.items() if "pet_units" in entry["findings"]
-    ]
-    return "## PET units\n\n" + _table(("case", "made SUV from"), notes) if notes else ""
+    findings = {case_id: entry["findings"] for case_id, entry in report.cases.items()}
+    header, rows, remarks = uptake_section(findings)
+    lines = [*coverage_remarks(findings), *remarks]
+    return "\n\n".join(("## PET units and uptake", *lines, _table(header, rows)))
 
 
 def _changes(report: Report) -> str:

@@ -18,6 +18,7 @@ from nnunetv2_muduo.data.prompt_maps import make_prompt_maps
 from nnunetv2_muduo.data.small_components import organs_in_few_components
 from nnunetv2_muduo.data.unlabeled import preprocess_unlabeled
 from nnunetv2_muduo.trainers import distributed
+from nnunetv2_muduo.trainers.image_check import check_labeled_images
 from nnunetv2_muduo.trainers.label_check import check_labeled_cases
 from nnunetv2_muduo.trainers.requirements import Preparation, labeled_cases
 
@@ -62,6 +63,7 @@ def prepare(
     preparation = Preparation(trainer, student.prompt_generator)
     cases = dict(list(preparation.raw_files.items())[part_id::num_parts])
     check_labeled_cases(trainer)
+    check_labeled_images(trainer, n_processes, part_id, num_parts)
     _preprocess(preparation, cases, n_processes)
     preparation.log_excluded()
     if student.prompt_generator is None:

@@ -1,11 +1,14 @@
 """Images of a raw data set: grids, values and labels, with one thing after the other broken."""
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 import SimpleITK as sitk
 from fixtures.check import assert_named
+
+from nnunetv2_muduo.check.findings import WARNING
 
 
 def change_image(path: Path, change) -> None:
@@ -23,8 +26,29 @@ def shift(path: Path) -> None:
 
 def swap_channels(dataset: Path) -> None:
     for ct in dataset.glob("images*/*_0000.nii.gz"):
-        pet, other = ct.with_name(ct.name.replace("_0000", "_0001")), ct.with_suffix(".tmp")
-        ct.rename(other), pet.rename(ct), other.rename(pet)
+        swap_files(ct)
+
+
+def swap_files(ct: Path) -> None:
+    pet, other = ct.with_name(ct.name.replace("_0000", "_0001")), ct.with_suffix(".tmp")
+    ct.rename(other), pet.rename(ct), other.rename(pet)
+
+
+def swap_with_undershoot(ct: Path) -> None:
+    """The PET, now in the CT's place, also has values below 0, as after resampling."""
+    swap_files(ct)
+    change_image(ct, lambda suv: suv - 1)
+
+
+def copy_ct(ct: Path, shift_by: float = 0) -> None:
+    image = sitk.ReadImage(str(ct))
+    sitk.WriteImage(sitk.Cast(image, sitk.sitkFloat32) + shift_by, str(ct.with_name(ct.name.replace("_0000", "_0001"))))
+
+
+def shifted_with_noise(hu: np.ndarray) -> np.ndarray:
+    """CT + 1024 of a body in air, whose noise goes below 0."""
+    air = np.indices(hu.shape)[2] < 20
+    return np.where(air, np.random.default_rng(0).normal(0, 10, hu.shape), hu + 1224).astype(np.float32)
 
 
 BREAKAGES = {
@@ -40,6 +64,36 @@ BREAKAGES = {
     "foreign": ("labels", lambda d: change_image(d / "labelsTr" / "labeled_2.nii.gz", lambda a: a * 3), "[3, 6]"),
     "truncated": ("values", lambda d: cut(d / "imagesUn" / "unlabeled_0_0000.nii.gz"), "truncated or damaged"),
 }
+
+
+PAIRS = {
+    "swapped": swap_with_undershoot,
+    "pet-is-ct": copy_ct,
+    "pet-is-ct-plus-1024": lambda ct: copy_ct(ct, 1024),
+    "ct-plus-1024": lambda ct: change_image(ct, shifted_with_noise),
+}
+
+
+@pytest.mark.parametrize("place", ["imagesTr/labeled_1", "imagesUn/unlabeled_1"])
+@pytest.mark.parametrize("name", PAIRS)
+def test_ct_and_pet_that_do_not_belong_together_are_named(dataset, check, name, place):
+    PAIRS[name](dataset / f"{place}_0000.nii.gz")
+    assert_named(check, "values", place)
+
+
+@pytest.mark.parametrize("place", ["imagesTr/labeled_1", "imagesUn/unlabeled_1"])
+def test_cases_in_bqml_by_the_record_are_a_warning(dataset, check, place):
+    """As `muduo convert dicom --allow-bqml` leaves them."""
+    change_image(dataset / f"{place}_0001.nii.gz", lambda suv: suv * 5000)
+    assert_named(check, "values", "not in SUV")
+    record, case = dataset / "muduo_cases.json", Path(place).name
+    cases = json.loads(record.read_text())["cases"]
+    record.write_text(json.dumps({"cases": {**cases, case: {**cases[case], "findings": {"pet_unit": "Bq/ml"}}}}))
+    exit_code, found = check()
+    assert exit_code == 0
+    status, line = found["values"]
+    assert status == WARNING
+    assert f"PET in Bq/ml, as muduo_cases.json says: {case}" in line
 
 
 def cut(path: Path) -> None:

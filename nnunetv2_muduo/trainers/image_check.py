@@ -1,0 +1,61 @@
+"""Check that the raw images of the labeled cases are in HU and SUV, as those of unlabeled ones are checked when they are read."""
+
+from contextlib import suppress
+from pathlib import Path
+
+from nnunetv2.paths import nnUNet_raw
+
+from nnunetv2_muduo import storage
+from nnunetv2_muduo.conversion.raw_values import cases_in_bqml, read_plausible_case
+from nnunetv2_muduo.imageio.modalities import channel_names
+from nnunetv2_muduo.parallel import listed, run_all
+
+CHECKED_FILE = "muduo_checked_images.json"
+"""In the preprocessed data set: stamps of the images that were found right, by case."""
+
+
+def check_labeled_images(trainer, n_processes: int, part_id: int = 0, num_parts: int = 1) -> None:
+    """Refuse labeled cases whose raw images are not in HU and SUV; nothing is checked where the raw data are elsewhere.
+
+    Unchanged images that were found right before are not read again. Cases that the conversion left in Bq/ml are named.
+
+    Args:
+        trainer: an initialized nnU-Net trainer.
+        part_id, num_parts: this call's share of the cases.
+
+    Raises:
+        ValueError: every such case with the reason.
+    """
+    raw, names = Path(nnUNet_raw.get() or "") / trainer.plans_manager.dataset_name, channel_names(trainer.dataset_json)
+    files = {case: _files(raw, case, len(names), trainer) for case in sorted(_identifiers(trainer))[part_id::num_parts]}
+    stamps = {case: [storage.file_stamp(file, file.name) for file in found] for case, found in files.items() if found}
+    checked_file = Path(trainer.preprocessed_dataset_folder_base) / CHECKED_FILE
+    checked = storage.read_json(checked_file) or {}
+    jobs = [(case, files[case], names) for case in stamps if checked.get(case) != stamps[case]]
+    wrong = run_all(_check, jobs, n_processes, "Checking labeled images") if jobs else {}
+    checked |= {case: stamps[case] for case, *_ in jobs if case not in wrong}
+    if jobs:
+        with suppress(OSError):  # where prepared data may only be read, the images are read at every start
+            storage.write_json(checked, checked_file)
+    if in_bqml := cases_in_bqml(raw):
+        trainer.print_to_log_file(
+            f"Warning: PET in Bq/ml, not SUV, by the conversion's record: {', '.join(sorted(in_bqml))}."
+        )
+    if wrong:
+        raise ValueError(f"Labeled cases that are not in HU and SUV. Correct or remove them:\n{listed(wrong)}")
+
+
+def _identifiers(trainer) -> list[str]:
+    return trainer.dataset_class(trainer.preprocessed_dataset_folder, None).identifiers
+
+
+def _files(raw: Path, case: str, n_channels: int, trainer) -> list[Path]:
+    """Raw images of a labeled case; none where one is elsewhere."""
+    ending = trainer.dataset_json["file_ending"]
+    files = [raw / "imagesTr" / f"{case}_{channel:04d}{ending}" for channel in range(n_channels)]
+    return files if all(file.is_file() for file in files) else []
+
+
+def _check(job: tuple[str, list[Path], list[str]]) -> None:
+    _, files, names = job
+    read_plausible_case(files, names)
