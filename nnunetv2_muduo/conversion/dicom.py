@@ -94,11 +94,7 @@ class PetSeries(DicomSeries):
     modality = "PT"
 
     def _read(self, slices: list[tuple]) -> sitk.Image:
-        datasets = [dataset for _, dataset in slices]
-        corrected = datasets[0].get("CorrectedImage")
-        if corrected and "ATTN" not in corrected:
-            raise CaseRefused("not attenuation corrected (CorrectedImage (0028,0051) lacks ATTN), so no SUV")
-        scaling = self._scaling(datasets)
+        scaling = self._scaling([dataset for _, dataset in slices])
         activity = read_pixels(slices)
         scaled = sitk.GetArrayViewFromImage(activity) * np.asarray(scaling.factors)[:, None, None]
         suv = sitk.GetImageFromArray(scaled.astype(np.float32))

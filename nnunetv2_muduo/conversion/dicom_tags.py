@@ -1,7 +1,5 @@
 """Tags of DICOM headers, which may be missing, empty or hold what they may not."""
 
-from datetime import datetime, timedelta
-
 from nnunetv2_muduo.imageio.refusal import CaseRefused
 
 
@@ -9,21 +7,11 @@ class MissingTag(CaseRefused):
     """A tag that is needed, for SUV or for a place in space, is missing or can't be read."""
 
 
-def parse_datetime(text: str) -> datetime:
-    """A DICOM DT, or DA followed by TM; fractions may be missing, a UTC offset is left out. Raises CaseRefused."""
-    digits, _, fraction = str(text).strip(" \0").partition("+")[0].partition(".")
-    try:
-        start = datetime.strptime(digits[:14].ljust(14, "0"), "%Y%m%d%H%M%S")
-        return start + timedelta(seconds=float(f"0.{fraction.partition('-')[0] or 0}"))
-    except ValueError as error:
-        raise CaseRefused(f"{text!r} is not a DICOM date and time") from error
-
-
 def required(dataset, keyword: str):
     """Value of a tag of a pydicom data set. Raises MissingTag that names a tag that is missing, empty or unreadable."""
     value = _readable(dataset, keyword)
     if value in (None, "") or (hasattr(value, "__len__") and not len(value)):
-        raise MissingTag(f"{_with_number(keyword)} is missing")
+        raise MissingTag(f"{tag_name(keyword)} is missing")
     return value
 
 
@@ -31,7 +19,7 @@ def _readable(dataset, keyword: str):
     try:
         return dataset.get(keyword)
     except ValueError as error:  # pydicom makes sense of bytes when they are asked for
-        raise MissingTag(f"{_with_number(keyword)} can't be read ({error})") from error
+        raise MissingTag(f"{tag_name(keyword)} can't be read ({error})") from error
 
 
 def required_numbers(dataset, keyword: str) -> tuple[float, ...]:
@@ -40,10 +28,11 @@ def required_numbers(dataset, keyword: str) -> tuple[float, ...]:
     try:
         return tuple(map(float, values if hasattr(values, "__len__") and not isinstance(values, str) else [values]))
     except ValueError as error:
-        raise MissingTag(f"{_with_number(keyword)} can't be read ({error})") from error
+        raise MissingTag(f"{tag_name(keyword)} can't be read ({error})") from error
 
 
-def _with_number(keyword: str) -> str:
+def tag_name(keyword: str) -> str:
+    """Keyword of a tag and its number, as messages name it."""
     from pydicom.datadict import tag_for_keyword
 
     tag = tag_for_keyword(keyword)

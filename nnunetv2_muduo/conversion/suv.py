@@ -1,26 +1,39 @@
 """Factor from a PET's stored values to SUV by body weight (SUVbw, g/ml), from its DICOM header.
 
-SUVbw = activity (Bq/ml) * weight (g) / dose (Bq) decayed to the time to which the voxels were decay-corrected. Which time
-that is follows DICOM PS3.3 C.8.9.1.1.2 (Decay Correction) and the QIBA profile's advice for altered series times.
+SUVbw = activity (Bq/ml) * weight (g) / dose (Bq) decayed to the time to which the voxels were decay-corrected
+(`reference_time`, `injection`). Which units and normalizations there are: DICOM PS3.3 C.8.9.1.
 """
 
 import math
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from nnunetv2_muduo.conversion.dicom_tags import (
-    MissingTag,
-    number_or_zero,
-    parse_datetime,
-    positive_number,
-    required,
+from nnunetv2_muduo.conversion.body_size import patient_weight_kg, to_body_weight
+from nnunetv2_muduo.conversion.decay_correction import require_agreeing_decay_factor, required_correction
+from nnunetv2_muduo.conversion.dicom_tags import MissingTag, required
+from nnunetv2_muduo.conversion.dicom_times import acquisition_time, parse_datetime, series_time
+from nnunetv2_muduo.conversion.header_check import require_usable_headers
+from nnunetv2_muduo.conversion.injection import injection_time
+from nnunetv2_muduo.conversion.radiopharmaceutical import administration, dose_bq, half_life_s
+from nnunetv2_muduo.conversion.reference_time import (
+    agreement,
+    frame_duration_s,
+    mean_activity_offset_s,
+    series_reference_time,
 )
 from nnunetv2_muduo.imageio.refusal import CaseRefused
 
-LOWEST_DOSE_BQ = 1e6
-LONG_HALF_LIFE_S = 24 * 3600
-MAX_HALF_LIVES = 10
-GE_CREATOR, GE_SCAN_DATETIME = "GEMS_PETD_01", (0x0009, 0x0D)
+__all__ = [
+    "DOSE_KEY",
+    "UPTAKE_KEY",
+    "WEIGHT_KEY",
+    "MissingTag",
+    "Scaling",
+    "injection_time",
+    "parse_datetime",
+    "suv_scaling",
+]
+
 WEIGHT_KEY, DOSE_KEY, UPTAKE_KEY = "weight_kg", "dose_mbq", "uptake_minutes"
 """Meta data of a PET image in SUV: what its header says, a key is absent where it says nothing."""
 PHILIPS_GROUP, PHILIPS_SUV_FACTOR, PHILIPS_ACTIVITY_FACTOR = 0x7053, 0x00, 0x09
@@ -49,25 +62,34 @@ def suv_scaling(slices: list) -> Scaling:
     """Factors to SUVbw for the pydicom data sets of one PET series, in the order of the slices.
 
     Raises MissingTag where weight, dose, a time or the kind of decay correction is missing, CaseRefused where the units
-    are none that can become SUVbw, or a value is implausible.
+    are none that can become SUVbw, a value is implausible, or tags contradict each other.
     """
+    require_usable_headers(slices)
     first = slices[0]
     units = required(first, "Units")
-    if units == "GML":
-        if first.get("SUVType", "BW") not in ("BW", ""):
-            raise CaseRefused(f"SUV normalized by {first.SUVType}, not by body weight: SUVType (0054,1006)")
-        return Scaling((1.0,) * len(slices), "GML: already SUVbw")
     if units == "CNTS":
         return _philips_scaling(slices)
     if units == "BQML":
         return _activity_scaling(slices)
-    raise CaseRefused(f"PET in units of {units!r}, known are BQML, CNTS and GML: Units (0054,1001)")
+    if units in ("GML", "CM2ML"):
+        return _suv_units_scaling(slices, units)
+    raise CaseRefused(f"PET in units of {units!r}, known are BQML, CNTS, GML and CM2ML: Units (0054,1001)")
+
+
+def _suv_units_scaling(slices: list, units: str) -> Scaling:
+    suv_type = slices[0].get("SUVType") or {"GML": "BW", "CM2ML": "BSA"}[units]
+    if (suv_type == "BSA") != (units == "CM2ML"):
+        raise CaseRefused(f"Units (0054,1001) {units} contradict SUVType (0054,1006) {suv_type}")
+    if suv_type == "BW":
+        return _with_known_facts(Scaling((1.0,) * len(slices), "GML: already SUVbw"), slices)
+    factors = (to_body_weight(slices[0], suv_type),) * len(slices)
+    return _with_known_facts(Scaling(factors, f"{units}: SUVbw from SUV by {suv_type}"), slices)
 
 
 def _philips_scaling(slices: list) -> Scaling:
     suv_factors = [_philips_value(dataset, PHILIPS_SUV_FACTOR) for dataset in slices]
     if all(suv_factors):
-        return Scaling(tuple(suv_factors), "CNTS times Philips' SUV factor (7053,1000)")
+        return _with_known_facts(Scaling(tuple(suv_factors), "CNTS times Philips' SUV factor (7053,1000)"), slices)
     activity_factors = [_philips_value(dataset, PHILIPS_ACTIVITY_FACTOR) for dataset in slices]
     if not all(activity_factors):
         raise MissingTag("PET in counts without Philips' SUV factor (7053,1000) or activity factor (7053,1009)")
@@ -78,111 +100,82 @@ def _philips_scaling(slices: list) -> Scaling:
 
 
 def _philips_value(dataset, element: int) -> float:
+    """A private factor of Philips', 0 where it is missing. Raises CaseRefused where it can't be a factor."""
     for block in range(0x10, 0x20):
         found = dataset.get((PHILIPS_GROUP, block << 8 | element))
-        if found is not None and found.value not in (None, "", b""):
-            value = found.value.decode() if isinstance(found.value, bytes) else found.value
-            return float(str(value).strip(" \0"))
+        if found is None or found.value in (None, "", b""):
+            continue
+        text = found.value.decode(errors="replace") if isinstance(found.value, bytes) else str(found.value)
+        try:
+            factor = float(text.strip(" \0"))
+        except ValueError:
+            factor = math.nan
+        if not 0 <= factor < math.inf:
+            raise CaseRefused(f"Philips' factor (7053,10{element:02x}) is {text!r}")
+        return factor
     return 0.0
 
 
 def _activity_scaling(slices: list) -> Scaling:
     first = slices[0]
-    weight_g = 1000 * positive_number(first, "PatientWeight")
-    radiopharmaceutical = required(first, "RadiopharmaceuticalInformationSequence")[0]
-    dose_bq = positive_number(radiopharmaceutical, "RadionuclideTotalDose")
-    if dose_bq < LOWEST_DOSE_BQ:
-        raise CaseRefused(f"RadionuclideTotalDose (0018,1074) is {dose_bq:g}, Bq expected (is it MBq?)")
-    correction = required(first, "DecayCorrection")
+    weight_kg, item = patient_weight_kg(first), administration(first)
+    dose = dose_bq(item)
+    correction = required_correction(first)
+    scaling = Scaling((), f"BQML, decay correction {correction}", weight_kg, dose / 1e6)
     if correction == "ADMIN":
-        factors = (weight_g / dose_bq,) * len(slices)
-        return Scaling(factors, "BQML, decay corrected to administration", weight_g / 1000, dose_bq / 1e6)
-    half_life_s = positive_number(radiopharmaceutical, "RadionuclideHalfLife")
+        require_agreeing_decay_factor(slices, correction)
+        factors = (1000 * weight_kg / dose,) * len(slices)
+        explanation = "BQML, decay corrected to administration"
+        return replace(
+            scaling, factors=factors, explanation=explanation, uptake_minutes=_known(_uptake_minutes, slices)
+        )
+    half_life = half_life_s(item)
     if correction == "START":
-        scan_times = [series_reference_time(slices, half_life_s)] * len(slices)
-    elif correction == "NONE":
-        scan_times = [_mean_activity_time(dataset, half_life_s) for dataset in slices]
+        scan_times = [series_reference_time(slices, half_life)] * len(slices)
     else:
-        raise CaseRefused(f"DecayCorrection (0054,1102) is {correction!r}, known are START, ADMIN and NONE")
-    injected = injection_time(radiopharmaceutical, min(scan_times), half_life_s)
-    factors = tuple(weight_g / dose_bq * 2 ** ((t - injected).total_seconds() / half_life_s) for t in scan_times)
+        scan_times = [_mean_activity_time(dataset, half_life) for dataset in slices]
+    injected = injection_time(first, min(scan_times), half_life, may_follow_scan=correction == "START")
+    require_agreeing_decay_factor(slices, correction)
+    factors = tuple(1000 * weight_kg / dose * 2 ** ((t - injected).total_seconds() / half_life) for t in scan_times)
     minutes = (min(scan_times) - injected).total_seconds() / 60
-    explanation = f"BQML, decay correction {correction}, {minutes:.1f} min after injection"
-    return Scaling(factors, explanation, weight_g / 1000, dose_bq / 1e6, minutes)
+    note = f"{scaling.explanation}, {minutes:.1f} min after injection{_doubt(slices, min(scan_times), half_life)}"
+    return replace(scaling, factors=factors, explanation=note, uptake_minutes=minutes)
 
 
-def series_reference_time(slices: list, half_life_s: float) -> datetime:
-    """Time to which a series with decay correction START is corrected: the start of its first bed position.
-
-    That is the series time. A series time after the first acquisition was altered later; then GE's private scan time, or
-    the time computed back from the first acquisition and its frame reference time.
-    """
-    first = min(slices, key=lambda dataset: acquisition_time(dataset) or datetime.max)
-    acquired, series = acquisition_time(first), _date_time(first, "Series")
-    if series is not None and (acquired is None or series <= acquired + timedelta(seconds=1)):
-        return series
-    if acquired is None:
-        raise MissingTag("SeriesTime (0008,0031) and AcquisitionTime (0008,0032) are missing")
-    return _ge_scan_time(first) or _computed_back(first, acquired, half_life_s)
+def _doubt(slices: list, scan_time: datetime, half_life: float) -> str:
+    """What a reader of the report should know: that the series time of the header wasn't used."""
+    series = series_time(slices[0])
+    differs = series is not None and abs(series - scan_time) > agreement(half_life)
+    return "; SeriesTime not believed" if differs and required(slices[0], "DecayCorrection") == "START" else ""
 
 
-def _ge_scan_time(dataset) -> datetime | None:
-    group, element = GE_SCAN_DATETIME
-    try:
-        return parse_datetime(dataset.private_block(group, GE_CREATOR)[element].value)
-    except KeyError:
-        return None
-
-
-def _computed_back(dataset, acquired: datetime, half_life_s: float) -> datetime:
-    reference_ms = number_or_zero(dataset, "FrameReferenceTime")
-    if reference_ms <= 0:
-        return acquired
-    is_ge = str(dataset.get("Manufacturer", "")).upper().startswith("GE")
-    mean_s = 0.0 if is_ge else _mean_activity_offset_s(dataset, half_life_s)
-    return acquired - timedelta(seconds=reference_ms / 1000 - mean_s)
-
-
-def _mean_activity_offset_s(dataset, half_life_s: float) -> float:
-    """When, after its start, a frame's activity equals its mean over the frame."""
-    x = math.log(2) / half_life_s * number_or_zero(dataset, "ActualFrameDuration") / 1000
-    return half_life_s / math.log(2) * math.log(x / -math.expm1(-x)) if x > 0 else 0.0
-
-
-def _mean_activity_time(dataset, half_life_s: float) -> datetime:
+def _mean_activity_time(dataset, half_life: float) -> datetime:
     acquired = acquisition_time(dataset)
     if acquired is None:
         raise MissingTag("AcquisitionTime (0008,0032) is missing")
-    return acquired + timedelta(seconds=_mean_activity_offset_s(dataset, half_life_s))
+    return acquired + timedelta(seconds=mean_activity_offset_s(frame_duration_s(dataset), half_life))
 
 
-def injection_time(radiopharmaceutical, scan_time: datetime, half_life_s: float) -> datetime:
-    """Time of injection. A date that can't be is ignored; a time of day after the scan is of the day before.
-
-    Raises MissingTag without any time, or without a date where the isotope lives for days.
-    """
-    text = radiopharmaceutical.get("RadiopharmaceuticalStartDateTime")
-    if text:
-        injected = parse_datetime(text)
-        if timedelta(0) <= scan_time - injected <= timedelta(seconds=MAX_HALF_LIVES * half_life_s):
-            return injected
-    if half_life_s > LONG_HALF_LIFE_S:
-        raise MissingTag(
-            "RadiopharmaceuticalStartDateTime (0018,1078) is missing or can't be, and the isotope lives long"
-        )
-    time_of_day = radiopharmaceutical.get("RadiopharmaceuticalStartTime") or str(text or "")[8:]
-    if not time_of_day:
-        raise MissingTag("RadiopharmaceuticalStartTime (0018,1072) is missing")
-    injected = parse_datetime(f"{scan_time:%Y%m%d}{time_of_day}")
-    return injected if injected <= scan_time else injected - timedelta(days=1)
+def _uptake_minutes(slices: list) -> float:
+    half_life = half_life_s(administration(slices[0]))
+    scan_time = series_reference_time(slices, half_life)
+    return (scan_time - injection_time(slices[0], scan_time, half_life)).total_seconds() / 60
 
 
-def acquisition_time(dataset) -> datetime | None:
-    """Start of a slice's acquisition, None where the header doesn't say."""
-    return _date_time(dataset, "Acquisition")
+def _with_known_facts(scaling: Scaling, slices: list) -> Scaling:
+    """The facts of a series whose factor doesn't need them, those that the header tells credibly."""
+    dose = _known(lambda: dose_bq(administration(slices[0])))
+    return replace(
+        scaling,
+        weight_kg=_known(patient_weight_kg, slices[0]),
+        dose_mbq=None if dose is None else dose / 1e6,
+        uptake_minutes=_known(_uptake_minutes, slices),
+    )
 
 
-def _date_time(dataset, what: str) -> datetime | None:
-    date = dataset.get(f"{what}Date") or dataset.get("SeriesDate") or dataset.get("StudyDate")
-    time = dataset.get(f"{what}Time")
-    return parse_datetime(f"{date}{time}") if date and time else None
+def _known(function, *arguments):
+    """What a function finds in a header, None where it refuses it."""
+    try:
+        return function(*arguments)
+    except CaseRefused:
+        return None

@@ -186,7 +186,7 @@ def test_missing_tags_are_named(tags, radiopharmaceutical, named):
 
 def test_implausible_values_are_refused():
     with pytest.raises(CaseRefused, match="MBq"):
-        suv_scaling([header({"RadionuclideTotalDose": 350})])
+        suv_scaling([header({"RadionuclideTotalDose": 35})])
     with pytest.raises(CaseRefused, match="'SOMETIMES'"):
         suv_scaling([header(DecayCorrection="SOMETIMES")])
 

@@ -1,0 +1,57 @@
+"""What a PET header says about the injected radiopharmaceutical: one administration, its dose and its half-life."""
+
+from nnunetv2_muduo.conversion.dicom_tags import positive_number, required
+from nnunetv2_muduo.conversion.nuclides import require_possible_half_life
+from nnunetv2_muduo.imageio.refusal import CaseRefused
+
+LOWEST_DOSE_BQ, HIGHEST_DOSE_BQ = 1e6, 1e10
+"""Between a hundredth of a usual dose of F-18, and what is given in a radioembolization with Y-90."""
+MOST_MCI, MOST_MBQ = 60, 1e4
+"""Most that is injected for PET is 60 mCi (Rb-82, 2220 MBq): from 60 to 10^4 in the field for Bq can only be MBq."""
+
+ADMINISTRATION = (
+    "RadionuclideTotalDose",
+    "RadionuclideHalfLife",
+    "RadiopharmaceuticalStartDateTime",
+    "RadiopharmaceuticalStartTime",
+)
+
+
+def administration(dataset):
+    """The item of the only administration. Raises MissingTag where there is none, CaseRefused where there are several."""
+    items = required(dataset, "RadiopharmaceuticalInformationSequence")
+    if len({described(item) for item in items}) > 1:
+        raise CaseRefused(
+            f"{len(items)} administrations that differ: RadiopharmaceuticalInformationSequence (0054,0016); "
+            "SUV is defined for one"
+        )
+    return items[0]
+
+
+def described(item) -> tuple[str, ...]:
+    """What tells one administration from another, as text."""
+    return tuple(str(item.get(keyword, "")) for keyword in ADMINISTRATION)
+
+
+def dose_bq(item) -> float:
+    """Injected dose in Bq; MBq are converted where they can't be anything else.
+
+    Raises MissingTag where it is missing or not above 0, CaseRefused where nobody gets such a dose.
+    """
+    dose = positive_number(item, "RadionuclideTotalDose")
+    if MOST_MCI < dose < MOST_MBQ:
+        return 1e6 * dose
+    if not LOWEST_DOSE_BQ <= dose <= HIGHEST_DOSE_BQ:
+        raise CaseRefused(
+            f"RadionuclideTotalDose (0018,1074) is {dose:g}, {LOWEST_DOSE_BQ:g} to {HIGHEST_DOSE_BQ:g} Bq expected "
+            "(is it MBq or mCi?)"
+        )
+    return dose
+
+
+def half_life_s(item) -> float:
+    """Half-life in seconds. Raises MissingTag where it is missing, CaseRefused where it isn't the nuclide's."""
+    half_life = positive_number(item, "RadionuclideHalfLife")
+    code = next(iter(item.get("RadionuclideCodeSequence") or []), {})
+    require_possible_half_life(half_life, str(code.get("CodeValue", "")).strip(), str(code.get("CodeMeaning", "")))
+    return half_life
