@@ -30,7 +30,7 @@ class Nuclide:
         """Whether a text such as '^18^Fluorine', 'F-18', '18F' or 'Fluorine F^18^' names this nuclide."""
         element = rf"(?:{self.element}|{self.symbol})"
         mass_first = rf"(?<!\d){self.mass}[\^\s-]*{element}(?![a-z])"
-        element_first = rf"(?<![a-z]){element}[\^\s-]*{self.mass}(?!\d)"
+        element_first = rf"(?<![a-z]){element}[\^\s-]*{self.mass}(?![\dm])"
         return re.search(f"{mass_first}|{element_first}", text, re.IGNORECASE) is not None
 
 

@@ -6,55 +6,10 @@ from datetime import datetime
 import pytest
 
 pydicom = pytest.importorskip("pydicom")
-from pydicom.dataset import Dataset  # noqa: E402
-from pydicom.sequence import Sequence  # noqa: E402
+from pet_header import F18_HALF_LIFE_S, decayed, factor, header  # noqa: E402
 
 from nnunetv2_muduo.conversion.suv import MissingTag, parse_datetime, suv_scaling  # noqa: E402
 from nnunetv2_muduo.imageio.nifti import CaseRefused  # noqa: E402
-
-F18_HALF_LIFE_S = 6586.2
-
-
-def header(radiopharmaceutical=None, **tags):
-    """70 kg, 350 MBq of F-18 at 10:00, scan at 11:00; dose per gram at injection is 5000 Bq."""
-    dataset = Dataset()
-    defaults = {
-        "Modality": "PT",
-        "Manufacturer": "SIEMENS",
-        "Units": "BQML",
-        "DecayCorrection": "START",
-        "CorrectedImage": ["DECY", "ATTN"],
-        "PatientWeight": 70,
-        "SeriesDate": "20230102",
-        "SeriesTime": "110000.000",
-        "AcquisitionDate": "20230102",
-        "AcquisitionTime": "110000.000",
-        "RescaleSlope": 1,
-        "RescaleIntercept": 0,
-    }
-    for keyword, value in (defaults | tags).items():
-        if value is not None:
-            setattr(dataset, keyword, value)
-    injection = Dataset()
-    values = {
-        "RadiopharmaceuticalStartTime": "100000.00",
-        "RadionuclideTotalDose": 350e6,
-        "RadionuclideHalfLife": F18_HALF_LIFE_S,
-    }
-    for keyword, value in (values | (radiopharmaceutical or {})).items():
-        if value is not None:
-            setattr(injection, keyword, value)
-    dataset.RadiopharmaceuticalInformationSequence = Sequence([injection])
-    return dataset
-
-
-def factor(*slices):
-    return suv_scaling(list(slices)).factors[0]
-
-
-def decayed(hours: float) -> float:
-    """SUV factor if the dose has decayed for some hours: 1 / (5000 Bq/g * 2^(-t/T))."""
-    return 2 ** (hours * 3600 / F18_HALF_LIFE_S) / 5000
 
 
 def test_start_decays_the_dose_to_the_series_time():
