@@ -106,6 +106,13 @@ def remove_half_written(folder: Path) -> None:
         path.unlink(missing_ok=True)
 
 
+def remove_superseded(folder: Path) -> None:
+    """Remove what a training that was killed at its very end has left beside its final checkpoint."""
+    remove_half_written(folder)
+    for name in (LATEST, PREVIOUS):
+        (folder / name).unlink(missing_ok=True)
+
+
 def _set_aside(path: Path) -> Path:
     return path.rename(path.with_name(f"unfit_{int(time.time())}_{path.name}"))
 

@@ -9,7 +9,7 @@ of its own.
 import difflib
 import os
 import warnings
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin
 
@@ -23,6 +23,7 @@ PANEL_FOLDER = "muduo_panels"
 
 _NO_MATTER = ("picture_every_epochs",)  # may change in the middle of a training
 _FORMER = {"teacher_spacing": "patch"}  # fields until 0.1.0, with the one value that they could have
+_FORMER_DEFAULTS = {"ramp_up_epochs": 200}  # until 0.1.0, where None stands now
 
 
 def one_of(*choices: str) -> Any:
@@ -53,8 +54,8 @@ class TrainingConfig:
     consistency_weight: float = 0.3
     """Weight of the unlabeled loss at the end of its ramp-up, against nnU-Net's loss. 0 is plain nnU-Net."""
 
-    ramp_up_epochs: float = positive(200)
-    """Epochs over which the weight rises as exp(-5 (1 - t)^2)."""
+    ramp_up_epochs: float | None = positive(None)
+    """Epochs over which the weight rises as exp(-5 (1 - t)^2). None: a fifth of the training (200 of 1000)."""
 
     unlabeled_batch_size: int | None = positive(None)
     """Unlabeled patches per step, over all GPUs. None: as many as labeled ones (the plan's batch size)."""
@@ -98,7 +99,11 @@ class TrainingConfig:
 
     def save(self, path: str | Path) -> None:
         """Write the fields as YAML, in the form that `load_config` reads."""
-        Path(path).write_text(yaml.safe_dump(self.to_dict(), sort_keys=False), encoding="utf-8")
+        Path(path).write_text(self.to_yaml(), encoding="utf-8")
+
+    def to_yaml(self) -> str:
+        """A line for each field, in the form that `load_config` reads."""
+        return yaml.safe_dump(self.to_dict(), sort_keys=False)
 
 
 @dataclass(frozen=True)
@@ -189,6 +194,20 @@ def fields_of_other_methods(config_class: type[TrainingConfig]) -> list[str]:
     return [key for key in _read_file() if key not in own]
 
 
+def with_former_defaults(config: AnyConfig, stored: dict[str, Any]) -> AnyConfig:
+    """The config for going on with a training: where it leaves a default to us that has changed since, as it was then.
+
+    Args:
+        stored: the config in the training's checkpoint; empty where there is none.
+    """
+    kept = {
+        name: value
+        for name, value in _FORMER_DEFAULTS.items()
+        if stored.get(name) == value and getattr(config, name) is None
+    }
+    return replace(config, **kept)
+
+
 def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
     """Readable lines `field: old -> new` for every field in which two configs differ, those of pictures aside."""
     old = {**_known_fields(), **old}  # with the defaults of fields that an older version did not have
@@ -205,7 +224,7 @@ def _read_file() -> dict[str, Any]:
         raise FileNotFoundError(f"{CONFIG_VARIABLE} names {path}, which is no file. Correct or unset the variable.")
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ValueError(f"{path} is not valid YAML: {error}") from error
     if not isinstance(values, dict):
         raise ValueError(f"{path} must hold a mapping of config fields to values, got {type(values).__name__}.")

@@ -1,7 +1,11 @@
 """Many independent jobs over processes, with a progress bar and few jobs in memory at a time."""
 
+import io
 import multiprocessing
 import os
+import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -53,6 +57,29 @@ def run_all(
     except WorkerKilled as error:
         outcomes |= {name: error for name, *_ in items if name not in outcomes}
     return {name: error for name, error in outcomes.items() if error is not None}
+
+
+def run_to_the_end(command: list[str], says: str) -> str | None:
+    """Run a command, whose output goes where this process's goes.
+
+    Args:
+        says: how its own message of an error begins.
+
+    Returns:
+        That message where it fails, or the last line of its standard error where it has none; None where it does not fail.
+    """
+    message: list[str] = []
+    with subprocess.Popen(command, stderr=subprocess.PIPE) as process:
+        for line in io.TextIOWrapper(process.stderr, errors="replace", newline=""):  # bars of progress end in \r
+            sys.stderr.write(line)
+            sys.stderr.flush()
+            goes_on = message and message[0].startswith(says) and not line.startswith(says)
+            message = [*message, line] if goes_on else [line] if line.strip() else message
+    if process.returncode == 0:
+        return None
+    if process.returncode < 0:
+        return f"it was killed ({signal.Signals(-process.returncode).name}), perhaps for lack of memory"
+    return "".join(message).strip()
 
 
 def listed(reasons: dict[str, Any]) -> str:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 import numpy as np
@@ -67,6 +68,16 @@ def naming_damage(path: Path) -> Iterator[None]:
         raise DamagedFile(
             f"{path} can't be read ({reason}): missing, truncated or damaged. Remove it and run `muduo prepare` again."
         ) from error
+
+
+def require_writable(folder: Path) -> None:
+    """Raises OSError, naming the folder, where nothing can be written into it, or into the one that it would be made in."""
+    there = next(place for place in (folder, *folder.parents) if place.is_dir())
+    try:
+        with TemporaryFile(dir=there):
+            pass
+    except OSError as error:
+        raise type(error)(error.errno, error.strerror, str(there)) from error
 
 
 def file_stamp(path: Path, name: str) -> list:

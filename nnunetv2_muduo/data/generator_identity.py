@@ -15,8 +15,6 @@ from nnunetv2_muduo.config import MuDuoConfig
 from nnunetv2_muduo.data.unlabeled import plan_identity
 from nnunetv2_muduo.data.worker_status import TrackedDataset
 
-NNUNET_EPOCHS, NNUNET_ITERATIONS = 1000, 250
-
 _REASONS = {
     "plans": "it was trained with other plans",
     "patch": "it was trained on another patch size or network",
@@ -26,13 +24,18 @@ _REASONS = {
 
 
 def generator_identity(
-    plans_manager: PlansManager, configuration: str, labeled: TrackedDataset, config: MuDuoConfig
+    plans_manager: PlansManager,
+    configuration: str,
+    labeled: TrackedDataset,
+    config: MuDuoConfig,
+    schedule: list[int],
 ) -> dict[str, Any]:
     """Identity of the generator that belongs to a training.
 
     Args:
         plans_manager: plans with the patch size and network already fitted to the teacher.
         labeled: the fold's labeled training cases, preprocessed by nnU-Net.
+        schedule: epochs, and iterations of each.
 
     Raises:
         DamagedCase: a labeled case can't be read.
@@ -43,8 +46,7 @@ def generator_identity(
         "patch": storage.digest([settings["patch_size"], settings["batch_size"], settings["architecture"]]),
         "labels": {case: storage.digest(labeled.load_case(case)[1][:]) for case in sorted(labeled.identifiers)},
         "schedule": [
-            config.prompt_generator_num_epochs or config.num_epochs or NNUNET_EPOCHS,
-            config.num_iterations_per_epoch or NNUNET_ITERATIONS,
+            *schedule,
             config.optimizer,
             config.augmentation,
             *([] if config.labels_have_sides is None else [config.labels_have_sides]),  # which decides about mirroring

@@ -15,6 +15,7 @@ from nnunetv2_muduo.teachers.prompts import mask_prompts, points_of_organs
 from nnunetv2_muduo.teachers.registry import TEACHERS, SmallTeacher
 from nnunetv2_muduo.teachers.sam3d.config import Sam3DConfig
 from nnunetv2_muduo.teachers.small import SMALL_CONFIG
+from nnunetv2_muduo.teachers.weights import teacher_digest
 
 _NORMALIZE = {"ct": patch_space.normalize_ct, "pet": patch_space.normalize_pet}
 
@@ -107,6 +108,25 @@ def teacher_source(config: MuDuoConfig, modality: str) -> str:
     """Registry name or path of a modality's teacher."""
     name = config.teacher(modality)
     return f"small_{modality}" if name == "small" else name
+
+
+def teacher_digests(config: MuDuoConfig) -> dict[str, str]:
+    """sha256 of every teacher's file by modality. Raises as `load_teacher` where there is none."""
+    return {modality: teacher_digest(teacher_source(config, modality)) for modality in config.modalities}
+
+
+def same_teacher(config: MuDuoConfig, modality: str, then: str, digest: str) -> bool:
+    """Whether a modality's teacher is the one whose name or path was `then`, and whose file had this sha256.
+
+    A name stands for the same teacher always, a path for what is there now; what is not there is another.
+    """
+    source = teacher_source(config, modality)
+    if config.teacher(modality) == then and source in TEACHERS:
+        return True
+    try:
+        return teacher_digest(source) == digest
+    except FileNotFoundError:
+        return False
 
 
 def ensemble_image_size(config: MuDuoConfig) -> int:

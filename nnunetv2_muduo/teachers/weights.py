@@ -45,6 +45,11 @@ def load_teacher(source: str | Path, device: str | torch.device = "cpu", modalit
     return _assemble(path, file).to(device)
 
 
+def teacher_digest(source: str | Path) -> str:
+    """sha256 of a teacher's file; `source` and FileNotFoundError as with `load_teacher`."""
+    return sha256(_path(source, TEACHERS.get(str(source))))
+
+
 def save_teacher(teacher: Sam3DTeacher, path: str | Path, modality: str | None = None) -> None:
     """Write weights, architecture and, if given, modality to a .pth or .safetensors file that `load_teacher` reads."""
     state = {name: tensor.cpu().contiguous() for name, tensor in teacher.state_dict().items()}

@@ -4,6 +4,8 @@ import torch
 
 from nnunetv2_muduo.trainers.muduo import nnUNetTrainerMuDuo
 
+NNUNET_WEIGHT_DECAY = 3e-5
+
 
 class nnUNetTrainerMuDuo_paper(nnUNetTrainerMuDuo):
     """The paper's loss and optimizer: MSE at 0.1, SGD 0.01, momentum 0.9, weight decay 1e-4, 30 000 iterations, all ramp-up."""
@@ -12,7 +14,8 @@ class nnUNetTrainerMuDuo_paper(nnUNetTrainerMuDuo):
     config_overrides = {"consistency": "mse", "consistency_weight": 0.1, "ramp_up_epochs": 120, "optimizer": "sgd"}
 
     def configure_optimizers(self):
-        self.weight_decay = 1e-4
+        if self.weight_decay == NNUNET_WEIGHT_DECAY:  # a subclass's own stands
+            self.weight_decay = 1e-4
         _, lr_scheduler = super().configure_optimizers()
         optimizer = torch.optim.SGD(
             self.network.parameters(), self.initial_lr, momentum=0.9, weight_decay=self.weight_decay

@@ -1,10 +1,11 @@
-"""Base of all trainers: config, patch and channels of the student, left and right, and the split of few cases."""
+"""Base of all trainers: config, schedule, patch and channels of the student, and the split of few cases."""
 
-from functools import cached_property
 from pathlib import Path
+from textwrap import indent
 
 import torch
-from batchgenerators.utilities.file_and_folder_operations import isfile, join, load_pickle
+from batchgenerators.utilities.file_and_folder_operations import join
+from nnunetv2.training.dataloading.nnunet_dataset import infer_dataset_class
 from nnunetv2.training.lr_scheduler.polylr import PolyLRScheduler
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 from torch import nn
@@ -17,14 +18,14 @@ from nnunetv2_muduo.config import (
     differences,
     fields_of_other_methods,
     load_config,
+    with_former_defaults,
 )
-from nnunetv2_muduo.data.generator_identity import NNUNET_EPOCHS
-from nnunetv2_muduo.data.left_right import left_right_axis, sides_of_labels
+from nnunetv2_muduo.data.splits import new_splits, why_no_fold
 from nnunetv2_muduo.imageio.modalities import channel_names
 from nnunetv2_muduo.storage import read_json, write_json
-from nnunetv2_muduo.trainers.fault_tolerant import FaultTolerantTrainer
+from nnunetv2_muduo.trainers.augmentation import AugmentingTrainer
 from nnunetv2_muduo.trainers.plans import fit_plans
-from nnunetv2_muduo.trainers.splits import new_splits
+from nnunetv2_muduo.trainers.schedule import NNUNET_SCHEDULE, set_schedule
 from nnunetv2_muduo.trainers.student_channels import (
     PickChannels,
     numbers_of_channels,
@@ -32,11 +33,13 @@ from nnunetv2_muduo.trainers.student_channels import (
     with_student_channels,
 )
 from nnunetv2_muduo.trainers.unsupported import why_unsupported
+from nnunetv2_muduo.user_files import read_splits
 
-ADAMW_LEARNING_RATE = 3e-3
+_CUDA = torch.device("cuda")
+NNUNET_LEARNING_RATE, ADAMW_LEARNING_RATE = 1e-2, 3e-3
 
 
-class MuDuoTrainer(FaultTolerantTrainer):
+class MuDuoTrainer(AugmentingTrainer):
     """nnU-Net's trainer, configured by a file. Not trained with itself: see its subclasses."""
 
     config_class: type[TrainingConfig] = MuDuoConfig
@@ -57,42 +60,60 @@ class MuDuoTrainer(FaultTolerantTrainer):
     on_teachers_patch: bool = False
     """Whether the patch is the teachers' image where the config gives no size."""
 
-    default_num_epochs: int = NNUNET_EPOCHS
-    """Epochs where the config gives no number."""
+    default_num_epochs: int = NNUNET_SCHEDULE["num_epochs"]
+    """Epochs where neither the config nor `__init__` of a subclass gives a number. The prompt generator doesn't follow it."""
+
+    trains: str = "student"
+    """What is trained, in the log's words."""
 
     _split: tuple[list[str], list[str]] | None = None
 
-    muduo_config: TrainingConfig
-    """The resolved config, from `initialize` on."""
+    def __init__(
+        self,
+        plans: dict,
+        configuration: str,
+        fold: int,
+        dataset_json: dict,
+        device: torch.device = _CUDA,
+    ):
+        """nnU-Net's. Numbers that a subclass sets after it, as nnU-Net's users do, stand unless the config gives others."""
+        super().__init__(plans, configuration, fold, dataset_json, device)
+        if self.num_epochs == NNUNET_SCHEDULE["num_epochs"]:
+            self.num_epochs = self.default_num_epochs
 
     def initialize(self):
         """Resolve the config and fit the plans to its patch and channels before nnU-Net builds the network."""
         if reason := why_unsupported(self):
             raise NotImplementedError(reason)
-        self.muduo_config = load_config(self.config_overrides, self.config_class)
-        others = fields_of_other_methods(self.config_class)
-        if others:
-            self.print_to_log_file(f"Config fields of other methods, not read by this one: {', '.join(others)}.")
-        self._apply_schedule()
+        self.read_config()
         self._fit_patch()
         self._pick_student_channels()
         super().initialize()
         self.organ_labels = [int(label) for label in self.label_manager.foreground_labels]
         self.patch_size = tuple(self.configuration_manager.patch_size)
 
-    def _apply_schedule(self):
-        """Numbers of epochs and iterations from the config; a fifth as many iterations validate, as with nnU-Net."""
-        config = self.muduo_config
-        self.num_epochs = config.num_epochs or self.default_num_epochs
-        if config.num_iterations_per_epoch is not None:
-            self.num_iterations_per_epoch = config.num_iterations_per_epoch
-            self.num_val_iterations_per_epoch = max(1, config.num_iterations_per_epoch // 5)
+    def read_config(self) -> None:
+        """Resolve the config and set the numbers of epochs and iterations that it gives; a fifth as many validate."""
+        config = load_config(self.config_overrides, self.config_class)
+        self.muduo_config = with_former_defaults(config, self._stored_config)
+        others = fields_of_other_methods(self.config_class)
+        if others:
+            self.print_to_log_file(f"Config fields of other methods, not read by this one: {', '.join(others)}.")
+        n = config.num_iterations_per_epoch
+        n_val = None if n is None else max(1, n // 5)
+        set_schedule(
+            self, num_epochs=self._configured_epochs(), num_iterations_per_epoch=n, num_val_iterations_per_epoch=n_val
+        )
+
+    def _configured_epochs(self) -> int | None:
+        return self.muduo_config.num_epochs
 
     def configure_optimizers(self):
-        """nnU-Net's SGD, or AdamW with the same falling learning rate."""
+        """nnU-Net's SGD, or AdamW with the same falling learning rate, which starts where the trainer's class says."""
         if self.muduo_config.optimizer == "sgd":
             return super().configure_optimizers()
-        self.initial_lr = ADAMW_LEARNING_RATE
+        if self.initial_lr == NNUNET_LEARNING_RATE:
+            self.initial_lr = ADAMW_LEARNING_RATE
         optimizer = torch.optim.AdamW(self.network.parameters(), self.initial_lr, weight_decay=self.weight_decay)
         return optimizer, PolyLRScheduler(optimizer, self.initial_lr, self.num_epochs)
 
@@ -100,6 +121,7 @@ class MuDuoTrainer(FaultTolerantTrainer):
         edge, planned = self._patch_edge(), self.configuration_manager
         if edge is None:
             return
+        self.planned_configuration = planned
         self.plans_manager = PlansManager(fit_plans(self.plans_manager.plans, self.configuration_name, edge))
         self.configuration_manager = self.plans_manager.get_configuration(self.configuration_name)
         whose = "the teachers' image size" if self.on_teachers_patch else "as the config says"
@@ -130,8 +152,12 @@ class MuDuoTrainer(FaultTolerantTrainer):
 
     def _as_trained(self, field: str):
         """A config field that decides about the network: the checkpoint's that is being loaded, else the config's."""
-        stored = self.my_init_kwargs.get(STATE_KEY, {}).get("config", {})
-        return stored.get(field, getattr(self.muduo_config, field))
+        return self._stored_config.get(field, getattr(self.muduo_config, field))
+
+    @property
+    def _stored_config(self) -> dict:
+        """The config of the checkpoint that is being loaded, empty where there is none."""
+        return self.my_init_kwargs.get(STATE_KEY, {}).get("config", {})
 
     def _pick_student_channels(self):
         """Write the numbers of the student's channels into the plans, where prediction finds them too."""
@@ -164,48 +190,6 @@ class MuDuoTrainer(FaultTolerantTrainer):
             network.register_forward_pre_hook(PickChannels(channels))
         return network
 
-    def get_training_transforms(self, patch_size, rotation, deep_supervision_scales, *args, **kwargs):
-        """nnU-Net's augmentation, or with `augmentation: none` what it does to validation patches."""
-        if self.muduo_config.augmentation == "none":
-            return self.get_validation_transforms(deep_supervision_scales)
-        return super().get_training_transforms(patch_size, rotation, deep_supervision_scales, *args, **kwargs)
-
-    def configure_rotation_dummyDA_mirroring_and_inital_patch_size(self):
-        """nnU-Net's augmentation ranges, without mirroring left into right where labels tell the two apart."""
-        rotation, dummy_2d, initial_patch_size, mirror_axes = (
-            super().configure_rotation_dummyDA_mirroring_and_inital_patch_size()
-        )
-        has_sides, why = sides_of_labels(self.dataset_json["labels"], self.muduo_config.labels_have_sides)
-        if self.muduo_config.augmentation != "nnunet":
-            mirror_axes = ()
-        elif has_sides:
-            sides = self._left_right_axes()
-            mirror_axes = tuple(axis for axis in mirror_axes if axis not in sides)
-            self.print_to_log_file(
-                f"{why}: no mirroring along axis {sorted(sides)}, in training and inference. Mirror axes: {mirror_axes}."
-            )
-        elif why:
-            self.print_to_log_file(f"{why}: mirroring stays on.")
-        self.inference_allowed_mirroring_axes = (
-            mirror_axes or None
-        )  # no axes at all is nothing nnU-Net's predictor can take
-        if self.muduo_config.augmentation == "none":
-            initial_patch_size = self.configuration_manager.patch_size  # nothing turns or shrinks
-        return rotation, dummy_2d, initial_patch_size, mirror_axes
-
-    def _left_right_axes(self) -> set[int]:
-        """Axes from side to side over all labeled cases; all three where the images' direction is unknown."""
-        transpose_forward = self.plans_manager.transpose_forward
-        directions = self.labeled_directions
-        return {0, 1, 2} if None in directions else {left_right_axis(d, transpose_forward) for d in directions}
-
-    @cached_property
-    def labeled_directions(self) -> list[tuple[float, ...] | None]:
-        """Direction cosines of all labeled cases, as SimpleITK gives them; None each where their reader knows none."""
-        folder = self.preprocessed_dataset_folder
-        cases = (load_pickle(join(folder, f"{case}.pkl")) for case in self.dataset_class.get_identifiers(folder))
-        return [properties.get("sitk_stuff", {}).get("direction") for properties in cases]
-
     def do_split(self):
         """nnU-Net's split, read once; with fewer than five cases, too few for its five folds, as many folds as cases."""
         if self._split is None:
@@ -213,13 +197,17 @@ class MuDuoTrainer(FaultTolerantTrainer):
         return self._split
 
     def _read_split(self) -> tuple[list[str], list[str]]:
-        splits_file = join(self.preprocessed_dataset_folder_base, "splits_final.json")
-        if self.fold != "all" and not isfile(splits_file):
-            cases = sorted(self.dataset_class.get_identifiers(self.preprocessed_dataset_folder))
-            splits, remark = new_splits(cases)
+        if self.fold == "all":
+            return super().do_split()
+        splits_file = Path(self.preprocessed_dataset_folder_base, "splits_final.json")
+        if not splits_file.is_file():
+            folder = self.preprocessed_dataset_folder
+            splits, remark = new_splits(sorted(infer_dataset_class(folder).get_identifiers(folder)))
             if remark:
                 self.print_to_log_file(remark)
-            write_json(splits, Path(splits_file))  # in one step, which nnU-Net's own writing is not
+            write_json(splits, splits_file)  # in one step, which nnU-Net's own writing is not
+        if reason := why_no_fold(self.fold, read_splits(splits_file)):
+            raise ValueError(reason)
         return super().do_split()
 
     def _refuse_other_patch_beside(self):
@@ -236,12 +224,30 @@ class MuDuoTrainer(FaultTolerantTrainer):
                     f"all folds, plans under another name (-p), or remove the other folds."
                 )
 
-    def on_train_start(self):
+    def before_training(self) -> None:
+        """Refuse what can't be trained, before anything is made for it."""
+        super().before_training()
         self._refuse_other_patch_beside()
+        self.do_split()
+
+    def on_train_start(self):
         super().on_train_start()
         if self.local_rank == 0:
             self.muduo_config.save(join(self.output_folder, CONFIG_FILE))
-            self.print_to_log_file(f"MuDuo config, also in {CONFIG_FILE}:\n{self.muduo_config}")
+            self.print_to_log_file(f"Config, also in {CONFIG_FILE}:\n{indent(self.muduo_config.to_yaml(), '  ')}")
+            self._log_headline(
+                f"starts: epochs {self.current_epoch} to {self.num_epochs - 1} of {self.num_iterations_per_epoch} iterations"
+            )
+
+    def on_train_end(self):
+        super().on_train_end()
+        if self.local_rank == 0:
+            self._log_headline("ends")
+
+    def _log_headline(self, what: str) -> None:
+        self.print_to_log_file(
+            f"======== Training of the {self.trains} ({type(self).__name__}, fold {self.fold}) {what} ========"
+        )
 
     def muduo_state(self) -> dict:
         """Our own entries of a checkpoint."""

@@ -162,12 +162,19 @@ class FaultTolerantTrainer(nnUNetTrainer):
     # ------------------------------------------------------------------ checkpoints
 
     def on_train_start(self):
-        if self.local_rank == 0:
-            remove_half_written(Path(self.output_folder))
+        """nnU-Net's, after `before_training`: nothing of a trainer that is not initialized yet is read by either."""
+        if not self.was_initialized:
+            self.initialize()
+        self.before_training()
         super().on_train_start()
         # Last, since starting the loaders has drawn from them. Only the first rank's are stored.
         if self._random_states_to_resume is not None and not self.is_ddp:
             self.set_random_states(self._random_states_to_resume)
+
+    def before_training(self) -> None:
+        """What must be there, or is refused, before the loaders start; the trainer is initialized. For subclasses."""
+        if self.local_rank == 0:
+            remove_half_written(Path(self.output_folder))
 
     def on_train_end(self):
         super().on_train_end()

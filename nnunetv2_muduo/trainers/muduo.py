@@ -8,6 +8,7 @@ unlabeled patch ─ spatial augment ─┬─ intensity ► student ─► proba
                                    └─ prompt map (travels as the patch's segmentation)
 """
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from torch import Tensor
 from nnunetv2_muduo.data.pairs import Pairs, valid_pairs
 from nnunetv2_muduo.distillation.pseudo_labels import agreement_of_logits, consistency_with_teachers
 from nnunetv2_muduo.distillation.selection import pair_weights, select_pairs
+from nnunetv2_muduo.labels import organ_names
 from nnunetv2_muduo.trainers import distributed, pictures
 from nnunetv2_muduo.trainers.out_of_memory import ChunkFallback
 from nnunetv2_muduo.trainers.semi_supervised import SemiSupervisedTrainer, UnlabeledPatches
@@ -28,6 +30,9 @@ class nnUNetTrainerMuDuo(SemiSupervisedTrainer):
     prompt_generator = "nnUNetTrainerMuDuoPromptGenerator"
     needs_ct_and_pet = needs_teachers = on_teachers_patch = True
     logged = ("agreement_per_organ", "kept_share_per_organ", "n_valid_pairs", "n_kept_pairs")
+
+    teacher_digests: dict[str, str] = {}
+    """sha256 of the teachers' files by modality; empty until they are read."""
 
     def unlabeled_loss(self, student_logits: Tensor, patches: UnlabeledPatches) -> tuple[Tensor, dict[str, np.ndarray]]:
         """Loss against the teachers' mixed pseudo labels of the pairs that are kept (eq. 7)."""
@@ -72,7 +77,9 @@ class nnUNetTrainerMuDuo(SemiSupervisedTrainer):
         per_organ[seen] = np.nanmean(agreement[:, seen], axis=0)
         n_valid, n_kept = outputs["n_valid"].sum(0), outputs["n_kept"].sum(0)
         self.print_to_log_file(f"Kept {n_kept.sum()} of {n_valid.sum()} valid (sample, organ) pairs")
-        self.print_to_log_file("Agreement of the teachers per organ", [round(float(a), 4) for a in per_organ])
+        names = organ_names(self.dataset_json).values()
+        said = ("not seen" if np.isnan(a) else f"{a:.4f}" for a in per_organ)
+        self.print_to_log_file(f"Agreement of the teachers: {', '.join(map(' '.join, zip(names, said, strict=True)))}")
         return {
             "agreement_per_organ": [float(a) for a in per_organ],
             "kept_share_per_organ": [float(k / v) if v else float("nan") for k, v in zip(n_kept, n_valid, strict=True)],
@@ -88,18 +95,33 @@ class nnUNetTrainerMuDuo(SemiSupervisedTrainer):
         # Own generator, so that mixing changes no other random number of the training.
         self.mixing_generator = torch.Generator().manual_seed(torch.initial_seed() + self.local_rank)
 
-    def on_train_start(self):
+    def before_training(self) -> None:
         """Read the teachers first: where they can't be, nothing has to be prepared. On the device they come afterwards."""
-        if not self.was_initialized:
-            self.initialize()
-        from nnunetv2_muduo.teachers.ensemble import TeacherEnsemble  # prediction never needs it
+        from nnunetv2_muduo.teachers.ensemble import TeacherEnsemble, teacher_digests  # prediction never needs them
 
+        self.teacher_digests = teacher_digests(self.muduo_config)
         with torch.random.fork_rng(devices=[]):  # building a network draws random numbers
             self.ensemble = TeacherEnsemble(
                 self.muduo_config, self.plans_manager.transpose_forward, self.organ_labels, torch.device("cpu")
             )
-        super().on_train_start()
+        super().before_training()
         self.ensemble.to(self.device)
+
+    def muduo_state(self) -> dict:
+        return {**super().muduo_state(), "teachers": self.teacher_digests}
+
+    def accept_checkpoint(self, state: dict, path: Path) -> None:
+        """The base's, but a teacher's file is known by its content where the checkpoint has its sha256: files move."""
+        from nnunetv2_muduo.teachers.ensemble import same_teacher
+
+        config = dict(state["config"])
+        for modality, digest in state.get("teachers", {}).items():
+            field, now = f"{modality}_teacher", self.muduo_config.teacher(modality)
+            if same_teacher(self.muduo_config, modality, config[field], digest):
+                config[field] = now
+            elif config[field] == now:
+                config[field] = f"{now} (sha256 {digest}, another file)"
+        super().accept_checkpoint({**state, "config": config}, path)
 
     def draw(self, epoch: int) -> None:
         pictures.draw_pictures(self, epoch)

@@ -1,6 +1,5 @@
 """`muduo prepare`: make what a training needs and does not have yet. Split over machines as nnU-Net does, by parts."""
 
-import subprocess
 import sys
 import time
 from contextlib import contextmanager
@@ -12,15 +11,18 @@ from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
 from nnunetv2.run.run_training import get_trainer_from_args
 from nnunetv2.utilities.find_objects import recursive_find_trainer_class_by_name
 
-from nnunetv2_muduo.checkpoints import FINAL, resumable, set_aside_unfit
+from nnunetv2_muduo.checkpoints import FINAL, remove_superseded, resumable, set_aside_unfit
 from nnunetv2_muduo.data.generator_identity import stored_state, why_not
 from nnunetv2_muduo.data.prompt_maps import make_prompt_maps
 from nnunetv2_muduo.data.small_components import organs_in_few_components
 from nnunetv2_muduo.data.unlabeled import preprocess_unlabeled
+from nnunetv2_muduo.parallel import run_to_the_end
+from nnunetv2_muduo.storage import require_writable
 from nnunetv2_muduo.trainers import distributed
 from nnunetv2_muduo.trainers.image_check import check_labeled_images
 from nnunetv2_muduo.trainers.label_check import check_labeled_cases
 from nnunetv2_muduo.trainers.requirements import Preparation, labeled_cases
+from nnunetv2_muduo.trainers.schedule import follow_student, leaving_no_results
 
 _SECONDS_BETWEEN_LOOKS = 10
 
@@ -62,6 +64,7 @@ def prepare(
     trainer = _initialized_trainer(student, training)
     preparation = Preparation(trainer, student.prompt_generator)
     cases = dict(list(preparation.raw_files.items())[part_id::num_parts])
+    _refuse_read_only(preparation)
     check_labeled_cases(trainer)
     check_labeled_images(trainer, n_processes, part_id, num_parts)
     _preprocess(preparation, cases, n_processes)
@@ -82,7 +85,7 @@ def prepare_on_first_rank(trainer) -> None:
     A process of its own, since it trains the prompt generator: no memory, random state or process group is shared.
 
     Raises:
-        RuntimeError: the preparation failed; its own message stands above.
+        RuntimeError: the preparation failed; the message ends with the cause.
     """
     missing = trainer.preparation.missing()
     if distributed.rank() > 0:
@@ -97,25 +100,54 @@ def prepare_on_first_rank(trainer) -> None:
     trainer.print_to_log_file(f"Preparing first (`muduo prepare` does this beforehand): {missing[0]}.")
     arguments = ["-d", trainer.plans_manager.dataset_name, "-c", trainer.configuration_name, "-f", str(trainer.fold)]
     arguments += ["-p", trainer.plans_manager.plans_name, "-tr", type(trainer).__name__, "-device", trainer.device.type]
-    finished = subprocess.run([sys.executable, "-m", "nnunetv2_muduo.cli", "prepare", *arguments])
-    if finished.returncode != 0:
-        raise RuntimeError("Preparation failed; see the message above. What is done is kept, start again to go on.")
+    failure = run_to_the_end([sys.executable, "-m", "nnunetv2_muduo.cli", "prepare", *arguments], "muduo prepare: ")
+    if failure is not None:
+        message = f"Preparation failed; what is done is kept, start again to go on. The cause:\n{failure}"
+        trainer.print_to_log_file(message, also_print_to_console=False)
+        raise RuntimeError(message)
 
 
 def _initialized_trainer(student: type, training: Training):
-    """The generator's trainer on the same config as the student's; the student's own where it has no generator."""
-    trainer = get_trainer_from_args(
+    """The generator's trainer as the student's needs it; the student's own where it has no generator.
+
+    The student's is initialized in either case: what it refuses is said in its name.
+    """
+    if student.prompt_generator is None:
+        trainer = _built(student.__name__, training)
+    else:
+        with leaving_no_results(), torch.random.fork_rng(devices=[]):  # building a network draws random numbers
+            asked = _built(student.__name__, training)
+            asked.initialize()
+        trainer = _built(student.prompt_generator, training)
+        follow_student(trainer, asked)
+    trainer.initialize()
+    return trainer
+
+
+def _built(name: str, training: Training):
+    return get_trainer_from_args(
         training.dataset,
         training.configuration,
         training.fold if training.fold == "all" else int(training.fold),
-        student.prompt_generator or student.__name__,
+        name,
         training.plans,
         continue_training=True,
         device=training.device,
     )
-    trainer.config_overrides = {**student.config_overrides, **trainer.config_overrides}
-    trainer.initialize()
-    return trainer
+
+
+def _refuse_read_only(preparation: Preparation) -> None:
+    """Refuse to make what could not be kept, before hours have gone into it."""
+    missing = preparation.missing()
+    if not missing:
+        return
+    try:
+        require_writable(preparation.unlabeled_folder)
+    except OSError as error:
+        raise RuntimeError(
+            f"{missing[0]}, but {error.filename} can't be written ({error.strerror}). Prepare where it can be, with "
+            f"`muduo prepare`, or let nnUNet_preprocessed name a copy."
+        ) from error
 
 
 def _preprocess(preparation: Preparation, cases: dict[str, list[str] | None], n_processes: int) -> None:
@@ -143,6 +175,7 @@ def _train_generator(preparation: Preparation, generator, part_id: int) -> None:
     reason = preparation.why_no_generator()
     if reason is None:
         generator.print_to_log_file(f"Prompt generator: there ({preparation.generator_checkpoint}).")
+        remove_superseded(preparation.generator_folder)
         return
     if part_id != 0:
         raise RuntimeError(

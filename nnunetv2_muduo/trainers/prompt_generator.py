@@ -18,6 +18,7 @@ class nnUNetTrainerMuDuoPromptGenerator(MuDuoTrainer):
 
     needs_ct_and_pet = on_teachers_patch = True
     config_overrides = {"student_channels": "pet"}
+    trains = "prompt generator"
 
     @classmethod
     def build_network_architecture(cls, plans_manager, configuration_manager, *args, **kwargs) -> nn.Module:
@@ -25,9 +26,12 @@ class nnUNetTrainerMuDuoPromptGenerator(MuDuoTrainer):
         configuration_manager.configuration.setdefault(PLANS_KEY, [PET_CHANNEL])
         return super().build_network_architecture(plans_manager, configuration_manager, *args, **kwargs)
 
-    def _apply_schedule(self):
-        super()._apply_schedule()
-        self.num_epochs = self.muduo_config.prompt_generator_num_epochs or self.num_epochs
+    def _configured_epochs(self) -> int | None:
+        return self.muduo_config.prompt_generator_num_epochs or super()._configured_epochs()
+
+    def generator_schedule(self) -> list[int]:
+        """Epochs, and iterations of each."""
+        return [self.num_epochs, self.num_iterations_per_epoch]
 
     @cached_property
     def identity(self) -> dict:

@@ -142,7 +142,8 @@ class Preparation:
 def training_identity(trainer) -> dict[str, Any]:
     """Identity of the generator that belongs to an initialized trainer's plans, labels and config."""
     configuration, labeled = trainer.configuration_name, labeled_cases(trainer)
-    return generator_identity(trainer.plans_manager, configuration, labeled, trainer.muduo_config)
+    schedule = trainer.generator_schedule()
+    return generator_identity(trainer.plans_manager, configuration, labeled, trainer.muduo_config, schedule)
 
 
 def labeled_cases(trainer) -> TrackedDataset:

@@ -28,7 +28,10 @@ from nnunetv2_muduo.trainers import distributed, pictures, prepare
 from nnunetv2_muduo.trainers.base import MuDuoTrainer
 from nnunetv2_muduo.trainers.fault_tolerant import finite_steps
 from nnunetv2_muduo.trainers.requirements import Preparation
+from nnunetv2_muduo.trainers.schedule import generator_schedule
 from nnunetv2_muduo.trainers.unlabeled_loading import start_unlabeled_loader, unlabeled_left_right_axes
+
+RAMP_UP_SHARE = 0.2  # of the training: 200 of 1000 epochs
 
 
 @dataclass(frozen=True)
@@ -110,7 +113,12 @@ class SemiSupervisedTrainer(MuDuoTrainer):
 
     def consistency_weight(self) -> float:
         """Weight of the unlabeled loss in this epoch (MuDuo's eq. 8)."""
-        return self.muduo_config.consistency_weight * ramp_up(self.current_epoch, self.muduo_config.ramp_up_epochs)
+        return self.muduo_config.consistency_weight * ramp_up(self.current_epoch, self.ramp_up_epochs)
+
+    @property
+    def ramp_up_epochs(self) -> float:
+        """Epochs over which the weight rises: the config's, or a fifth of the training."""
+        return self.muduo_config.ramp_up_epochs or RAMP_UP_SHARE * self.num_epochs
 
     def full_resolution(self, output: Tensor | list[Tensor]) -> Tensor:
         """The logits of a patch in what a network with or without deep supervision gives."""
@@ -139,16 +147,27 @@ class SemiSupervisedTrainer(MuDuoTrainer):
         for key in self._curves:
             self.logger.local_logger.my_fantastic_logging.setdefault(key, [])
 
-    def on_train_start(self):
-        """Make what is still missing, then start as nnU-Net does."""
-        if not self.was_initialized:
-            self.initialize()
+    def before_training(self) -> None:
+        """Make what is still missing."""
+        super().before_training()
         prepare.prepare_on_first_rank(self)
         if self.prompt_generator:
             require_prompt_maps(self.preparation.prompt_map_folder, self.preparation.identity)
         self.preparation.log_excluded()
         self.unlabeled_cases = sorted(self.preparation.unlabeled_files)
-        super().on_train_start()
+        self._log_ramp_up()
+
+    def generator_schedule(self) -> list[int]:
+        """Epochs, and iterations of each, of the method's prompt generator."""
+        return generator_schedule(self)
+
+    def _log_ramp_up(self) -> None:
+        weight, n = self.muduo_config.consistency_weight, self.ramp_up_epochs
+        reached = ramp_up(self.num_epochs - 1, n)
+        self.print_to_log_file(
+            f"Weight of the unlabeled loss: rises to {weight:g} over the first {n:g} of {self.num_epochs} epochs"
+            + (f"; it ends at {reached:.1%} of that." if n > self.num_epochs else ".")
+        )
 
     def _left_right_axes(self) -> set[int]:
         """Axes from side to side over labeled and unlabeled cases."""

@@ -8,7 +8,7 @@ def why_unsupported(trainer) -> str | None:
     """Why a trainer, not yet initialized, can't be trained with its plans and data set; None where it can."""
     name, configuration = type(trainer).__name__, trainer.configuration_name
     if len(trainer.configuration_manager.patch_size) != 3:
-        return f"{name} is for 3d configurations; {configuration} is 2d. Use 3d_fullres."
+        return f"{name} is for 3d configurations, not for 2d ones such as {configuration}. Use 3d_fullres."
     if trainer.is_cascaded:
         return f"{name} does not support cascades ({configuration}). Use 3d_fullres."
     if trainer.label_manager.has_regions:

@@ -16,6 +16,21 @@ def new_splits(cases: list[str]) -> tuple[list[dict[str, list[str]]], str]:
     return _plain(generate_crossval_split(cases, n_splits=len(cases))), remark
 
 
+def why_no_fold(fold: int, splits: list[dict[str, list[str]]]) -> str | None:
+    """Why a fold can't be trained or validated, None where the split has it.
+
+    nnU-Net would draw its cases at random: they would be validated by another fold too, and no best configuration could
+    be found among the folds.
+    """
+    if fold < len(splits):
+        return None
+    n_cases = len({case for parts in splits for cases in parts.values() for case in cases})
+    folds = "1 fold" if len(splits) == 1 else f"{len(splits)} folds"
+    cases = "1 labeled case" if n_cases == 1 else f"{n_cases} labeled cases"
+    which = "fold 0 or all" if len(splits) == 1 else f"fold 0 to {len(splits) - 1}, or all"
+    return f"The split has {folds} ({cases}): use {which}."
+
+
 def _plain(splits: list[dict]) -> list[dict[str, list[str]]]:
     """Splits with Python's own strings in place of numpy's, ready for JSON."""
     return [{part: [str(case) for case in cases] for part, cases in split.items()} for split in splits]

@@ -1,0 +1,58 @@
+"""Numbers of epochs and iterations: what a trainer's class sets in `__init__` stands, unless the config says otherwise."""
+
+import io
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+from tempfile import TemporaryDirectory
+from unittest.mock import patch
+
+from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
+from nnunetv2.utilities.find_objects import recursive_find_trainer_class_by_name
+
+NNUNET_SCHEDULE = {"num_epochs": 1000, "num_iterations_per_epoch": 250, "num_val_iterations_per_epoch": 50}
+"""What nnU-Net's own trainer sets: a trainer that has these numbers has none of its own."""
+
+
+def set_schedule(trainer: nnUNetTrainer, **wanted: int | None) -> None:
+    """Set the numbers that the config gives (None: it gives none); where the trainer's class has others, the log names both."""
+    for name, value in wanted.items():
+        own = getattr(trainer, name)
+        if value in (None, own):
+            continue
+        setattr(trainer, name, value)
+        if own != NNUNET_SCHEDULE[name]:
+            trainer.print_to_log_file(
+                f"{name}: {value}, as the config says, not {own} as {type(trainer).__name__} does."
+            )
+
+
+def follow_student(generator: nnUNetTrainer, student: nnUNetTrainer) -> None:
+    """Give a prompt generator, before it is initialized, its student's config fields, and the schedule that the student's
+    class sets where the generator's own class sets none."""
+    generator.config_overrides = {**student.config_overrides, **generator.config_overrides}
+    for name, of_nnunet in NNUNET_SCHEDULE.items():
+        own, of_student = getattr(generator, name), getattr(student, name)
+        if own == of_nnunet and not (name == "num_epochs" and of_student == student.default_num_epochs):
+            setattr(generator, name, of_student)
+
+
+def generator_schedule(student: nnUNetTrainer) -> list[int]:
+    """Epochs, and iterations of each, of the prompt generator that belongs to an initialized student."""
+    generator_class = recursive_find_trainer_class_by_name(student.prompt_generator)
+    plans = {**student.my_init_kwargs["plans"], "continue_training": True}
+    with leaving_no_results():
+        generator = generator_class(
+            plans, student.configuration_name, student.fold, student.dataset_json, student.device
+        )
+        follow_student(generator, student)
+        generator.read_config()
+    return [generator.num_epochs, generator.num_iterations_per_epoch]
+
+
+@contextmanager
+def leaving_no_results() -> Iterator[None]:
+    """For a trainer that is built to be asked: its results folder is thrown away, and nothing is printed or tracked."""
+    with TemporaryDirectory() as folder, redirect_stdout(io.StringIO()):
+        with patch.dict(os.environ, {"nnUNet_results": folder, "nnUNet_wandb_enabled": "0"}):
+            yield
