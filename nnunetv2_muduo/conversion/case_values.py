@@ -46,7 +46,7 @@ def _uptake(ct: sitk.Image, pet: sitk.Image, case: Case, weight_kg: float | None
         Channel(MODALITIES["ct"], sitk.GetArrayViewFromImage(few_ct), case.ct),
         Channel(MODALITIES["pet"], sitk.GetArrayViewFromImage(few_pet), case.pet),
     ]
-    voxel_ml = math.prod(few_pet.GetSpacing()) / 1000
+    voxel_ml = math.prod(pet.GetSpacing()) / 1000 * pet.GetNumberOfPixels() / few_pet.GetNumberOfPixels()
     uptake = require_plausible_case(channels, voxel_ml, weight_kg)
     found = {"body_kg": uptake.body_kg, "mean_suv": uptake.mean_suv, "median_suv": uptake.median_suv}
     found["on_tissue"] = uptake.on_tissue

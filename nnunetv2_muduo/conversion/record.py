@@ -75,9 +75,10 @@ class Record:
                 continue
 
     def findings(self, case_id: str, stamps: list) -> dict | None:
-        """Findings of an earlier check, if the files are the same as then."""
+        """Findings of an earlier check, if the files are the same as then and it looked at the uptake, as 0.1 did not."""
         known = self._checked.get(case_id)
-        return known["findings"] if known and known["stamps"] == stamps else None
+        is_known = known and known["stamps"] == stamps and known["findings"].keys() & {"uptake", "pet_unit"}
+        return known["findings"] if is_known else None
 
     def stamps(self, case_id: str) -> list:
         """Stamps of a checked case's files, as they were when they were read."""

@@ -12,7 +12,7 @@ import numpy as np
 from nnunetv2_muduo.imageio.body import BodyUptake
 from nnunetv2_muduo.imageio.modalities import BODY_ABOVE_HU, MODALITIES, Modality
 from nnunetv2_muduo.imageio.refusal import CaseRefused
-from nnunetv2_muduo.imageio.units import require_plausible, thinned, thinning
+from nnunetv2_muduo.imageio.units import require_plausible, thinned
 
 HEAVIEST_KG = 250
 """No scanner's table carries more."""
@@ -63,8 +63,8 @@ def require_plausible_case(
     for channel in channels:
         if channel.modality is not None:
             require_plausible(channel.modality, channel.values, channel.source)
-    step_ml = voxel_ml * thinning(channels[0].values.shape) ** 3
     few = [channel._replace(values=thinned(channel.values)) for channel in channels]
+    step_ml = voxel_ml * channels[0].values.size / few[0].values.size
     cts, pets = ([one for one in few if one.modality is MODALITIES[key]] for key in ("ct", "pet"))
     for ct in cts:
         _refuse_heavy_view(ct, step_ml)

@@ -219,3 +219,19 @@ def test_killed_at_random_moments_and_continued(petct, tmp_path, n_studies, n_ki
     ]
     assert len(results[0]) > 2 * n_studies
     assert results[0] == results[1]
+
+
+def test_what_an_older_version_checked_is_checked_again(convert, petct, tmp_path, monkeypatch):
+    """0.1 did not look at HU and SUV together."""
+    source = petct.write_tree(tmp_path / "src", 8)
+    done = convert("autopet", source, sizes=SIZES)
+    record = done.record
+    old = sorted(record["cases"])[:3]
+    for case in old:
+        del record["cases"][case]["findings"]["uptake"]
+    (done.dataset / "muduo_cases.json").write_text(json.dumps(record))
+    checked, check = [], case_check.check_case
+    monkeypatch.setattr(case_check, "check_case", lambda case, *_: checked.append(case.case_id) or check(case))
+    again = convert("autopet", source, sizes=SIZES)
+    assert sorted(checked) == old
+    assert again.files() == done.files()

@@ -17,6 +17,16 @@ SUV = np.linspace(0, 12, 64).reshape(4, 4, 4)
         ("pet", SUV, None),
         ("pet", SUV * 5000, "^ct.nii: not in SUV, the median of its bright voxels is .* \\(Bq/ml\\?\\)$"),
         ("pet", HU / 100, None),  # reconstructions may undershoot
+        ("pet", HU / 100 - 1, "its values add up to less than 0"),
+        ("pet", SUV / 1e3, "median of its bright voxels is .*scaled"),
+        ("ct", np.linspace(5, 100, 64), None),  # a small view in the brain
+        ("ct", np.linspace(0, 100, 64), "CT without negative values"),
+        ("ct", SUV - 1, "nearly all values lie between -0.9"),
+        ("ct", HU * 10, "of the values are below -1200"),
+        ("ct", np.linspace(-100, 60, 64), None),  # fat and muscle alone
+        ("ct", np.where(np.arange(64) < 40, -5, 1020), "nothing is below -500 and 38% is above 700"),
+        ("ct", HU * 0.35 - 650, "shows no body: no value is above -200"),
+        ("ct", HU * 1.4 + 800, r"the median of its bright voxels is .* \(shifted\?\)"),
     ],
 )
 def test_values_in_the_unit_of_their_modality(modality, values, message):
