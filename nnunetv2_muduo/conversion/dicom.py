@@ -10,6 +10,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from nnunetv2_muduo.conversion.dicom_tags import MissingTag, required, required_numbers
+from nnunetv2_muduo.conversion.header_check import require_true_slopes
 from nnunetv2_muduo.conversion.suv import Scaling, suv_scaling
 from nnunetv2_muduo.imageio.plausibility import require_possible_dose
 from nnunetv2_muduo.imageio.refusal import CaseRefused
@@ -96,6 +97,7 @@ class PetSeries(DicomSeries):
     def _read(self, slices: list[tuple]) -> sitk.Image:
         scaling = self._scaling([dataset for _, dataset in slices])
         activity = read_pixels(slices)
+        require_true_slopes(sitk.GetArrayViewFromImage(activity))
         scaled = sitk.GetArrayViewFromImage(activity) * np.asarray(scaling.factors)[:, None, None]
         suv = sitk.GetImageFromArray(scaled.astype(np.float32))
         suv.CopyInformation(activity)

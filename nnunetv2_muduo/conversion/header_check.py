@@ -2,12 +2,18 @@
 
 import math
 
+import numpy as np
+
 from nnunetv2_muduo.conversion.dicom_tags import required_numbers, tag_name
 from nnunetv2_muduo.conversion.radiopharmaceutical import described
 from nnunetv2_muduo.imageio.refusal import CaseRefused
 
 OF_THE_SERIES = ("Units", "SUVType", "DecayCorrection", "PatientWeight", "PatientSize", "PatientSex", "Manufacturer")
 """Tags that are the same on all slices, because they are the patient's or the series'."""
+
+
+SLICE_FACTOR = 10
+"""Activity of one slice over that of both its neighbors, or the reverse; real slices differ by a factor of 1.4 at most."""
 
 
 def require_usable_headers(slices: list) -> None:
@@ -49,3 +55,18 @@ def _require_rescaling(dataset) -> None:
         intercept = required_numbers(dataset, "RescaleIntercept")[0]
         if not math.isfinite(intercept):
             raise CaseRefused(f"RescaleIntercept (0028,1052) is {intercept:g}, a number expected")
+
+
+def require_true_slopes(activity_zyx: np.ndarray) -> None:
+    """Raises CaseRefused where one slice (z) holds many times more or less than both its neighbors: its slope is wrong."""
+    totals = activity_zyx.sum(axis=(1, 2), dtype=np.float64)
+    before, inner, after = totals[:-2], totals[1:-1], totals[2:]
+    known = (before > 0) & (inner > 0) & (after > 0)
+    more = inner > SLICE_FACTOR * np.maximum(before, after)
+    less = SLICE_FACTOR * inner < np.minimum(before, after)
+    if (known & (more | less)).any():
+        number = 2 + int((known & (more | less)).argmax())
+        raise CaseRefused(
+            f"slice {number} of {len(totals)} holds over {SLICE_FACTOR} times more or less activity than both its neighbors: "
+            "RescaleSlope (0028,1053)"
+        )

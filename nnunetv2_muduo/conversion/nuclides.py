@@ -35,6 +35,7 @@ class Nuclide:
 
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
+YTTRIUM_90 = Nuclide("Yttrium", "Y", "90", 64.1 * HOUR, ("C-162A7", "14691008"))
 NUCLIDES = (
     Nuclide("Carbon", "C", "11", 20.36 * MINUTE, ("C-105A1", "40565003")),
     Nuclide("Nitrogen", "N", "13", 9.965 * MINUTE, ("C-107A1", "21576001")),
@@ -67,7 +68,7 @@ NUCLIDES = (
     Nuclide("Bromine", "Br", "77", 57.0 * HOUR, ("C-113A3", "86521004")),
     Nuclide("Rubidium", "Rb", "82", 75.7, ("C-159A2", "79197006")),
     Nuclide("Yttrium", "Y", "86", 14.74 * HOUR, ("C-162A3", "10738001")),
-    Nuclide("Yttrium", "Y", "90", 64.1 * HOUR, ("C-162A7", "14691008")),
+    YTTRIUM_90,
     Nuclide("Zirconium", "Zr", "89", 78.4 * HOUR, ("C-168A4", "63360001")),
     Nuclide("Niobium", "Nb", "90", 14.6 * HOUR, ("126603",)),
     Nuclide("Technetium", "Tc", "94m", 52.0 * MINUTE, ("C-163AA", "424079002")),

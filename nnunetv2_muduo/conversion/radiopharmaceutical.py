@@ -1,11 +1,13 @@
 """What a PET header says about the injected radiopharmaceutical: one administration, its dose and its half-life."""
 
-from nnunetv2_muduo.conversion.dicom_tags import positive_number, required
-from nnunetv2_muduo.conversion.nuclides import require_possible_half_life
+from nnunetv2_muduo.conversion.dicom_tags import number_or_zero, positive_number, required
+from nnunetv2_muduo.conversion.nuclides import YTTRIUM_90, require_possible_half_life
 from nnunetv2_muduo.imageio.refusal import CaseRefused
 
-LOWEST_DOSE_BQ, HIGHEST_DOSE_BQ = 1e6, 1e10
-"""Between a hundredth of a usual dose of F-18, and what is given in a radioembolization with Y-90."""
+LOWEST_DOSE_BQ, HIGHEST_DOSE_BQ = 1e6, 2e9
+"""A hundredth of a usual dose of F-18, and twice the highest."""
+FLOW_HALF_LIFE_S, HIGHEST_FLOW_DOSE_BQ = 1200, 1e10
+"""Tracers of flow that live shorter (Rb-82, O-15, N-13) are given in higher doses, and so is Y-90 as a therapy."""
 MOST_MCI, MOST_MBQ = 60, 1e4
 """Most that is injected for PET is 60 mCi (Rb-82, 2220 MBq): from 60 to 10^4 in the field for Bq can only be MBq."""
 
@@ -41,12 +43,18 @@ def dose_bq(item) -> float:
     dose = positive_number(item, "RadionuclideTotalDose")
     if MOST_MCI < dose < MOST_MBQ:
         return 1e6 * dose
-    if not LOWEST_DOSE_BQ <= dose <= HIGHEST_DOSE_BQ:
+    highest = highest_dose_bq(number_or_zero(item, "RadionuclideHalfLife"))
+    if not LOWEST_DOSE_BQ <= dose <= highest:
         raise CaseRefused(
-            f"RadionuclideTotalDose (0018,1074) is {dose:g}, {LOWEST_DOSE_BQ:g} to {HIGHEST_DOSE_BQ:g} Bq expected "
-            "(is it MBq or mCi?)"
+            f"RadionuclideTotalDose (0018,1074) is {dose:g}, {LOWEST_DOSE_BQ:g} to {highest:g} Bq expected (is it MBq or mCi?)"
         )
     return dose
+
+
+def highest_dose_bq(half_life: float) -> float:
+    """The highest dose of a nuclide by its half-life in seconds, 0 where that is unknown."""
+    is_high = half_life < FLOW_HALF_LIFE_S or YTTRIUM_90.has(half_life)
+    return HIGHEST_FLOW_DOSE_BQ if is_high else HIGHEST_DOSE_BQ
 
 
 def half_life_s(item) -> float:

@@ -22,10 +22,18 @@ def test_dose_in_mbq_is_converted_where_it_is_certain(mbq):
     assert scaling.dose_mbq == pytest.approx(mbq)
 
 
-@pytest.mark.parametrize("dose", [0.35, 9.46, 37, 12000, 350e3, 9.9e5, 3.5e10, 350e12, float("inf")])
+@pytest.mark.parametrize("dose", [0.35, 9.46, 37, 12000, 350e3, 9.9e5, 3.5e9, 3.5e10, 350e12, float("inf")])
 @pytest.mark.parametrize("correction", ["START", "ADMIN", "NONE"])
 def test_doses_that_nobody_gets_are_refused(dose, correction):
     refused({"RadionuclideTotalDose": dose}, match=r"0018,1074.*Bq", DecayCorrection=correction)
+
+
+@pytest.mark.parametrize(
+    ("half_life", "dose"), [(76.0, 2.2e9), (122.24, 3.7e9), (230580, 8e9), (282240, 37e6), (6586.2, 1.1e9)]
+)
+def test_high_doses_of_flow_tracers_and_of_therapies_are_believed(half_life, dose):
+    tags = {"RadionuclideHalfLife": half_life, "RadionuclideTotalDose": dose}
+    assert factor(header(tags, DecayCorrection="ADMIN")) == pytest.approx(70000 / dose)
 
 
 @pytest.mark.parametrize("dose", [0, -350e6, "", None])
