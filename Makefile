@@ -23,7 +23,7 @@ lint: $(VENV)/.installed
 
 # What the package needs: downloaded once, and again only when setup.py asks for something else.
 $(VENV)/.dependencies: setup.py
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV)
 	@echo "Installing nnU-Net, torch and tools into $(VENV): a few minutes, once."
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check "setuptools>=68" wheel
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation ".[dev]"

@@ -138,6 +138,20 @@ def make_trainer(name: str = "nnUNetTrainerMuDuo", fold=0, continue_training: bo
     return trainer_class(plans, "3d_fullres", fold, dataset_json, torch.device("cpu"))
 
 
+def untrained_model(trainer_name: str = "nnUNetTrainerMuDuo") -> Path:
+    """Results folder of a model with random weights, as a training leaves it."""
+    trainer = make_trainer(trainer_name)
+    trainer.initialize()
+    trainer.inference_allowed_mirroring_axes = (0, 2)
+    folder = Path(trainer.output_folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    trainer.save_checkpoint(str(folder / "checkpoint_final.pth"))
+    (folder.parent / "plans.json").write_text(json.dumps(trainer.plans_manager.plans))
+    (folder.parent / "dataset.json").write_text(json.dumps(trainer.dataset_json))
+    (folder / "progress.png").write_bytes(b"a picture")
+    return folder.parent
+
+
 def started_trainer(name: str = "nnUNetTrainerMuDuo"):
     """A trainer of the tiny data set, which has been prepared, before its first epoch."""
     trainer = make_trainer(name)

@@ -8,9 +8,9 @@ from nnunetv2_muduo.case_names import ALLOWED, is_safe_name
 
 
 def fold(text: str) -> int | str:
-    """Number of a fold, or "all". Raises ValueError for anything else."""
+    """Number of a fold, or "all"."""
     if text != "all" and not text.isdecimal():
-        raise ValueError(text)
+        raise argparse.ArgumentTypeError(f"{text!r} is no fold: give a number from 0, or all")
     return text if text == "all" else int(text)
 
 
@@ -51,7 +51,7 @@ def require_folder_place(path: Path) -> None:
     """
     place = next(folder for folder in (path.absolute(), *path.absolute().parents) if folder.exists())
     if not place.is_dir():
-        raise ValueError(f"{place} is a file, and {path} must be a folder. Name another folder.")
+        raise ValueError(f"{path} can't be made a folder: {place} is a file. Name another folder.")
     _require_writable(place)
 
 

@@ -13,6 +13,7 @@ import textwrap
 import time
 from pathlib import Path
 
+from nnunetv2_muduo.cli.arguments import require_folder_place
 from nnunetv2_muduo.cli.demo_plan import FEATURES, N_EPOCHS, Plan, measure_speed, plan_demo
 from nnunetv2_muduo.cli.demo_steps import StepRunner
 
@@ -45,6 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run the demo; 0 on success."""
     started = time.monotonic()
+    require_folder_place(args.folder)
     folder = args.folder.resolve()
     _make_folder(folder)
     _set_environment(folder)

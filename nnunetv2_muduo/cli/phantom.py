@@ -1,6 +1,9 @@
 """`muduo phantom`: write a synthetic whole-body PET/CT cohort."""
 
 import argparse
+from pathlib import Path
+
+from nnunetv2_muduo.cli.arguments import require_folder_place
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,6 +27,7 @@ def run(args: argparse.Namespace) -> int:
     """Write the cohort and say what there is."""
     from nnunetv2_muduo.phantom.cohort import write_cohort
 
+    require_folder_place(Path(args.out))
     if args.from_labels is not None:
         folders = _write_from_labels(args)
     elif args.labels is not None:

@@ -66,11 +66,12 @@ def run(args: argparse.Namespace) -> int:
     settings = _settings(args)
     device = torch.device(args.device or ("cuda" if torch.cuda.is_available() else "cpu"))
     _claim(args.out, args.c)
+    teacher = _teacher(args)  # before the data, which take longer
     volumes = load_volumes(args.data, args.modality, settings.spacing_mm, args.out / "cache", args.seed)
     noisy = read_noisy_names(args.noisy_labels, volumes) if args.noisy_labels else frozenset()
     train, held_out = hold_out(volumes, args.val_fraction, args.seed, noisy)
     print(f"{len(train)} {args.modality.upper()} cases to learn from, {len(held_out)} held out")
-    training = TeacherTraining(_teacher(args).to(device), settings, train, held_out, args.out, noisy)
+    training = TeacherTraining(teacher.to(device), settings, train, held_out, args.out, noisy)
     if args.c:
         training.resume()
     training.run()

@@ -9,6 +9,7 @@ from pathlib import Path
 from nnunetv2_muduo.conversion.cases import patient_key, split_autopet_name
 from nnunetv2_muduo.conversion.write import partial_file
 from nnunetv2_muduo.storage import write_json
+from nnunetv2_muduo.user_files import expecting_fields, read_user_json
 
 RECORD_FILE = "muduo_cases.json"
 JOURNAL_FILE = ".muduo_journal.jsonl"
@@ -18,15 +19,16 @@ BQ_PER_ML = "Bq/ml"
 
 
 def recorded_cases(dataset: Path) -> dict[str, dict]:
-    """Entries of muduo_cases.json by case; empty where there is none."""
+    """Entries of muduo_cases.json by case; empty where there is none. Raises ValueError where it is no such file."""
     path = dataset / RECORD_FILE
-    return json.loads(path.read_text(encoding="utf-8"))["cases"] if path.is_file() else {}
+    return read_user_json(path, {"cases": dict})["cases"] if path.is_file() else {}
 
 
 def known_patients(dataset: Path, cases: set[str]) -> dict[str, str]:
     """Patient by case, from the dataset's record, else from names of AutoPET; cases of unknown patients are left out."""
     record = recorded_cases(dataset)
-    known = {case: key for case in cases & record.keys() if (key := record[case]["patient_key"]) is not None}
+    with expecting_fields(dataset / RECORD_FILE):
+        known = {case: key for case in cases & record.keys() if (key := record[case]["patient_key"]) is not None}
     named = {case: patient_key(name[0]) for case in cases - record.keys() if (name := split_autopet_name(case))}
     return known | named
 
@@ -52,7 +54,7 @@ class Record:
     def _load(self) -> None:
         path = self.dataset / RECORD_FILE
         if path.exists():
-            content = json.loads(path.read_text(encoding="utf-8"))
+            content = read_user_json(path, {"settings": dict, "labels": dict, "cases": dict, "complete": bool})
             self.settings, self.labels, self.cases = content["settings"], content["labels"], content["cases"]
             for case_id, entry in self.cases.items():
                 self._checked[case_id] = {"stamps": entry["stamps"], "findings": entry["findings"]}

@@ -74,6 +74,7 @@ def _write_changed(case: Case, role: str, value_map: dict[int, int], path: Path)
     from nnunetv2_muduo.conversion.case_check import whole_numbers
     from nnunetv2_muduo.conversion.case_values import CT_OUTSIDE_HU
     from nnunetv2_muduo.imageio.grid import put_on_grid
+    from nnunetv2_muduo.imageio.write import write_nifti
 
     image = getattr(case, role).read()
     if role == "ct":
@@ -81,4 +82,4 @@ def _write_changed(case: Case, role: str, value_map: dict[int, int], path: Path)
     elif role == "label":
         image = put_on_grid(whole_numbers(image, case.label), case.pet.read(), sitk.sitkNearestNeighbor, 0)
         image = sitk.Cast(sitk.ChangeLabel(image, changeMap={k: v for k, v in value_map.items() if k}), sitk.sitkUInt8)
-    sitk.WriteImage(image, str(path), useCompression=True)
+    write_nifti(image, path)

@@ -10,7 +10,7 @@ from nnunetv2.paths import nnUNet_preprocessed, nnUNet_raw
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 
 from nnunetv2_muduo.config import CONFIG_FILE, PANEL_FOLDER, PROGRESS_NAME, MuDuoConfig
-from nnunetv2_muduo.conversion.record import RECORD_FILE
+from nnunetv2_muduo.conversion.record import RECORD_FILE, recorded_cases
 from nnunetv2_muduo.data.prompt_maps import latest_prompt_maps
 from nnunetv2_muduo.data.unlabeled import unlabeled_folder
 from nnunetv2_muduo.data.unlabeled_dataset import UnlabeledDataset
@@ -165,7 +165,7 @@ def read_cases(dataset: str, data_identifier: str, prompt_generator: str | None,
         fold_name: such as `fold_0`.
     """
     preprocessed = Path(nnUNet_preprocessed.get() or "") / dataset
-    known = _known_cases(Path(nnUNet_raw.get() or "") / dataset / RECORD_FILE)
+    known = _known_cases(Path(nnUNet_raw.get() or "") / dataset)
     prompts = read_prompts(unlabeled_folder(preprocessed, data_identifier), prompt_generator, fold_name)
     sets = {case: entry["set"] for case, entry in known.items()}
     sets |= dict.fromkeys(prompts, "unlabeled") | _split(preprocessed / "splits_final.json", fold_name)
@@ -176,11 +176,10 @@ def read_cases(dataset: str, data_identifier: str, prompt_generator: str | None,
     return pd.DataFrame(rows, columns=CASE_COLUMNS).sort_values(["set", "case"], ignore_index=True)
 
 
-def _known_cases(record_file: Path) -> dict[str, dict[str, Any]]:
-    """Entries of the conversion's record by case; none where the data set was not converted by this package."""
-    record = read_user_json(record_file, {"cases": dict}) if record_file.is_file() else {"cases": {}}
-    with expecting_fields(record_file):
-        known = record["cases"].items()
+def _known_cases(dataset: Path) -> dict[str, dict[str, Any]]:
+    """Set and patient of every case by the conversion's record; none where the data set was not converted by this package."""
+    known = recorded_cases(dataset).items()
+    with expecting_fields(dataset / RECORD_FILE):
         return {case: {"set": entry["set"], **{key: entry.get(key) for key in PATIENT}} for case, entry in known}
 
 

@@ -1,4 +1,3 @@
-import json
 import os
 import shutil
 import subprocess
@@ -10,7 +9,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 import torch
-from support import DATASET, make_trainer, write_config
+from support import DATASET, untrained_model, write_config
 
 from nnunetv2_muduo.cli import main
 
@@ -44,20 +43,6 @@ predictor.initialize_from_trained_model_folder(model, None)
 predictor.predict_from_files_sequential(images, out)
 assert not [name for name in sys.modules if "muduo" in name]
 """
-
-
-def untrained_model(trainer_name: str = "nnUNetTrainerMuDuo") -> Path:
-    """Results folder of a model with random weights, as a training leaves it."""
-    trainer = make_trainer(trainer_name)
-    trainer.initialize()
-    trainer.inference_allowed_mirroring_axes = (0, 2)
-    folder = Path(trainer.output_folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    trainer.save_checkpoint(str(folder / "checkpoint_final.pth"))
-    (folder.parent / "plans.json").write_text(json.dumps(trainer.plans_manager.plans))
-    (folder.parent / "dataset.json").write_text(json.dumps(trainer.dataset_json))
-    (folder / "progress.png").write_bytes(b"a picture")
-    return folder.parent
 
 
 def predict(model: Path, images: Path, out: Path) -> None:
