@@ -28,8 +28,9 @@ class Modality:
     """What counts as bright; None: all above the image's mean."""
     goes_below: float | None = None
     """Every image in this unit has values below this one; None where that need not be."""
-    one_tissue: tuple[float, float] = (0, 0)
-    """Where all values lie between these, `goes_below` does not count: a small view in the brain."""
+    soft_tissue: tuple[float, float] = (0, 0)
+    """`goes_below` does not count for a view in a head, which has no fat: all is above the lower of these, half is below the
+    higher, and little is as dense as the highest `bright_median`."""
     lowest_mean: float | None = None
     """The mean of an image is at least this; None where it may be anything."""
     lowest_spread: float | None = None
@@ -51,7 +52,7 @@ MODALITIES = {
             bright_median=(BODY_ABOVE_HU, 700),  # contrast medium and spongy bone reach 500; soft tissue + 1000 has 900
             bright_above=BODY_ABOVE_HU,
             goes_below=0,
-            one_tissue=(0, 150),
+            soft_tissue=(0, 150),
             air_below=-500,
             lowest_spread=50,  # fat and muscle are 100 apart, and noise alone spreads wider
             nothing_below=-1200,  # air is -1000

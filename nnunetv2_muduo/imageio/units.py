@@ -57,13 +57,23 @@ def require_plausible(modality: Modality, values: np.ndarray, source) -> None:
 
 
 def _goes_low_enough(modality: Modality, values: np.ndarray) -> str:
-    if modality.goes_below is None or values.min() < modality.goes_below:
+    if modality.goes_below is None or values.min() < modality.goes_below or _is_within_a_head(modality, values):
         return ""
-    lowest, highest = values.min(), values.max()
-    least, most = modality.one_tissue
-    if least < lowest <= highest - modality.lowest_spread and highest < most:
-        return ""
-    return f"{modality.name} without negative values is not in {modality.unit} ({lowest:g} to {highest:g})"
+    extremes = f"{values.min():g} to {values.max():g}"
+    return f"{modality.name} without negative values is not in {modality.unit} ({extremes})"
+
+
+def _is_within_a_head(modality: Modality, values: np.ndarray) -> bool:
+    """Brain and skull alone. Of a shifted CT most is air or dense, and hardly anything lies between them."""
+    (lowest, highest), densest = modality.soft_tissue, modality.bright_median[1]
+    few = thinned(values)
+    soft, dense = (few < highest).mean(), (few > densest).mean()
+    return (
+        values.min() > lowest
+        and soft >= 0.5
+        and dense <= 1 - soft - dense
+        and not _spread_is_possible(modality, values)
+    )
 
 
 def _mean_is_possible(modality: Modality, values: np.ndarray) -> str:

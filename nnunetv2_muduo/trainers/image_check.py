@@ -26,17 +26,9 @@ def check_labeled_images(trainer, n_processes: int, part_id: int = 0, num_parts:
     Raises:
         ValueError: every such case with the reason.
     """
-    raw, names = Path(nnUNet_raw.get() or "") / trainer.plans_manager.dataset_name, channel_names(trainer.dataset_json)
-    files = {case: _files(raw, case, len(names), trainer) for case in sorted(_identifiers(trainer))[part_id::num_parts]}
-    stamps = {case: [storage.file_stamp(file, file.name) for file in found] for case, found in files.items() if found}
-    checked_file = Path(trainer.preprocessed_dataset_folder_base) / CHECKED_FILE
-    checked = storage.read_json(checked_file) or {}
-    jobs = [(case, files[case], names) for case in stamps if checked.get(case) != stamps[case]]
-    wrong = run_all(_check, jobs, n_processes, "Checking labeled images") if jobs else {}
-    checked |= {case: stamps[case] for case, *_ in jobs if case not in wrong}
-    if jobs:
-        with suppress(OSError):  # where prepared data may only be read, the images are read at every start
-            storage.write_json(checked, checked_file)
+    raw = Path(nnUNet_raw.get() or "") / trainer.plans_manager.dataset_name
+    files = _raw_files(trainer, raw)
+    wrong = _check_changed(dict(list(files.items())[part_id::num_parts]), trainer, n_processes)
     if in_bqml := cases_in_bqml(raw):
         trainer.print_to_log_file(
             f"Warning: PET in Bq/ml, not SUV, by the conversion's record: {', '.join(sorted(in_bqml))}."
@@ -45,15 +37,28 @@ def check_labeled_images(trainer, n_processes: int, part_id: int = 0, num_parts:
         raise ValueError(f"Labeled cases that are not in HU and SUV. Correct or remove them:\n{listed(wrong)}")
 
 
-def _identifiers(trainer) -> list[str]:
-    return trainer.dataset_class(trainer.preprocessed_dataset_folder, None).identifiers
+def _raw_files(trainer, raw: Path) -> dict[str, list[Path]]:
+    """Raw images by labeled case; cases of which one is elsewhere are left out."""
+    ending, n_channels = trainer.dataset_json["file_ending"], len(channel_names(trainer.dataset_json))
+    cases = sorted(trainer.dataset_class(trainer.preprocessed_dataset_folder, None).identifiers)
+    files = {case: [raw / "imagesTr" / f"{case}_{c:04d}{ending}" for c in range(n_channels)] for case in cases}
+    return {case: found for case, found in files.items() if all(file.is_file() for file in found)}
 
 
-def _files(raw: Path, case: str, n_channels: int, trainer) -> list[Path]:
-    """Raw images of a labeled case; none where one is elsewhere."""
-    ending = trainer.dataset_json["file_ending"]
-    files = [raw / "imagesTr" / f"{case}_{channel:04d}{ending}" for channel in range(n_channels)]
-    return files if all(file.is_file() for file in files) else []
+def _check_changed(files: dict[str, list[Path]], trainer, n_processes: int) -> dict[str, Exception]:
+    """What is wrong, by case, with images that are not known to be right."""
+    stamps = {case: [storage.file_stamp(file, file.name) for file in found] for case, found in files.items()}
+    checked_file = Path(trainer.preprocessed_dataset_folder_base) / CHECKED_FILE
+    checked = storage.read_json(checked_file) or {}
+    names = channel_names(trainer.dataset_json)
+    jobs = [(case, files[case], names) for case in files if checked.get(case) != stamps[case]]
+    if not jobs:
+        return {}
+    wrong = run_all(_check, jobs, n_processes, "Checking labeled images")
+    checked |= {case: stamps[case] for case, *_ in jobs if case not in wrong}
+    with suppress(OSError):  # where prepared data may only be read, the images are read at every start
+        storage.write_json(checked, checked_file)
+    return wrong
 
 
 def _check(job: tuple[str, list[Path], list[str]]) -> None:
