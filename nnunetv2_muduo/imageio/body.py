@@ -23,6 +23,8 @@ class BodyUptake:
     """What a tenth of the body is below: fat and muscle, wherever the image lies."""
     suv_kg: float
     """Sum of SUV times volume over the whole image: over the patient's weight it is the share of the dose that is seen."""
+    air: float
+    """Share of the image where the CT shows no tissue."""
     on_tissue: float
     """Share of the activity that lies where the CT shows tissue."""
     likeness: float
@@ -34,6 +36,7 @@ class BodyUptake:
         is_body = ct_hu > BODY_ABOVE_HU
         hu, suv = (values[is_body].astype(np.float64) for values in (ct_hu, pet_suv))
         tenth, median = np.percentile(suv, (10, 50))
+        is_tissue = ct_hu > TISSUE_ABOVE_HU
         activity = np.maximum(pet_suv, 0, dtype=np.float64)
         total = activity.sum()
         return cls(
@@ -42,7 +45,8 @@ class BodyUptake:
             median_suv=float(median),
             tenth_suv=float(tenth),
             suv_kg=float(pet_suv.sum(dtype=np.float64)) * voxel_ml / 1000,
-            on_tissue=float(activity[ct_hu > TISSUE_ABOVE_HU].sum() / total) if total else 0.0,
+            air=1 - float(is_tissue.mean()),
+            on_tissue=float(activity[is_tissue].sum() / total) if total else 0.0,
             likeness=max(_correlation(suv, hu), _correlation(suv, np.maximum(hu, 0))),
         )
 

@@ -27,6 +27,8 @@ LARGE_VIEW_KG = 3
 HIGHEST_TENTH_SUV, HIGHEST_TENTH_OF_SPOT_SUV = 2, 40
 """Of a large view: twice the mean of a whole person (which is 1 at most), where real ones have 0.1 to 0.5. Of the smallest: a
 full bladder all over the image."""
+OPEN_VIEW_AIR, HIGHEST_TENTH_OF_OPEN_VIEW_SUV = 0.5, 4
+"""A view of which half is air lies at the skin and not in an organ, however small it is."""
 HEAVY_KG, HIGHEST_MEAN_SUV, HIGHEST_MEAN_OF_SPOT_SUV = 150, 2, 100
 """A view of m kg holds at most the dose of a heavy patient, so its mean SUV is HEAVY_KG / m at most. At least 2 is allowed: half
 of a body can hold all. Not more than 100 is, however small: no organ has more."""
@@ -97,9 +99,14 @@ def highest_mean_suv(body_kg: float) -> float:
     return min(max(HIGHEST_MEAN_SUV, HEAVY_KG / body_kg), HIGHEST_MEAN_OF_SPOT_SUV)
 
 
-def highest_tenth_suv(body_kg: float) -> float:
-    """Bound of the SUV that a tenth of so much of a body is below; it loosens fast where a view may lie in one organ."""
-    return min(HIGHEST_TENTH_SUV * max(1, (LARGE_VIEW_KG / body_kg) ** 2), HIGHEST_TENTH_OF_SPOT_SUV)
+def highest_tenth_suv(body_kg: float, air: float) -> float:
+    """Bound of the SUV that a tenth of so much of a body is below; it loosens fast where a view may lie in one organ.
+
+    Args:
+        air: share of the view that is air.
+    """
+    highest = HIGHEST_TENTH_OF_OPEN_VIEW_SUV if air >= OPEN_VIEW_AIR else HIGHEST_TENTH_OF_SPOT_SUV
+    return min(HIGHEST_TENTH_SUV * max(1, (LARGE_VIEW_KG / body_kg) ** 2), highest)
 
 
 def _require_plausible_pair(ct: Channel, pet: Channel, voxel_ml: float) -> BodyUptake:
@@ -116,10 +123,10 @@ def _require_plausible_pair(ct: Channel, pet: Channel, voxel_ml: float) -> BodyU
         raise CaseRefused(
             f"{pet.source}: not in SUV, its mean is {uptake.mean_suv:.3g} {where}, at most {highest_mean_suv(kg):.3g} is possible"
         )
-    if uptake.tenth_suv > highest_tenth_suv(kg):
+    if uptake.tenth_suv > (highest_tenth := highest_tenth_suv(kg, uptake.air)):
         raise CaseRefused(
             f"{pet.source}: not in SUV, nine tenths are above {uptake.tenth_suv:.3g} {where}, where fat and muscle have less "
-            f"than {highest_tenth_suv(kg):.3g}"
+            f"than {highest_tenth:.3g}"
         )
     if uptake.mean_suv < LOWEST_MEAN_SUV or uptake.median_suv < LOWEST_MEDIAN_SUV:
         raise CaseRefused(

@@ -73,6 +73,8 @@ FAULTS = {
     "PET is the CT, scaled": (hu(), (hu() + 1000) / 100, "SUV.nii.gz: not a PET but a copy of the CT"),
     "negative PET": (hu(), -suv(), "SUV.nii.gz: not in SUV"),
     "PET x 94": (hu(), suv() * 94, "SUV.nii.gz: not in SUV"),
+    "PET x 20.7": (hu(), suv() * 20.7, "SUV.nii.gz: not in SUV"),
+    "PET x 14": (hu(), suv() * 14, "SUV.nii.gz: not in SUV"),
     "PET / 71": (hu(), suv() / 71, "SUV.nii.gz: not in SUV"),
     "PET / 1e6": (hu(), suv() / 1e6, "SUV.nii.gz: not in SUV"),
 }

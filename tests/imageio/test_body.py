@@ -22,6 +22,7 @@ def test_mass_and_uptake_are_those_of_the_body_alone(body):
     assert uptake.body_kg == pytest.approx(0.5)
     assert uptake.mean_suv == pytest.approx((950 * 1 + 50 * 11) / 1000)
     assert (uptake.median_suv, uptake.tenth_suv) == (1, 1)
+    assert uptake.air == pytest.approx(3950 / 5150)
     total = 950 + 550 + 100 + 3950 * 0.02
     assert uptake.suv_kg == pytest.approx(total * VOXEL_ML / 1000, rel=1e-5)
     assert uptake.on_tissue == pytest.approx((total - 3950 * 0.02) / total, rel=1e-5)

@@ -160,9 +160,14 @@ def test_every_pet_of_a_case_is_checked():
 
 def test_bounds_loosen_where_a_view_may_lie_in_one_organ():
     masses_kg = [0.1, 0.3, 1, 2, 3, 10, 50, 100]
-    for bound in (highest_mean_suv, highest_tenth_suv):
+    for bound in (
+        highest_mean_suv,
+        lambda kg: highest_tenth_suv(kg, air=0.3),
+        lambda kg: highest_tenth_suv(kg, air=0.6),
+    ):
         bounds = [bound(kg) for kg in masses_kg]
         assert bounds == sorted(bounds, reverse=True)
         assert bounds[-1] == 2  # twice what a whole person has at most
     assert highest_mean_suv(50) == 3
-    assert highest_tenth_suv(1) == 18
+    assert highest_tenth_suv(1, air=0.3) == 18
+    assert highest_tenth_suv(1, air=0.6) == 4
