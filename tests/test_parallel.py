@@ -1,9 +1,10 @@
 import os
 import signal
+import sys
 
 import pytest
 
-from nnunetv2_muduo.parallel import WorkerKilled, map_jobs, run_all
+from nnunetv2_muduo.parallel import WorkerKilled, map_jobs, run_all, run_to_the_end
 
 
 def fail_on_odd(item):
@@ -65,3 +66,30 @@ def test_the_first_failure_ends_what_has_results(n_processes):
 def test_a_killed_worker_is_an_error_of_its_own():
     with pytest.raises(WorkerKilled, match="smaller -np"):
         list(map_jobs(kill_itself, [("a",), ("b",)], 2, "Dying"))
+
+
+def command(code):
+    return [sys.executable, "-c", f"import sys\n{code}"]
+
+
+LONG = "me: two files:\n  a\n  b\nCorrect them."
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("print('what was done')", None),
+        ("sys.stderr.write('half\\r'); sys.exit(1)", "half"),
+        (f"sys.stderr.write('bar\\r' + {LONG!r}); sys.exit(1)", LONG),
+        ("sys.stderr.write('me: first\\nme: second\\n'); sys.exit(3)", "me: second"),
+        ("{}['key']", "KeyError: 'key'"),
+        (
+            "import os, signal; os.kill(os.getpid(), signal.SIGKILL)",
+            "it was killed (SIGKILL), perhaps for lack of memory",
+        ),
+    ],
+)
+def test_a_command_that_fails_is_told_by_its_last_message(code, message, capfd):
+    assert run_to_the_end(command(code), "me: ") == message
+    if message == "KeyError: 'key'":
+        assert "Traceback" in capfd.readouterr().err  # all of it is seen, not the last message alone

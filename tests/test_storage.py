@@ -1,6 +1,7 @@
 import hashlib
 import json
 import os
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +13,7 @@ from nnunetv2_muduo.storage import (
     read_json,
     remove_leftovers,
     replacing,
+    require_writable,
     with_present_times,
     write_json,
     write_text,
@@ -84,3 +86,16 @@ def test_stamps_of_earlier_versions_survive_archives(tmp_path):
         os.utime(path, ns=(kept_ns, kept_ns))
         assert is_unchanged(stamps, files) is unchanged
     assert content_of(stamps) == with_present_times(stamps, files) == stamps
+
+
+def test_a_folder_that_can_be_written_or_made(tmp_path):
+    require_writable(tmp_path)
+    require_writable(tmp_path / "to be made" / "below it")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(not Path("/sys/kernel").is_dir(), reason="needs a folder that even root can't write into")
+@pytest.mark.parametrize("folder", ["/sys/kernel", "/sys/kernel/to be made"])
+def test_a_folder_that_can_not_is_named(folder):
+    with pytest.raises(OSError, match=r"/sys/kernel'$"):
+        require_writable(Path(folder))

@@ -11,7 +11,7 @@ import pytest
 import SimpleITK as sitk
 import torch
 from filelock import FileLock
-from support import DATASET, make_trainer, missing, prepare_tiny
+from support import DATASET, log_of, make_trainer, missing, prepare_tiny
 
 from nnunetv2_muduo import storage, trainers
 from nnunetv2_muduo.data.prompt_maps import latest_prompt_maps
@@ -237,3 +237,58 @@ def test_without_raw_data_new_plans_are_an_error_that_says_so(prepared_dataset):
         FileNotFoundError, match=rf"4 .* again \(made with other plans\), but .*{DATASET} is not in nnUNet_raw"
     ):
         prepare_tiny()
+
+
+@pytest.fixture
+def read_only(prepared_dataset, monkeypatch):
+    """The prepared data set, in whose preprocessed folder nothing can be written. Returns its root folder."""
+    real = storage.TemporaryFile
+
+    def refuse(dir):
+        if (prepared_dataset / "pre") in (dir, *dir.parents):
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(dir / "tmp123"))
+        return real(dir=dir)
+
+    monkeypatch.setattr(storage, "TemporaryFile", refuse)
+    return prepared_dataset
+
+
+def test_read_only_prepared_data_are_all_that_a_training_needs(read_only):
+    prepare_tiny()
+    make_trainer().run_training()
+
+
+@pytest.mark.parametrize("missing_part", ["generator", "prompt maps", "unlabeled cases"])
+def test_read_only_data_are_found_out_before_anything_is_made(read_only, monkeypatch, missing_part):
+    if missing_part == "generator":
+        shutil.rmtree(read_only / "res" / DATASET)
+    else:
+        shutil.rmtree(map_folder(read_only) if missing_part == "prompt maps" else folder(read_only))
+    epochs = count_epochs(monkeypatch)
+    with pytest.raises(
+        RuntimeError, match=r", but .*pre.* can't be written \(Read-only file system\)\. Prepare where it can"
+    ):
+        prepare_tiny()
+    assert epochs == []
+
+
+@pytest.mark.parametrize("name", ["checkpoint_latest.pth", "checkpoint_previous.pth", "checkpoint_final.pth.part"])
+def test_a_generator_killed_at_its_very_end_leaves_nothing(prepared_dataset, name):
+    generator = prepared_dataset / "res" / DATASET / GENERATOR / "fold_0"
+    (generator / name).write_bytes((generator / "checkpoint_best.pth").read_bytes())
+    stamp = (generator / "checkpoint_final.pth").stat().st_mtime_ns
+    prepare_tiny()
+    assert {path.name for path in generator.glob("*checkpoint*")} == {"checkpoint_final.pth", "checkpoint_best.pth"}
+    assert (generator / "checkpoint_final.pth").stat().st_mtime_ns == stamp
+
+
+def test_a_failed_preparation_ends_with_its_cause(prepared_dataset, monkeypatch):
+    (prepared_dataset / "raw" / DATASET / "imagesUn" / "unlabeled_1_0001.nii.gz").unlink()
+    shutil.rmtree(folder(prepared_dataset))
+    trainer = make_trainer("nnUNetTrainerMeanTeacher")
+    monkeypatch.setattr(Preparation, "missing", lambda self: ["4 unlabeled case(s) to preprocess"])
+    with pytest.raises(
+        RuntimeError, match=r"Preparation failed(.|\n)*The cause:\nmuduo prepare: .*unlabeled_1"
+    ) as failure:
+        trainer.run_training()
+    assert str(failure.value) in log_of(trainer)
