@@ -8,8 +8,8 @@ LOWEST_DOSE_BQ, HIGHEST_DOSE_BQ = 1e6, 2e9
 """A hundredth of a usual dose of F-18, and twice the highest."""
 FLOW_HALF_LIFE_S, HIGHEST_FLOW_DOSE_BQ = 1200, 1e10
 """Tracers of flow that live shorter (Rb-82, O-15, N-13) are given in higher doses, and so is Y-90 as a therapy."""
-MOST_MCI, MOST_MBQ = 60, 1e4
-"""Most that is injected for PET is 60 mCi (Rb-82, 2220 MBq): from 60 to 10^4 in the field for Bq can only be MBq."""
+MOST_MCI = 60
+"""Most that is injected for PET is 60 mCi (Rb-82, 2220 MBq): more in the field for Bq, up to the highest dose, is MBq."""
 
 ADMINISTRATION = (
     "RadionuclideTotalDose",
@@ -41,9 +41,9 @@ def dose_bq(item) -> float:
     Raises MissingTag where it is missing or not above 0, CaseRefused where nobody gets such a dose.
     """
     dose = positive_number(item, "RadionuclideTotalDose")
-    if MOST_MCI < dose < MOST_MBQ:
-        return 1e6 * dose
     highest = highest_dose_bq(number_or_zero(item, "RadionuclideHalfLife"))
+    if MOST_MCI < dose <= highest / 1e6:
+        return 1e6 * dose
     if not LOWEST_DOSE_BQ <= dose <= highest:
         raise CaseRefused(
             f"RadionuclideTotalDose (0018,1074) is {dose:g}, {LOWEST_DOSE_BQ:g} to {highest:g} Bq expected (is it MBq or mCi?)"

@@ -88,11 +88,15 @@ def _suv_units_scaling(slices: list, units: str) -> Scaling:
 
 def _philips_scaling(slices: list) -> Scaling:
     suv_factors = [_philips_value(dataset, PHILIPS_SUV_FACTOR) for dataset in slices]
-    if all(suv_factors):
+    if (
+        all(suv_factors) and slices[0].get("DecayCorrection") != "NONE"
+    ):  # one factor can't correct frames for their decay
         return _with_known_facts(Scaling(tuple(suv_factors), "CNTS times Philips' SUV factor (7053,1000)"), slices)
     activity_factors = [_philips_value(dataset, PHILIPS_ACTIVITY_FACTOR) for dataset in slices]
     if not all(activity_factors):
-        raise MissingTag("PET in counts without Philips' SUV factor (7053,1000) or activity factor (7053,1009)")
+        raise MissingTag(
+            "PET in counts without Philips' SUV factor (7053,1000), for decay corrected counts, or activity factor (7053,1009)"
+        )
     scaling = _activity_scaling(slices)
     factors = tuple(a * b for a, b in zip(activity_factors, scaling.factors, strict=True))
     explanation = f"CNTS times Philips' activity factor (7053,1009), {scaling.explanation}"

@@ -8,7 +8,15 @@ import pytest
 pydicom = pytest.importorskip("pydicom")
 from pet_header import F18_HALF_LIFE_S, decayed, factor, header  # noqa: E402
 
-from nnunetv2_muduo.conversion.suv import MissingTag, parse_datetime, suv_scaling  # noqa: E402
+from nnunetv2_muduo.conversion.dicom import read_pet_suv  # noqa: E402
+from nnunetv2_muduo.conversion.suv import (  # noqa: E402
+    DOSE_KEY,
+    UPTAKE_KEY,
+    WEIGHT_KEY,
+    MissingTag,
+    parse_datetime,
+    suv_scaling,
+)
 from nnunetv2_muduo.imageio.nifti import CaseRefused  # noqa: E402
 
 
@@ -118,6 +126,50 @@ def test_philips_counts(encode):
     assert factor(by_activity) == pytest.approx(2.5 * decayed(1))
     with pytest.raises(MissingTag, match="7053,1000"):
         suv_scaling([header(Units="CNTS")])
+
+
+def test_philips_suv_factor_is_for_decay_corrected_counts():
+    uncorrected = {
+        "Units": "CNTS",
+        "DecayCorrection": "NONE",
+        "CorrectedImage": ["ATTN"],
+        "ActualFrameDuration": 240000,
+    }
+    slices = [header(AcquisitionTime=f"11{minute:02d}00", **uncorrected) for minute in (0, 30)]
+    for dataset in slices:
+        block = dataset.private_block(0x7053, "Philips PET Private Group", create=True)
+        block.add_new(0x00, "DS", "0.00123")
+    with pytest.raises(MissingTag, match="7053,1009"):
+        suv_scaling(slices)
+    for dataset in slices:
+        dataset.private_block(0x7053, "Philips PET Private Group").add_new(0x09, "DS", "2.5")
+    expected = [2.5 * decayed(hours + 119.7 / 3600) for hours in (1, 1.5)]
+    assert suv_scaling(slices).factors == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize("value", ["-0.001", "inf", "much"])
+def test_philips_factor_that_cannot_be_is_refused(value):
+    dataset = header(Units="CNTS")
+    dataset.private_block(0x7053, "Philips PET Private Group", create=True).add_new(0x00, "LO", value)
+    with pytest.raises(CaseRefused, match="7053,1000"):
+        suv_scaling([dataset])
+
+
+def test_image_carries_the_facts_of_its_header(tmp_path):
+    pytest.importorskip("highdicom")
+    from dicom_writer import pet_volume, write_series
+
+    def facts(image):
+        return [
+            float(image.GetMetaData(key)) for key in (WEIGHT_KEY, DOSE_KEY, UPTAKE_KEY) if image.HasMetaDataKey(key)
+        ]
+
+    low = pet_volume() // 100
+    assert facts(read_pet_suv(write_series(tmp_path / "start", low))) == pytest.approx([70, 350, 60])
+    untimed = {"DecayCorrection": "ADMIN", "SeriesTime": "", "AcquisitionTime": ""}
+    assert facts(read_pet_suv(write_series(tmp_path / "admin", low, tags=untimed))) == pytest.approx([70, 350])
+    in_suv = {"Units": "GML", "PatientWeight": ""}
+    assert facts(read_pet_suv(write_series(tmp_path / "gml", low % 5, tags=in_suv))) == pytest.approx([350, 60])
 
 
 @pytest.mark.parametrize(
