@@ -124,7 +124,9 @@ def _activity_scaling(slices: list) -> Scaling:
     first = slices[0]
     weight_kg, item = patient_weight_kg(first), administration(first)
     dose = dose_bq(item)
-    correction = required_correction(first)
+    correction = next(
+        iter({required_correction(dataset) for dataset in slices})
+    )  # one, as the headers were checked for
     scaling = Scaling((), f"BQML, decay correction {correction}", weight_kg, dose / 1e6)
     if correction == "ADMIN":
         require_agreeing_decay_factor(slices, correction)

@@ -22,6 +22,8 @@ def test_correction_that_was_not_applied_is_refused(correction):
         suv_scaling([header(DecayCorrection=correction, CorrectedImage=["ATTN", "SCAT"])])
     with pytest.raises(CaseRefused, match="lacks DECY"):
         suv_scaling([header(DecayCorrection=correction, CorrectedImage="ATTN")])
+    with pytest.raises(CaseRefused, match="lacks DECY"):
+        suv_scaling([header(DecayCorrection=correction), header(DecayCorrection=correction, CorrectedImage=["ATTN"])])
     assert factor(header(DecayCorrection=correction, CorrectedImage=None)) > 0
 
 
