@@ -14,7 +14,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
 import blosc2
@@ -65,9 +64,10 @@ class Run:
             "nnUNet_muduo_config": str(root / "muduo.yaml"),
         }
 
-    def start(self) -> int:
+    def start(self, dies_writing: int | None = None) -> int:
         """Process ID of a worker."""
         request = {"work": self.work, "environment": self.environment, "log": str(self.root / "log.txt")}
+        request["dies_writing"] = dies_writing
         print(json.dumps(request), file=self.victims.stdin)
         return int(self.victims.stdout.readline())
 
@@ -91,32 +91,12 @@ class Run:
         assert code in (0, -signal.SIGKILL), (self.root / "log.txt").read_text()[-3000:]
         return code != 0
 
-    def kill_while_writing(self, nth: int) -> bool:
-        """Kill when the nth file is being written. Returns whether the worker got that far."""
-        worker, known, stop = self.start(), self.half_written(), threading.Event()
-
-        def watch():
-            seen = set(known)
-            while not stop.is_set():
-                seen |= self.half_written()
-                if len(seen) >= len(known) + nth:
-                    os.kill(worker, signal.SIGKILL)
-                    return
-
-        watcher = threading.Thread(target=watch)
-        watcher.start()
+    def die_while_writing(self, nth: int) -> bool:
+        """Let the worker kill itself when half of its nth file is written. Returns whether it got that far."""
+        self.start(dies_writing=nth)
         code = self.end()
-        stop.set()
-        watcher.join()
         assert code in (0, -signal.SIGKILL), (self.root / "log.txt").read_text()[-3000:]
         return code != 0
-
-    def half_written(self) -> set:
-        found = set()
-        for folder in ("pre", "res"):
-            with suppress(FileNotFoundError):  # it has just got its name
-                found |= {(path, path.stat().st_ino) for path in (self.root / folder).rglob("*.part")}
-        return found
 
 
 def kill_and_continue(new_run: Callable[[], Run], seconds: float, seed: int, n_wanted: int) -> list[Run]:
@@ -125,7 +105,7 @@ def kill_and_continue(new_run: Callable[[], Run], seconds: float, seed: int, n_w
     runs, n_kills = [new_run()], 0
     while n_kills < n_wanted:
         if n_kills % 2:
-            killed = runs[-1].kill_while_writing(moments.randint(1, 2))
+            killed = runs[-1].die_while_writing(moments.randint(1, 2))
         else:
             killed = runs[-1].kill_after(moments.uniform(0, seconds / 4))
         n_kills += killed

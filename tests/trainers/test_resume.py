@@ -4,8 +4,10 @@ import copy
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
-from support import make_trainer, seed_everything, write_config
+from stock_command import train_fold
+from support import DATASET, make_trainer, seed_everything, write_config
 
 from nnunetv2_muduo.config import MuDuoConfig
 
@@ -71,3 +73,14 @@ def test_with_worker_processes_the_curves_go_on_without_a_step(prepared_dataset,
     np.testing.assert_allclose(continued["lrs"], [0.01 * (1 - epoch / 4) ** 0.9 for epoch in range(4)])
     ramp = [MuDuoConfig().consistency_weight * np.exp(-5 * (1 - epoch / 4) ** 2) for epoch in range(4)]
     np.testing.assert_allclose(continued["ramp_up_weights"], ramp)
+
+
+@pytest.mark.parametrize("name", ["nnUNetTrainerMuDuo_Supervised", "nnUNetTrainerMeanTeacher"])
+def test_a_training_killed_at_its_very_end_leaves_nothing_when_continued(prepared_dataset, tmp_path, monkeypatch, name):
+    write_config(monkeypatch, tmp_path, num_epochs=1, num_iterations_per_epoch=1)
+    train_fold(0, name)
+    folder = prepared_dataset / "res" / DATASET / f"{name}__nnUNetPlans__3d_fullres" / "fold_0"
+    for left in ("checkpoint_latest.pth", "checkpoint_previous.pth", "checkpoint_final.pth.part"):
+        (folder / left).write_bytes((folder / "checkpoint_final.pth").read_bytes())
+    train_fold(0, name, "--c")
+    assert {path.name for path in folder.glob("*checkpoint*")} == {"checkpoint_final.pth", "checkpoint_best.pth"}
