@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
-from nnunetv2_muduo.conversion.dicom_tags import MissingTag, required, required_numbers
+from nnunetv2_muduo.conversion.dicom_slices import sorted_slices
+from nnunetv2_muduo.conversion.dicom_tags import MissingTag, required
 from nnunetv2_muduo.conversion.header_check import require_true_slopes
 from nnunetv2_muduo.conversion.suv import Scaling, suv_scaling
 from nnunetv2_muduo.imageio.plausibility import require_possible_dose
@@ -19,10 +20,6 @@ NOTE_KEY = "ITK_FileNotes"
 """Meta data that says how SUV came about; SimpleITK writes it into a NIfTI's description field."""
 IN_BQML = "Bq/ml, not SUV"
 """How the note of a PET begins whose header does not suffice for SUV."""
-SLICE_TOLERANCE = 0.2
-"""Slices may be off an even spacing by this share of it; real scanners are off by a few percent where beds join."""
-TILT_TOLERANCE = 0.01
-"""Slices may move sideways by this share of their spacing."""
 
 
 def import_pydicom():
@@ -135,53 +132,6 @@ def _parse(data: bytes, path: Path):
         raise CaseRefused(f"{path}: {len(dataset.PixelData)} bytes of pixel data, {n_expected} expected; truncated?")
     del dataset.PixelData
     return dataset
-
-
-def require_place(path: Path, dataset) -> None:
-    """Raises CaseRefused where a slice's header doesn't say where in space the slice lies."""
-    for keyword, n_values in (("ImageOrientationPatient", 6), ("ImagePositionPatient", 3), ("PixelSpacing", 2)):
-        try:
-            values = required_numbers(dataset, keyword)
-        except CaseRefused as error:
-            raise type(error)(f"{path.name}: {error}") from error
-        if len(values) != n_values:
-            raise CaseRefused(f"{path.name}: {keyword} has {len(values)} values, {n_values} expected")
-
-
-def sorted_slices(datasets: list[tuple], modality: str) -> list[tuple]:
-    """(path, data set) of one series along its normal. Raises CaseRefused unless they are one evenly spaced volume."""
-    datasets = [(path, dataset) for path, dataset in datasets if dataset.get("Modality") == modality]
-    series = {required(dataset, "SeriesInstanceUID") for _, dataset in datasets}
-    if len(series) != 1:
-        raise CaseRefused(f"one {modality} series expected, found {len(series)}")
-    if any(int(dataset.get("NumberOfFrames") or 1) > 1 for _, dataset in datasets):
-        raise CaseRefused("multi-frame (enhanced) DICOM is not supported; convert it to one file per slice")
-    for path, dataset in datasets:
-        require_place(path, dataset)
-    if len({tuple(np.round(dataset.ImageOrientationPatient, 4)) for _, dataset in datasets}) != 1:
-        raise CaseRefused("slices of several orientations: ImageOrientationPatient (0020,0037)")
-    row, column = np.reshape(np.asarray(datasets[0][1].ImageOrientationPatient, float), (2, 3))
-    normal = np.cross(row, column)
-    ordered = sorted(datasets, key=lambda pair: float(normal @ np.asarray(pair[1].ImagePositionPatient, float)))
-    require_even_spacing(np.array([dataset.ImagePositionPatient for _, dataset in ordered], float), normal)
-    return ordered
-
-
-def require_even_spacing(positions_mm: np.ndarray, normal: np.ndarray) -> None:
-    """Raises CaseRefused unless the (n, 3) slice positions are one straight, evenly spaced stack without gaps."""
-    if len(positions_mm) < 2:
-        raise CaseRefused("a single slice is no volume")
-    along_mm = positions_mm @ normal
-    if np.diff(along_mm).min() < 0.5 * np.median(np.diff(along_mm)) or along_mm[-1] == along_mm[0]:
-        raise CaseRefused("several slices in one place (dynamic, gated, or two series in one?)")
-    even_mm = np.linspace(positions_mm[0], positions_mm[-1], len(positions_mm))
-    step_mm = (along_mm[-1] - along_mm[0]) / (len(along_mm) - 1)
-    if np.abs(along_mm - even_mm @ normal).max() > SLICE_TOLERANCE * step_mm:
-        widest = int(np.diff(along_mm).argmax())
-        raise CaseRefused(f"slices are missing between {along_mm[widest]:.1f} and {along_mm[widest + 1]:.1f} mm")
-    tilt_mm = np.linalg.norm(np.cross(positions_mm[-1] - positions_mm[0], normal)) / (len(along_mm) - 1)
-    if tilt_mm > TILT_TOLERANCE * step_mm:
-        raise CaseRefused(f"sheared stack (gantry tilt?): every slice is shifted sideways by {tilt_mm:.3f} mm")
 
 
 def read_pixels(slices: list[tuple]) -> sitk.Image:
