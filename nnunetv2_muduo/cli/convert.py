@@ -37,8 +37,16 @@ def add_kind_arguments(parser: argparse.ArgumentParser, kind: str) -> None:
             help="the patient is the first group of REGEX in a case's name, where imagesTr holds other names than AutoPET's",
         )
     else:
-        parser.add_argument("--ct-description", default="", metavar="TEXT", help="take CT series described so")
-        parser.add_argument("--pet-description", default="", metavar="TEXT", help="take PET series described so")
+        how = "their whole description, a pattern of it such as 'CT *', or a text in it"
+        parser.add_argument("--ct-description", default="", metavar="TEXT", help=f"take CT series described so: {how}")
+        parser.add_argument(
+            "--pet-description", default="", metavar="TEXT", help="take PET series described so, likewise"
+        )
+        parser.add_argument(
+            "--ignore-frame-of-reference",
+            action="store_true",
+            help="pair PET with the only CT of its study, even where their frames of reference differ",
+        )
         parser.add_argument("--allow-bqml", action="store_true", help="keep PET in Bq/ml where SUV can't be computed")
 
 
@@ -66,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
         from nnunetv2_muduo.conversion.dicom_tree import Wanted
         from nnunetv2_muduo.conversion.sources import convert_dicom
 
-        wanted = Wanted(args.ct_description, args.pet_description)
+        wanted = Wanted(args.ct_description, args.pet_description, args.ignore_frame_of_reference)
         return convert_dicom(args.source, options_from(args), args.labels, wanted)
     if args.kind == "autopet-organ":
         from nnunetv2_muduo.conversion.sources import convert_autopet_organ

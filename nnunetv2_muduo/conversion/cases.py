@@ -24,6 +24,8 @@ class Case:
     """True where the CT is expected on its own grid; a CT that claims to be on the PET's grid must be."""
     problem: str = ""
     """Why the case is refused without being read, if it is."""
+    remark: str = ""
+    """What the report should say of how the case was found."""
     name: str = ""
     """What the source calls the case, where that isn't patient and study."""
 

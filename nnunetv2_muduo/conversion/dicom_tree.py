@@ -1,66 +1,49 @@
 """PET/CT cases in a tree of DICOM files: series paired by patient, study and frame of reference."""
 
-import os
 from collections import defaultdict
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import Path
 
 from nnunetv2_muduo.conversion.cases import Case
 from nnunetv2_muduo.conversion.dicom import DicomSeries, PetSeries, import_pydicom
+from nnunetv2_muduo.conversion.dicom_headers import add_unread, read_tree
 from nnunetv2_muduo.conversion.dicom_seg import SegFile
-from nnunetv2_muduo.parallel import map_jobs
+from nnunetv2_muduo.conversion.dicom_series import FEWEST_SLICES, Series, group_series
 
 DICOM_MODALITIES = ("CT", "PT", "SEG")
-TAGS = (
-    "SOPInstanceUID",
-    "SeriesInstanceUID",
-    "StudyInstanceUID",
-    "FrameOfReferenceUID",
-    "PatientID",
-    "Modality",
-    "StudyDate",
-    "StudyID",
-    "StudyDescription",
-    "SeriesDescription",
-    "ImageType",
-    "CorrectedImage",
-)
-
-
-@dataclass(frozen=True)
-class Series:
-    """One series found in the tree: tags of its first file, and all its files."""
-
-    tags: dict
-    files: tuple[Path, ...]
-
-    def __getattr__(self, keyword: str):
-        if keyword not in TAGS:
-            raise AttributeError(keyword)
-        return self.tags[keyword]
-
-    def __str__(self) -> str:
-        return f"{self.Modality} {self.SeriesDescription or 'without description'!r} in {self.files[0].parent}"
-
-    @property
-    def may_be_used(self) -> bool:
-        """False for scouts, and for PET without attenuation correction."""
-        if self.Modality == "PT":
-            return not self.CorrectedImage or "ATTN" in self.CorrectedImage
-        return "LOCALIZER" not in (self.ImageType or ())
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """Which series to take where a study has several; texts that their descriptions contain."""
+    """Which series to take where a study has several."""
 
     ct: str = ""
     pet: str = ""
+    """Their whole description, a pattern of it with * and ?, or a text in it, in this order; case doesn't matter."""
+    ignore_frame_of_reference: bool = False
+    """Whether the only CT of a study belongs to its PET even where their frames of reference differ."""
 
-    def takes(self, series: Series) -> bool:
-        text = {"CT": self.ct, "PT": self.pet}.get(series.Modality, "")
-        return series.may_be_used and text.lower() in (series.SeriesDescription or "").lower()
+    def choose(self, series: list[Series]) -> list[Series]:
+        """The series of one study that may be used."""
+        return [
+            one
+            for modality in DICOM_MODALITIES
+            for one in _described([s for s in series if s.Modality == modality and s.may_be_used], self._text(modality))
+        ]
+
+    def _text(self, modality: str) -> str:
+        return {"CT": self.ct, "PT": self.pet}.get(modality, "").casefold()
+
+
+def _described(series: list[Series], text: str) -> list[Series]:
+    """The series whose description is the text; where none is, those that match it as a pattern or hold it."""
+    descriptions = [(one.SeriesDescription or "").strip().casefold() for one in series]
+    exact = [one for one, description in zip(series, descriptions, strict=True) if description == text]
+    if text and exact:
+        return exact
+    pattern = text if "*" in text or "?" in text else f"*{text}*"
+    return [one for one, description in zip(series, descriptions, strict=True) if fnmatch(description, pattern)]
 
 
 def find_dicom_cases(
@@ -74,11 +57,10 @@ def find_dicom_cases(
     wanted = wanted or Wanted()
     found, unread = read_tree(source, n_processes)
     series, strays = add_unread(group_series(found), unread)
-    series = [one for one in series if one.Modality in DICOM_MODALITIES]
-    studies = defaultdict(lambda: defaultdict(list))
-    for one in filter(wanted.takes, series):
-        studies[one.PatientID, one.StudyInstanceUID][one.FrameOfReferenceUID].append(one)
-    cases = [case for frames in studies.values() for case in _cases_of_study(frames, allow_bqml)]
+    studies = defaultdict(list)
+    for one in series:
+        studies[one.PatientID, one.StudyInstanceUID].append(one)
+    cases = [case for of_study in studies.values() for case in _cases_of_study(of_study, wanted, allow_bqml)]
     if not cases:
         raise FileNotFoundError(
             f"No PET series below {source} ({len(found)} DICOM files, {len(series)} series, {len(unread)} files unreadable"
@@ -88,84 +70,42 @@ def find_dicom_cases(
     return sorted(cases, key=lambda case: (case.patient or "", case.study, case.name))
 
 
-def read_tree(source: Path, n_processes: int) -> tuple[list[tuple[str, dict]], dict[Path, str]]:
-    """(path, tags) of all DICOM files below a folder, and why others can't be read."""
-    folders = [(folder,) for folder, _, files in os.walk(source, followlinks=True) if files]
-    found, unread = [], {}
-    for _, (headers, problems) in map_jobs(read_headers, folders, n_processes, "looking"):
-        found += headers
-        unread |= problems
-    return found, unread
+def without_pages(series: list[Series]) -> list[Series]:
+    """The series of one study without those that are a few pages, where there is one of the same modality that is a volume."""
+    volumes = {one.Modality for one in series if not _is_pages(one)}
+    return [one for one in series if not _is_pages(one) or one.Modality not in volumes]
 
 
-def read_headers(folder: str) -> tuple[list[tuple[str, dict]], dict[Path, str]]:
-    """(path, tags) of the DICOM files that lie directly in a folder, and why others can't be read.
-
-    Files that are no DICOM are passed over.
-    """
-    pydicom = import_pydicom()
-    headers, unread = [], {}
-    for path in sorted(Path(folder).iterdir()):
-        try:
-            dataset = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=list(TAGS))
-            if dataset.get("SeriesInstanceUID"):
-                headers.append((str(path), {tag: _plain(dataset.get(tag)) for tag in TAGS}))
-        except (pydicom.errors.InvalidDicomError, IsADirectoryError):
-            continue
-        except Exception as error:  # pydicom has no error of its own for damage; any may come, and none ends the search
-            unread[path] = f"{path}: can't be read ({type(error).__name__}: {error})"
-    return headers, unread
+def _is_pages(series: Series) -> bool:
+    return series.Modality in ("CT", "PT") and (len(series.files) < FEWEST_SLICES or not series.ImagePositionPatient)
 
 
-def _plain(value):
-    if value is None or isinstance(value, str):
-        return str(value or "")
-    return tuple(map(str, value)) if isinstance(value, Iterable) else str(value)
-
-
-def group_series(headers: list[tuple[str, dict]]) -> list[Series]:
-    """Series of the given files; a file that is there twice counts once."""
-    files: dict[str, dict[str, str]] = defaultdict(dict)
-    tags: dict[str, dict] = {}
-    for path, header in sorted(headers):
-        tags.setdefault(header["SeriesInstanceUID"], header)
-        files[header["SeriesInstanceUID"]].setdefault(header["SOPInstanceUID"], path)
-    return [Series(tags[uid], tuple(map(Path, paths.values()))) for uid, paths in files.items()]
-
-
-def add_unread(series: list[Series], unread: dict[Path, str]) -> tuple[list[Series], dict[Path, str]]:
-    """Files that can't be read, added to the only series in their folder, which is then refused; and the other ones.
-
-    Without them, a series that lacks its last slice would look like a whole one.
-    """
-    beside = defaultdict(list)
-    for number, one in enumerate(series):
-        for folder in {path.parent for path in one.files}:
-            beside[folder].append(number)
-    series, strays = list(series), {}
-    for path, why in unread.items():
-        if len(beside[path.parent]) == 1:
-            number = beside[path.parent][0]
-            series[number] = replace(series[number], files=(*series[number].files, path))
-        else:
-            strays[path] = why
-    return series, strays
-
-
-def _cases_of_study(frames: dict[str, list[Series]], allow_bqml: bool) -> list[Case]:
+def _cases_of_study(series: list[Series], wanted: Wanted, allow_bqml: bool) -> list[Case]:
     """One case per PET of a study; where PETs have frames of reference of their own, the series tells them apart."""
+    series = wanted.choose(without_pages(series))
+    frames = defaultdict(list)
+    for one in series:
+        frames[one.FrameOfReferenceUID].append(one)
+    pets = [one for one in series if one.Modality == "PT"]
+    several = len({pet.FrameOfReferenceUID for pet in pets}) > 1
+    cts = [one for one in series if one.Modality == "CT"]
     cases = []
-    n_frames_with_pet = sum(any(one.Modality == "PT" for one in series) for series in frames.values())
-    for series in frames.values():
-        by_modality = {modality: [one for one in series if one.Modality == modality] for modality in DICOM_MODALITIES}
-        for pet in by_modality["PT"]:
-            suffix = f"/{pet.SeriesInstanceUID[-5:]}" if n_frames_with_pet > 1 else ""
-            cases.append(_case(pet, study_name(pet) + suffix, by_modality, allow_bqml))
+    for pet in pets:
+        beside, remark = frames[pet.FrameOfReferenceUID], ""
+        if wanted.ignore_frame_of_reference and len(cts) == 1 and cts[0] not in beside:
+            beside, remark = (
+                [*beside, *cts],
+                "CT and PET have different frames of reference (--ignore-frame-of-reference)",
+            )
+        by_modality = {modality: [one for one in beside if one.Modality == modality] for modality in DICOM_MODALITIES}
+        suffix = f"/{pet.SeriesInstanceUID[-5:]}" if several else ""
+        cases.append(_case(pet, study_name(pet) + suffix, by_modality, allow_bqml, remark))
     return cases
 
 
-def _case(pet: Series, study: str, by_modality: dict[str, list[Series]], allow_bqml: bool) -> Case:
+def _case(pet: Series, study: str, by_modality: dict[str, list[Series]], allow_bqml: bool, remark: str) -> Case:
     cts, segmentations = by_modality["CT"], by_modality["SEG"]
+    aside = [f"{one.n_left_aside} pages of {one} are no slices of it" for one in (pet, *cts) if one.n_left_aside]
     return Case(
         patient=pet.PatientID,
         study=study,
@@ -174,6 +114,7 @@ def _case(pet: Series, study: str, by_modality: dict[str, list[Series]], allow_b
         label=SegFile(segmentations[0].files[0]) if segmentations else None,
         ct_may_be_resampled=True,
         problem=_problem(pet, by_modality),
+        remark="; ".join(filter(None, (remark, *aside))),
     )
 
 
@@ -190,11 +131,17 @@ def _problem(pet: Series, by_modality: dict[str, list[Series]]) -> str:
     if not pet.FrameOfReferenceUID:
         return f"{pet}: FrameOfReferenceUID (0020,0052) is missing, so no CT can be paired with it"
     if not by_modality["CT"]:
-        return f"{pet}: a PET without its CT (none in this study has its frame of reference)"
+        return (
+            f"{pet}: a PET without its CT (none in this study has its frame of reference; --ignore-frame-of-reference takes "
+            "the only CT of the study)"
+        )
     for modality, option in (("PT", "--pet-description"), ("CT", "--ct-description")):
         if len(by_modality[modality]) > 1:
             several = "; ".join(map(str, by_modality[modality]))
             return f"{len(by_modality[modality])} {modality} series for one case, choose by {option} TEXT: {several}"
+    unreadable = [one.problem for one in (pet, *by_modality["CT"]) if one.problem]
+    if unreadable:
+        return "; ".join(dict.fromkeys(unreadable))
     if len(by_modality["SEG"]) > 1 or any(len(one.files) > 1 for one in by_modality["SEG"]):
         return "several segmentations for one case: " + "; ".join(map(str, by_modality["SEG"]))
     return ""

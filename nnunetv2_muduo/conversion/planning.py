@@ -5,7 +5,7 @@ from pathlib import Path
 
 from nnunetv2_muduo.conversion.cases import Case
 from nnunetv2_muduo.conversion.label_maps import LabelMaps
-from nnunetv2_muduo.conversion.label_names import LabelScheme, find_names_file, guess_scheme, read_scheme
+from nnunetv2_muduo.conversion.label_names import LabelScheme, find_names_file, guess_scheme, named_scheme, read_scheme
 from nnunetv2_muduo.conversion.options import Options
 from nnunetv2_muduo.conversion.record import Record
 from nnunetv2_muduo.conversion.split import SETS, Candidate, draw_sets, shared_patients
@@ -20,8 +20,12 @@ def choose_scheme(
 ) -> LabelScheme:
     """What label values mean. Raises ValueError where that is unknown or not the same as in an earlier call."""
     names_file = maps.names_file if maps else find_names_file(source)
-    scheme = read_scheme(names_file) if names_file else _guess(cases, findings, source, maps)
-    if record.labels and record.labels != scheme.labels:
+    names = {name for found in findings.values() for name in found.get("label_names", {}).values()}
+    if names:
+        scheme = named_scheme(names, names_file, record.labels)
+    else:
+        scheme = read_scheme(names_file) if names_file else _guess(cases, findings, source, maps)
+    if not scheme.continues(record.labels):
         raise ValueError(f"The dataset was made with labels {record.labels}, these maps have {dict(scheme.labels)}.")
     record.labels = dict(scheme.labels)
     return scheme
@@ -40,6 +44,10 @@ def _guess(cases: Mapping[str, Case], findings: Findings, source: Path, maps: La
 
 def foreign_labels(findings: Findings, scheme: LabelScheme) -> dict[str, str]:
     """Refusals of cases whose label map holds values that have no name."""
+    names = {i: scheme.foreign_names(found) for i, found in findings.items()}
+    by_name = {i: f"none of its labels is named in labels.json: {', '.join(names)}" for i, names in names.items() if names}
+    if scheme.values_by_name is not None:
+        return by_name
     foreign = {i: scheme.foreign_values(map(int, found.get("labels", {}))) for i, found in findings.items()}
     return {i: f"label map holds the values {values}, which have no name" for i, values in foreign.items() if values}
 
@@ -74,7 +82,7 @@ def record_sets(cases: Mapping[str, Case], findings: Findings, sets: Mapping[str
             "origin": {role: str(getattr(case, role)) for role in ("ct", "pet", "label") if getattr(case, role)},
             "stamps": record.stamps(case_id),
             "findings": findings[case_id],
-        }
+        } | ({"remark": case.remark} if case.remark else {})
     known = [entry for entry in record.cases.values() if entry["patient_key"] is not None]
     patients = {name: {entry["patient_key"] for entry in known if entry["set"] == name} for name in SETS}
     assert not any(shared_patients(patients).values()), "a patient stands in two sets"

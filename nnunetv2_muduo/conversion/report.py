@@ -36,7 +36,7 @@ class Report:
 
     def text(self) -> str:
         parts = [_remarks(self), _sets(self), _disjoint(self), _labels(self), _geometry(self), _units(self)]
-        parts += [_changes(self), _refused(self)]
+        parts += [_changes(self), _found(self), _refused(self)]
         return f"# {self.title}\n\n" + "\n\n".join(filter(None, parts)) + "\n"
 
     def members(self, set_name: str) -> dict[str, dict]:
@@ -151,6 +151,11 @@ def _changes(report: Report) -> str:
     ]
     header = ("case", "file", "change", "share of the PET that the CT covers")
     return "## Put on the PET's grid\n\n" + _table(header, changed) if changed else ""
+
+
+def _found(report: Report) -> str:
+    lines = [f"* {case_id}: {entry['remark']}" for case_id, entry in report.cases.items() if entry.get("remark")]
+    return "## How cases were found\n\n" + "\n".join(lines) if lines else ""
 
 
 def _refused(report: Report) -> str:

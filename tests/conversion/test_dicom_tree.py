@@ -122,3 +122,40 @@ def test_real_dicom_with_real_masks(convert, shared_data, tmp_path):
         ct = sitk.GetArrayFromImage(sitk.ReadImage(str(done.dataset / "imagesTr" / f"{case.case_id}_0000.nii.gz")))
         ibsi_ct = sitk.GetArrayFromImage(sitk.ReadImage(str(reference / "CTres.nii.gz")))
         assert np.median(np.abs(ct.astype(float) - ibsi_ct)) <= 1
+
+
+def described(tmp_path, **wanted):
+    (case,) = find_dicom_cases(tmp_path, Wanted(**wanted))
+    return case.problem or f"{case.ct.files[0].parent.name} {case.pet.files[0].parent.name}"
+
+
+def test_descriptions_are_whole_names_patterns_or_parts(tmp_path):
+    for name in ("CT", "CT cor", "CT lung 1.0"):
+        write_series(tmp_path / name, ct_volume(), modality="CT", series=name)
+    for name in ("PET", "PET cor"):
+        write_series(tmp_path / name, pet_volume(), series=name)
+    assert described(tmp_path, ct="ct", pet="PET") == "CT PET"
+    assert described(tmp_path, ct="CT cor", pet="pet cor") == "CT cor PET cor"
+    assert described(tmp_path, ct="CT l*", pet="PET?cor") == "CT lung 1.0 PET cor"
+    assert described(tmp_path, ct="lung", pet="PET") == "CT lung 1.0 PET"
+    assert "3 CT series for one case" in described(tmp_path, ct="CT*", pet="PET")
+    assert "2 CT series for one case" in described(tmp_path, ct="CT ", pet="PET")
+    assert "a PET without its CT" in described(tmp_path, ct="sag", pet="PET")
+
+
+def test_frames_of_reference_that_differ_have_a_way_round(convert, tmp_path):
+    for number in range(2):
+        folder = write_case(tmp_path / "src" / str(number), patient=f"Pat {number}")
+        write_segmentation(folder / "seg", folder / "pet", np.ones((10, 11, 12), np.uint8))
+    for path in (tmp_path / "src" / "1" / "ct").iterdir():
+        dataset = pydicom.dcmread(path)
+        dataset.FrameOfReferenceUID = "1.2.3"
+        dataset.save_as(path)
+    refused = convert("dicom", tmp_path / "src", sizes=(1, 0, 0))
+    assert refused.exit_code == 1
+    assert "--ignore-frame-of-reference takes the only CT" in refused.report
+    done = convert("dicom", tmp_path / "src", "--ignore-frame-of-reference", sizes=(1, 0, 0))
+    assert done.exit_code == 0
+    line = next(line for line in done.report.splitlines() if "CT and PET have different frames of reference" in line)
+    assert line.startswith("* pat-1_")
+    assert sum("different frames of reference" in line for line in done.report.splitlines()) == 1
