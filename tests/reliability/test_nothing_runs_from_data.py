@@ -100,11 +100,11 @@ def test_properties_are_unpickled_from_the_preprocessed_folder_alone(tiny_datase
     from batchgenerators.utilities import file_and_folder_operations
     from nnunetv2.training.dataloading import nnunet_dataset
 
-    from nnunetv2_muduo.trainers import base
+    from nnunetv2_muduo.trainers import augmentation
 
     read = []
     real = file_and_folder_operations.load_pickle
-    for module in (base, nnunet_dataset):
+    for module in (augmentation, nnunet_dataset):
         monkeypatch.setattr(module, "load_pickle", lambda path, *args: read.append(path) or real(path, *args))
     folder = tiny_dataset / "pre" / DATASET
     trainer = make_trainer("nnUNetTrainerMuDuoPromptGenerator")
