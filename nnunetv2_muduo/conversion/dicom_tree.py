@@ -1,17 +1,18 @@
 """PET/CT cases in a tree of DICOM files: series paired by patient, study and frame of reference."""
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 from pathlib import Path
 
 from nnunetv2_muduo.conversion.cases import Case
 from nnunetv2_muduo.conversion.dicom import DicomSeries, PetSeries, import_pydicom
 from nnunetv2_muduo.conversion.dicom_headers import add_unread, read_tree
-from nnunetv2_muduo.conversion.dicom_seg import SegFile
+from nnunetv2_muduo.conversion.dicom_labels import Labels, Pair, labels_of
 from nnunetv2_muduo.conversion.dicom_series import FEWEST_SLICES, Series, group_series
+from nnunetv2_muduo.conversion.label_names import wanted_names
 
-DICOM_MODALITIES = ("CT", "PT", "SEG")
+DICOM_MODALITIES = ("CT", "PT")
 
 
 @dataclass(frozen=True)
@@ -47,9 +48,12 @@ def _described(series: list[Series], text: str) -> list[Series]:
 
 
 def find_dicom_cases(
-    source: Path, wanted: Wanted | None = None, allow_bqml: bool = False, n_processes: int = 1
+    source: Path, wanted: Wanted | None = None, allow_bqml: bool = False, n_processes: int = 1, own_labels: bool = True
 ) -> list[Case]:
-    """All PET series below `source`, each with its CT and its segmentation if there are any.
+    """All PET series below `source`, each with its CT if there is one.
+
+    Args:
+        own_labels: whether segmentations and RTSTRUCTs in the source are the labels; if not, they are passed over.
 
     Raises FileNotFoundError where there is no PET series, RuntimeError where pydicom is missing.
     """
@@ -60,12 +64,18 @@ def find_dicom_cases(
     studies = defaultdict(list)
     for one in series:
         studies[one.PatientID, one.StudyInstanceUID].append(one)
-    cases = [case for of_study in studies.values() for case in _cases_of_study(of_study, wanted, allow_bqml)]
-    if not cases:
+    pairs = [pair for of_study in studies.values() for pair in _cases_of_study(of_study, wanted, allow_bqml)]
+    if not pairs:
         raise FileNotFoundError(
             f"No PET series below {source} ({len(found)} DICOM files, {len(series)} series, {len(unread)} files unreadable"
             + (f", such as {next(iter(unread.values()))})." if unread else ").")
         )
+    cases = [case for _, case in pairs]
+    if own_labels:
+        series_of_image = {header["SOPInstanceUID"]: header["SeriesInstanceUID"] for _, header in found}
+        labels = labels_of([pair for pair, _ in pairs], series, series_of_image, wanted_names(source))
+        cases = [_with_label(case, pair.pet.SeriesInstanceUID, labels) for pair, case in pairs]
+        strays |= labels.strays
     cases += [Case(None, "", None, None, problem=why, name=str(p.relative_to(source))) for p, why in strays.items()]
     return sorted(cases, key=lambda case: (case.patient or "", case.study, case.name))
 
@@ -80,7 +90,12 @@ def _is_pages(series: Series) -> bool:
     return series.Modality in ("CT", "PT") and (len(series.files) < FEWEST_SLICES or not series.ImagePositionPatient)
 
 
-def _cases_of_study(series: list[Series], wanted: Wanted, allow_bqml: bool) -> list[Case]:
+def _with_label(case: Case, pet_uid: str, labels: Labels) -> Case:
+    problem = case.problem or labels.problems.get(pet_uid, "")
+    return replace(case, label=labels.by_pet.get(pet_uid), problem=problem)
+
+
+def _cases_of_study(series: list[Series], wanted: Wanted, allow_bqml: bool) -> list[tuple[Pair, Case]]:
     """One case per PET of a study; where PETs have frames of reference of their own, the series tells them apart."""
     series = wanted.choose(without_pages(series))
     frames = defaultdict(list)
@@ -99,19 +114,19 @@ def _cases_of_study(series: list[Series], wanted: Wanted, allow_bqml: bool) -> l
             )
         by_modality = {modality: [one for one in beside if one.Modality == modality] for modality in DICOM_MODALITIES}
         suffix = f"/{pet.SeriesInstanceUID[-5:]}" if several else ""
-        cases.append(_case(pet, study_name(pet) + suffix, by_modality, allow_bqml, remark))
+        case = _case(pet, study_name(pet) + suffix, by_modality, allow_bqml, remark)
+        cases.append((Pair(pet, tuple(by_modality["CT"])), case))
     return cases
 
 
 def _case(pet: Series, study: str, by_modality: dict[str, list[Series]], allow_bqml: bool, remark: str) -> Case:
-    cts, segmentations = by_modality["CT"], by_modality["SEG"]
+    cts = by_modality["CT"]
     aside = [f"{one.n_left_aside} pages of {one} are no slices of it" for one in (pet, *cts) if one.n_left_aside]
     return Case(
         patient=pet.PatientID,
         study=study,
         ct=DicomSeries(cts[0].files) if cts else None,
         pet=PetSeries(pet.files, allow_bqml),
-        label=SegFile(segmentations[0].files[0]) if segmentations else None,
         ct_may_be_resampled=True,
         problem=_problem(pet, by_modality),
         remark="; ".join(filter(None, (remark, *aside))),
@@ -140,8 +155,4 @@ def _problem(pet: Series, by_modality: dict[str, list[Series]]) -> str:
             several = "; ".join(map(str, by_modality[modality]))
             return f"{len(by_modality[modality])} {modality} series for one case, choose by {option} TEXT: {several}"
     unreadable = [one.problem for one in (pet, *by_modality["CT"]) if one.problem]
-    if unreadable:
-        return "; ".join(dict.fromkeys(unreadable))
-    if len(by_modality["SEG"]) > 1 or any(len(one.files) > 1 for one in by_modality["SEG"]):
-        return "several segmentations for one case: " + "; ".join(map(str, by_modality["SEG"]))
-    return ""
+    return "; ".join(dict.fromkeys(unreadable))

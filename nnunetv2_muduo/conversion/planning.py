@@ -45,7 +45,9 @@ def _guess(cases: Mapping[str, Case], findings: Findings, source: Path, maps: La
 def foreign_labels(findings: Findings, scheme: LabelScheme) -> dict[str, str]:
     """Refusals of cases whose label map holds values that have no name."""
     names = {i: scheme.foreign_names(found) for i, found in findings.items()}
-    by_name = {i: f"none of its labels is named in labels.json: {', '.join(names)}" for i, names in names.items() if names}
+    by_name = {
+        i: f"none of its labels is named in labels.json: {', '.join(names)}" for i, names in names.items() if names
+    }
     if scheme.values_by_name is not None:
         return by_name
     foreign = {i: scheme.foreign_values(map(int, found.get("labels", {}))) for i, found in findings.items()}

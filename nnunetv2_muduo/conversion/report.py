@@ -95,7 +95,8 @@ def _disjoint(report: Report) -> str:
 
 
 def _labels(report: Report) -> str:
-    maps = [entry["findings"]["labels"] for entry in report.cases.values() if "labels" in entry["findings"]]
+    findings = [entry["findings"] for entry in report.cases.values() if "labels" in entry["findings"]]
+    maps = [report.scheme.statistics_of(found) for found in findings]
     rows = []
     for value in sorted(report.scheme.value_map):
         volumes_ml = sorted(labels[str(value)]["ml"] for labels in maps if str(value) in labels)
@@ -154,7 +155,11 @@ def _changes(report: Report) -> str:
 
 
 def _found(report: Report) -> str:
-    lines = [f"* {case_id}: {entry['remark']}" for case_id, entry in report.cases.items() if entry.get("remark")]
+    remarks = {
+        case_id: [*filter(None, [entry.get("remark")]), *entry["findings"].get("label_remarks", ())]
+        for case_id, entry in report.cases.items()
+    }
+    lines = [f"* {case_id}: {remark}" for case_id, of_case in remarks.items() for remark in of_case]
     return "## How cases were found\n\n" + "\n".join(lines) if lines else ""
 
 
