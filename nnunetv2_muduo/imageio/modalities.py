@@ -30,7 +30,9 @@ class Modality:
     """Every image in this unit has values below this one; None where that need not be."""
     soft_tissue: tuple[float, float] = (0, 0)
     """`goes_below` does not count for a view in a head, which has no fat: all is above the lower of these, half is below the
-    higher, and little is as dense as the highest `bright_median`."""
+    higher, and little is above `shifted_above`."""
+    shifted_above: float = 0
+    """Where the body lies in an image that is not in this unit but shifted by 1000 or 1024."""
     lowest_mean: float | None = None
     """The mean of an image is at least this; None where it may be anything."""
     lowest_spread: float | None = None
@@ -53,6 +55,7 @@ MODALITIES = {
             bright_above=BODY_ABOVE_HU,
             goes_below=0,
             soft_tissue=(0, 150),
+            shifted_above=850,
             air_below=-500,
             lowest_spread=50,  # fat and muscle are 100 apart, and noise alone spreads wider
             nothing_below=-1200,  # air is -1000

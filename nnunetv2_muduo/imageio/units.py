@@ -64,16 +64,11 @@ def _goes_low_enough(modality: Modality, values: np.ndarray) -> str:
 
 
 def _is_within_a_head(modality: Modality, values: np.ndarray) -> bool:
-    """Brain and skull alone. Of a shifted CT most is air or dense, and hardly anything lies between them."""
-    (lowest, highest), densest = modality.soft_tissue, modality.bright_median[1]
-    few = thinned(values)
-    soft, dense = (few < highest).mean(), (few > densest).mean()
-    return (
-        values.min() > lowest
-        and soft >= 0.5
-        and dense <= 1 - soft - dense
-        and not _spread_is_possible(modality, values)
-    )
+    """Brain and skull alone. Of a shifted CT most is air or body, and hardly anything lies between them."""
+    (lowest, highest), few = modality.soft_tissue, thinned(values)
+    cut_off, soft, shifted = (few <= lowest).mean(), (few < highest).mean(), (few > modality.shifted_above).mean()
+    is_soft = cut_off <= _HARDLY_ANY and soft >= 0.5 and shifted <= 1 - soft - shifted
+    return is_soft and not _spread_is_possible(modality, values)
 
 
 def _mean_is_possible(modality: Modality, values: np.ndarray) -> str:

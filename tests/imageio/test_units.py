@@ -23,6 +23,7 @@ SUV = np.linspace(0, 12, 64).reshape(4, 4, 4)
         ("ct", np.concatenate([np.linspace(5, 60, 48), np.linspace(200, 900, 16)]), None),  # with the skull
         ("ct", np.concatenate([np.linspace(5, 60, 48), np.linspace(950, 1100, 16)]), "CT without negative values"),
         ("ct", np.linspace(150, 1100, 64), "CT without negative values"),  # a lung + 1000
+        ("ct", np.concatenate([[0], np.linspace(2, 105, 4095)]), None),  # one voxel of water
         ("ct", np.linspace(0, 100, 64), "CT without negative values"),
         ("ct", SUV - 1, "nearly all values lie between -0.9"),
         ("ct", HU * 10, "of the values are below -1200"),
