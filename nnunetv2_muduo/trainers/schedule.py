@@ -5,7 +5,6 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from tempfile import TemporaryDirectory
-from unittest.mock import patch
 
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 from nnunetv2.utilities.find_objects import recursive_find_trainer_class_by_name
@@ -39,9 +38,9 @@ def follow_student(generator: nnUNetTrainer, student: nnUNetTrainer) -> None:
 
 def generator_schedule(student: nnUNetTrainer) -> list[int]:
     """Epochs, and iterations of each, of the prompt generator that belongs to an initialized student."""
-    generator_class = recursive_find_trainer_class_by_name(student.prompt_generator)
     plans = {**student.my_init_kwargs["plans"], "continue_training": True}
     with leaving_no_results():
+        generator_class = recursive_find_trainer_class_by_name(student.prompt_generator)
         generator = generator_class(
             plans, student.configuration_name, student.fold, student.dataset_json, student.device
         )
@@ -54,5 +53,11 @@ def generator_schedule(student: nnUNetTrainer) -> list[int]:
 def leaving_no_results() -> Iterator[None]:
     """For a trainer that is built to be asked: its results folder is thrown away, and nothing is printed or tracked."""
     with TemporaryDirectory() as folder, redirect_stdout(io.StringIO()):
-        with patch.dict(os.environ, {"nnUNet_results": folder, "nnUNet_wandb_enabled": "0"}):
+        before = {name: os.environ.get(name) for name in ("nnUNet_results", "nnUNet_wandb_enabled")}
+        os.environ.update(nnUNet_results=folder, nnUNet_wandb_enabled="0")
+        try:
             yield
+        finally:
+            for name, value in before.items():
+                os.environ.pop(name)
+                os.environ.update({} if value is None else {name: value})
