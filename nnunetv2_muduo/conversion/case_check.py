@@ -5,13 +5,14 @@ import SimpleITK as sitk
 
 from nnunetv2_muduo.conversion.case_values import value_findings
 from nnunetv2_muduo.conversion.cases import Case
+from nnunetv2_muduo.conversion.label_grid import put_labels_on_grid
+from nnunetv2_muduo.conversion.named_masks import name_findings
 from nnunetv2_muduo.imageio.grid import (
     Grid,
     has_equal_header,
     is_same_grid,
     is_same_lattice,
     overlap_fraction,
-    put_on_grid,
 )
 from nnunetv2_muduo.imageio.refusal import CaseRefused
 
@@ -53,6 +54,7 @@ def _findings(case: Case, allow_bqml: bool) -> dict:
         label, findings["sha256"]["label"] = case.label.read_with_hash()
         findings["changes"]["label"] = relate_label(label, pet, case.label)
         findings["labels"] = label_statistics(label, pet, case.label)
+        findings |= name_findings(label)
     return findings
 
 
@@ -99,7 +101,7 @@ def label_statistics(label: sitk.Image, pet: sitk.Image, source) -> dict[str, di
     Raises CaseRefused where labels exist but none lies inside the PET.
     """
     label = whole_numbers(label, source)
-    on_grid = put_on_grid(label, pet, sitk.sitkNearestNeighbor, 0)
+    on_grid = put_labels_on_grid(label, pet)
     statistics = sitk.LabelShapeStatisticsImageFilter()
     statistics.SetBackgroundValue(0)
     statistics.Execute(on_grid)

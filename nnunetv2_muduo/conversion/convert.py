@@ -138,8 +138,12 @@ def write_jobs(
     cases: Mapping[str, Case], waiting: Mapping[str, dict], scheme: LabelScheme, record: Record, options: Options
 ) -> list[tuple[list[tuple], int]]:
     """Arguments of `write_case`, and over how many processes: links are made here, which takes less than starting one."""
-    common = dict(scheme.value_map), record.dataset, options.link
-    jobs = [(case, waiting[i]["findings"], waiting[i]["set"], *common) for i, case in cases.items() if i in waiting]
+    common = record.dataset, options.link
+    jobs = [
+        (case, (entry := waiting[i])["findings"], entry["set"], scheme.values_of(entry["findings"]), *common)
+        for i, case in cases.items()
+        if i in waiting
+    ]
     links, others = [], []
     for job in jobs:
         (links if options.link and needs_no_rewriting(*job[:4]) else others).append(job)

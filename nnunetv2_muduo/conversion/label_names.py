@@ -1,6 +1,7 @@
 """Meaning of a label map's values, and the values that they get in nnU-Net (0 background, then without gaps)."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,6 +35,10 @@ AUTOPET3_ORGANS = (
 )
 
 
+TUMOR_WORDS = re.compile(r"tumou?r|lesion|neoplasm", re.IGNORECASE)
+"""In the name of the only label of a data set, which then is called tumor."""
+
+
 @dataclass(frozen=True)
 class LabelScheme:
     """`labels` is what dataset.json says; `value_map` takes a value of the source's maps to one of these."""
@@ -41,6 +46,32 @@ class LabelScheme:
     origin: str
     labels: Mapping[str, int]
     value_map: Mapping[int, int]
+    values_by_name: Mapping[str, int] | None = None
+    """Value by name (see `same_name`) where the maps say what their values mean, which may differ from case to case."""
+
+    def values_of(self, findings: Mapping) -> dict[int, int]:
+        """`value_map` of one case, by what checking found of it."""
+        if self.values_by_name is None:
+            return dict(self.value_map)
+        names = findings.get("label_names", {})
+        return {0: 0} | {int(value): self.values_by_name[same_name(name)] for value, name in names.items()}
+
+    def statistics_of(self, findings: Mapping) -> dict[str, dict]:
+        """What checking found of a case's labels, by value of the source, or of the data set where those differ by case."""
+        if self.values_by_name is None:
+            return findings["labels"]
+        values = self.values_of(findings)
+        return {str(values[int(value)]): found for value, found in findings["labels"].items()}
+
+    def foreign_names(self, findings: Mapping) -> list[str]:
+        """Names of a case's labels that are not in the scheme."""
+        names = findings.get("label_names", {}).values() if self.values_by_name is not None else ()
+        return [name for name in names if same_name(name) not in self.values_by_name]
+
+    def continues(self, earlier: Mapping[str, int]) -> bool:
+        """Whether labels of an earlier call keep their values; maps that say what they mean may add further ones."""
+        may_add = self.values_by_name is not None
+        return not earlier or earlier == self.labels or (may_add and earlier.items() <= self.labels.items())
 
     def name_of(self, value: int) -> str:
         """Name of a value of the source's maps."""
@@ -66,6 +97,47 @@ AUTOPET_ORGAN_11 = numbered(
 )
 
 
+def same_name(name: str) -> str:
+    """The form in which names of labels are compared: upper and lower case and blanks make no difference."""
+    return " ".join(name.split()).casefold()
+
+
+def named_scheme(names: Iterable[str], names_file: Path | None, earlier: Mapping[str, int]) -> LabelScheme:
+    """Scheme of label maps that say what their values mean.
+
+    Args:
+        names: all that the maps have.
+        names_file: a `labels.json` that says which names to take; where the maps have none of these, it is about numbers.
+        earlier: labels of the data set so far, whose values stay; {} for a new one.
+
+    Without a file the names are numbered in alphabetical order, new ones after those that the data set has.
+    """
+    spelled = {same_name(name): " ".join(name.split()) for name in sorted(names, reverse=True)}
+    if names_file is not None:
+        scheme = read_scheme(names_file)
+        is_about_names = any(same_name(name) in spelled for name in scheme.labels)
+        return _by_name(scheme.origin, scheme.labels) if is_about_names else scheme
+    if len(spelled) == 1 and TUMOR_WORDS.search(next(iter(spelled))):
+        only = {name: 1 for name in spelled}
+        return LabelScheme("the maps' only label means a tumor", TUMOR.labels, TUMOR.value_map, only)
+    labels = {"background": 0} | (dict(earlier) if earlier != TUMOR.labels else {})
+    known = set(map(same_name, labels))
+    for key in sorted(spelled.keys() - known):
+        labels[spelled[key]] = len(labels)
+    return _by_name("the maps themselves", labels)
+
+
+def _by_name(origin: str, labels: Mapping[str, int]) -> LabelScheme:
+    own = {value: value for value in labels.values()}
+    return LabelScheme(origin, labels, own, {same_name(name): value for name, value in labels.items()})
+
+
+def wanted_names(source: Path) -> tuple[str, ...]:
+    """Names in the labels.json of a source, by their value, without the background; () where there is none."""
+    names_file = find_names_file(source)
+    return tuple(name for name in read_scheme(names_file).labels if name != "background") if names_file else ()
+
+
 def read_scheme(path: Path) -> LabelScheme:
     """Scheme of a `labels.json` ({"background": 0, "liver": 1, ...}) or of an nnU-Net `dataset.json`.
 
@@ -73,7 +145,11 @@ def read_scheme(path: Path) -> LabelScheme:
     """
     content = read_user_json(path)
     names = content.get("labels", content)
-    if not isinstance(names, dict) or not all(isinstance(value, int) for value in names.values()) or names.get("background") != 0:
+    if (
+        not isinstance(names, dict)
+        or not all(isinstance(value, int) for value in names.values())
+        or names.get("background") != 0
+    ):
         raise ValueError(f'{path}: {{"background": 0, "name": 1, ...}} with whole numbers expected, found {names}')
     if len(set(names.values())) != len(names):
         raise ValueError(f"{path}: two names have the same value: {names}")

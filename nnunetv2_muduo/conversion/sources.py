@@ -26,14 +26,15 @@ def convert_autopet_tumor(source: Path, options: Options, labels: Path | None = 
 
 
 def convert_dicom(source: Path, options: Options, labels: Path | None = None, wanted: Wanted | None = None) -> int:
-    """Convert the PET/CT series below `source`, with their DICOM segmentations or with label maps in `labels`.
+    """Convert the PET/CT series below `source`, with their DICOM segmentations and RTSTRUCTs or with label maps in `labels`.
 
     Args:
         wanted: which series to take; None: the only ones there are.
 
     Returns the exit code: 1 where at least one case was refused.
     """
-    return _convert(find_dicom_cases(source, wanted, options.allow_bqml, options.n_processes), source, labels, options)
+    cases = find_dicom_cases(source, wanted, options.allow_bqml, options.n_processes, own_labels=labels is None)
+    return _convert(cases, source, labels, options)
 
 
 def _convert(cases: list, source: Path, labels: Path | None, options: Options) -> int:

@@ -73,6 +73,7 @@ def _write_changed(case: Case, role: str, value_map: dict[int, int], path: Path)
 
     from nnunetv2_muduo.conversion.case_check import whole_numbers
     from nnunetv2_muduo.conversion.case_values import CT_OUTSIDE_HU
+    from nnunetv2_muduo.conversion.label_grid import put_labels_on_grid
     from nnunetv2_muduo.imageio.grid import put_on_grid
     from nnunetv2_muduo.imageio.write import write_nifti
 
@@ -80,6 +81,6 @@ def _write_changed(case: Case, role: str, value_map: dict[int, int], path: Path)
     if role == "ct":
         image = put_on_grid(image, case.pet.read(), sitk.sitkLinear, CT_OUTSIDE_HU)
     elif role == "label":
-        image = put_on_grid(whole_numbers(image, case.label), case.pet.read(), sitk.sitkNearestNeighbor, 0)
+        image = put_labels_on_grid(whole_numbers(image, case.label), case.pet.read())
         image = sitk.Cast(sitk.ChangeLabel(image, changeMap={k: v for k, v in value_map.items() if k}), sitk.sitkUInt8)
     write_nifti(image, path)

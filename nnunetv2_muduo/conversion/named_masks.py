@@ -1,0 +1,83 @@
+"""Label maps made of masks that have names: segments of a DICOM segmentation, ROIs of an RTSTRUCT."""
+
+import json
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import SimpleITK as sitk
+
+from nnunetv2_muduo.conversion.label_names import same_name
+from nnunetv2_muduo.imageio.refusal import CaseRefused
+
+NAMES_KEY = "muduo_label_names"
+"""Meta data of a label map whose values mean something in this case alone: {"value": name} as JSON."""
+REMARKS_KEY = "muduo_label_remarks"
+"""Meta data: what the report should say of a label map, a list as JSON."""
+
+
+def choose_masks(names: Mapping[int, str], wanted: Sequence[str]) -> dict[int, str]:
+    """{number: name} of the masks to take, in the order in which they are painted.
+
+    Args:
+        names: of all masks, by their number.
+        wanted: names to take, which then are spelled so; none: all. The later one lies on top.
+
+    Returns {} where none of the masks is wanted. A mask named background is none.
+    """
+    spelled = {same_name(name): name for name in wanted}
+    keys = {number: same_name(name) for number, name in names.items() if same_name(name) != "background"}
+    if not wanted:
+        return {number: " ".join(names[number].split()) for number in keys}
+    order = list(spelled)
+    chosen = [number for number, key in keys.items() if key in spelled]
+    return {number: spelled[keys[number]] for number in sorted(chosen, key=lambda number: order.index(keys[number]))}
+
+
+class LabelVolume:
+    """A label map [z, y, x] under construction.
+
+    Args:
+        names: what values mean.
+        may_overlap: whether a mask hides what lies below it; if not, masks that overlap are refused.
+    """
+
+    def __init__(self, shape: tuple[int, int, int], names: Mapping[int, str], may_overlap: bool):
+        self.values = np.zeros(shape, np.uint16 if max(names, default=0) > 255 else np.uint8)
+        self.names = dict(names)
+        self.may_overlap = may_overlap
+        self.remarks: list[str] = []
+
+    def add(self, mask: np.ndarray, value: int, part: slice | int = slice(None)) -> None:
+        """Give voxels of the volume, or of one of its slices, a value. Raises CaseRefused that names masks that overlap."""
+        values = self.values[part]
+        hidden = mask & (values != 0) & (values != value)
+        if hidden.any():
+            self._note_overlap(self.names[int(values[hidden][0])], self.names[value])
+        values[mask] = value
+
+    def _note_overlap(self, below: str, above: str) -> None:
+        if not self.may_overlap:
+            raise CaseRefused(
+                f"{below!r} and {above!r} overlap, which a label map can't hold. Put a labels.json into the source's folder "
+                f'that names what to take, such as {{"background": 0, "{below}": 1, "{above}": 2}}; where both are named, '
+                "the one with the higher value lies on top"
+            )
+        remark = f"{above!r} lies on top of {below!r}"
+        if remark not in self.remarks:
+            self.remarks.append(remark)
+
+    def image(self) -> sitk.Image:
+        """The label map, which knows its names; without geometry."""
+        image = sitk.GetImageFromArray(self.values)
+        image.SetMetaData(NAMES_KEY, json.dumps({str(value): name for value, name in self.names.items()}))
+        image.SetMetaData(REMARKS_KEY, json.dumps(self.remarks))
+        return image
+
+
+def name_findings(label: sitk.Image) -> dict:
+    """What a label map says about its values: {"label_names": {value: name}, "label_remarks": [text]}, {} if nothing."""
+    if not label.HasMetaDataKey(NAMES_KEY):
+        return {}
+    findings = {"label_names": json.loads(label.GetMetaData(NAMES_KEY))}
+    remarks = json.loads(label.GetMetaData(REMARKS_KEY))
+    return findings | ({"label_remarks": remarks} if remarks else {})
