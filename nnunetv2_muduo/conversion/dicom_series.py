@@ -57,6 +57,11 @@ class Series:
         """False for PET without attenuation correction."""
         return self.Modality != "PT" or not self.CorrectedImage or "ATTN" in self.CorrectedImage or bool(self.problem)
 
+    @property
+    def is_volume(self) -> bool:
+        """False for what is a few pages, as far as headers tell."""
+        return bool(self.problem) or (len(self.files) >= FEWEST_SLICES and bool(self.ImagePositionPatient))
+
 
 def group_series(headers: list[tuple[str, dict]]) -> list[Series]:
     """Series of the given files; a file that is there twice counts once, and series without a slice are left out."""
