@@ -7,23 +7,12 @@ from pathlib import Path
 
 from nnunetv2_muduo.conversion.dicom import DicomSeries, PetSeries, import_pydicom
 from nnunetv2_muduo.conversion.dicom_label_file import DicomLabelFile
+from nnunetv2_muduo.conversion.dicom_pairs import Pair
 from nnunetv2_muduo.conversion.dicom_rtstruct import RtStructFile, read_rois, what_is_missing
 from nnunetv2_muduo.conversion.dicom_seg import SegFile
 from nnunetv2_muduo.conversion.dicom_series import Series
 
 LABEL_MODALITIES = {"SEG": SegFile, "RTSTRUCT": RtStructFile}
-
-
-@dataclass(frozen=True, eq=False)
-class Pair:
-    """A PET and the CTs that it may be paired with."""
-
-    pet: Series
-    cts: tuple[Series, ...]
-
-    def has(self, uids: set[str]) -> tuple[bool, bool]:
-        """Whether the PET, and whether a CT, is one of these series."""
-        return self.pet.SeriesInstanceUID in uids, any(ct.SeriesInstanceUID in uids for ct in self.cts)
 
 
 @dataclass

@@ -31,7 +31,7 @@ def _matches(description: str, text: str) -> bool:
     return text in description
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Pair:
     """A PET with its CT."""
 
@@ -45,6 +45,10 @@ class Pair:
     is_named_by_study: bool = True
     """Whether the study's name is enough to name the case."""
     ignores_frame_of_reference: bool = False
+
+    def has(self, uids: set[str]) -> tuple[bool, bool]:
+        """Whether the PET, and whether a CT, is one of these series."""
+        return self.pet.SeriesInstanceUID in uids, any(ct.SeriesInstanceUID in uids for ct in self.cts)
 
     @property
     def problem(self) -> str:

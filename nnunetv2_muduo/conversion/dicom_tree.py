@@ -6,15 +6,19 @@ from pathlib import Path
 from nnunetv2_muduo.conversion.cases import Case
 from nnunetv2_muduo.conversion.dicom import DicomSeries, PetSeries, import_pydicom
 from nnunetv2_muduo.conversion.dicom_headers import add_unread, read_tree
+from nnunetv2_muduo.conversion.dicom_labels import Labels, labels_of
 from nnunetv2_muduo.conversion.dicom_pairs import Pair, Wanted, pairs_of_study
-from nnunetv2_muduo.conversion.dicom_seg import SegFile
 from nnunetv2_muduo.conversion.dicom_series import Series, group_series
+from nnunetv2_muduo.conversion.label_names import wanted_names
 
 
 def find_dicom_cases(
-    source: Path, wanted: Wanted | None = None, allow_bqml: bool = False, n_processes: int = 1
+    source: Path, wanted: Wanted | None = None, allow_bqml: bool = False, n_processes: int = 1, own_labels: bool = True
 ) -> list[Case]:
-    """All PET series below `source`, each with its CT and its segmentation if there are any.
+    """All PET series below `source`, each with its CT if there is one.
+
+    Args:
+        own_labels: whether segmentations and RTSTRUCTs in the source are the labels; if not, they are passed over.
 
     Raises FileNotFoundError where there is no PET series, RuntimeError where pydicom is missing.
     """
@@ -30,32 +34,26 @@ def find_dicom_cases(
             f"No PET series below {source} ({len(found)} DICOM files, {len(series)} series, {len(unread)} files unreadable"
             + (f", such as {next(iter(unread.values()))})." if unread else ").")
         )
-    segmentations = defaultdict(list)
-    for one in series:
-        if one.Modality == "SEG":
-            segmentations[one.PatientID, one.StudyInstanceUID, one.FrameOfReferenceUID].append(one)
-    cases = [
-        _case(
-            pair,
-            segmentations[pair.pet.PatientID, pair.pet.StudyInstanceUID, pair.pet.FrameOfReferenceUID],
-            allow_bqml,
-        )
-        for pair in pairs
-    ]
+    labels = Labels()
+    if own_labels:
+        series_of_image = {header["SOPInstanceUID"]: header["SeriesInstanceUID"] for _, header in found}
+        labels = labels_of(pairs, series, series_of_image, wanted_names(source))
+    cases = [_case(pair, labels, allow_bqml) for pair in pairs]
+    strays |= labels.strays
     cases += [Case(None, "", None, None, problem=why, name=str(p.relative_to(source))) for p, why in strays.items()]
     return sorted(cases, key=lambda case: (case.patient or "", case.study, case.name))
 
 
-def _case(pair: Pair, segmentations: list[Series], allow_bqml: bool) -> Case:
+def _case(pair: Pair, labels: Labels, allow_bqml: bool) -> Case:
     pet = pair.pet
     return Case(
         patient=pet.PatientID,
         study=study_name(pet) + ("" if pair.is_named_by_study else f"/{pet.SeriesInstanceUID[-5:]}"),
         ct=DicomSeries(pair.cts[0].files) if pair.cts else None,
         pet=PetSeries(pet.files, allow_bqml),
-        label=SegFile(segmentations[0].files[0]) if segmentations else None,
+        label=labels.by_pet.get(pet.SeriesInstanceUID),
         ct_may_be_resampled=True,
-        problem=pair.problem or _problem_of_labels(segmentations),
+        problem=pair.problem or labels.problems.get(pet.SeriesInstanceUID, ""),
         remark=pair.remark,
     )
 
@@ -65,9 +63,3 @@ def study_name(series: Series) -> str:
     date = series.StudyDate
     parts = (f"{date[4:6]}-{date[6:8]}-{date[:4]}", series.StudyID or "NA", series.StudyDescription or "NA")
     return "-".join((*parts, series.StudyInstanceUID[-5:]))
-
-
-def _problem_of_labels(segmentations: list[Series]) -> str:
-    if len(segmentations) > 1 or any(len(one.files) > 1 for one in segmentations):
-        return "several segmentations for one case: " + "; ".join(map(str, segmentations))
-    return ""

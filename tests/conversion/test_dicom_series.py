@@ -52,7 +52,7 @@ def test_a_page_inside_a_series_is_left_aside(tmp_path, page, modality, name):
     (case,) = find_dicom_cases(tmp_path)
     assert (case.case_id, case.problem) == (before.case_id, "")
     assert (case.ct.files, case.pet.files) == (before.ct.files, before.pet.files)
-    assert "1 pages of " in case.remark
+    assert "1 page of " in case.remark
 
 
 SERIES = {
