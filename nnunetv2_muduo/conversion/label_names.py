@@ -112,7 +112,7 @@ def named_scheme(names: Iterable[str], names_file: Path | None, earlier: Mapping
 
     Without a file the names are numbered in alphabetical order, new ones after those that the data set has.
     """
-    spelled = {same_name(name): " ".join(name.split()) for name in sorted(names, reverse=True)}
+    spelled = {same_name(name): " ".join(name.split()) for name in sorted(names)}
     if names_file is not None:
         scheme = read_scheme(names_file)
         is_about_names = any(same_name(name) in spelled for name in scheme.labels)

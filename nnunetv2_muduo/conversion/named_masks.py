@@ -52,15 +52,17 @@ class LabelVolume:
         values = self.values[part]
         hidden = mask & (values != 0) & (values != value)
         if hidden.any():
-            self._note_overlap(self.names[int(values[hidden][0])], self.names[value])
+            below = int(values[hidden][0])
+            self._note_overlap(self.names[below], self.names[value], mask.sum() > (values == below).sum())
         values[mask] = value
 
-    def _note_overlap(self, below: str, above: str) -> None:
+    def _note_overlap(self, below: str, above: str, is_larger: bool) -> None:
         if not self.may_overlap:
+            larger, smaller = (above, below) if is_larger else (below, above)
             raise CaseRefused(
-                f"{below!r} and {above!r} overlap, which a label map can't hold. Put a labels.json into the source's folder "
-                f'that names what to take, such as {{"background": 0, "{below}": 1, "{above}": 2}}; where both are named, '
-                "the one with the higher value lies on top"
+                f"{larger!r} and {smaller!r} overlap, which a label map can't hold. Put a labels.json into the source's folder "
+                f'that names the labels to take, {{"background": 0, "{smaller}": 1}}, or all of them in the order in which '
+                f'they lie on each other, {{"background": 0, "{larger}": 1, "{smaller}": 2}}'
             )
         remark = f"{above!r} lies on top of {below!r}"
         if remark not in self.remarks:
