@@ -9,8 +9,12 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
+from nnunetv2_muduo.conversion.dicom_headers import read_headers
+from nnunetv2_muduo.conversion.dicom_series import group_series
 from nnunetv2_muduo.conversion.dicom_slices import sorted_slices
-from nnunetv2_muduo.conversion.dicom_tags import MissingTag, required
+from nnunetv2_muduo.conversion.dicom_tags import MissingTag, import_pydicom, required
+from nnunetv2_muduo.conversion.dicom_unread import add_unread
+from nnunetv2_muduo.conversion.folders import is_of_macos
 from nnunetv2_muduo.conversion.header_check import require_true_slopes
 from nnunetv2_muduo.conversion.suv import Scaling, suv_scaling
 from nnunetv2_muduo.imageio.plausibility import require_possible_dose
@@ -22,26 +26,23 @@ IN_BQML = "Bq/ml, not SUV"
 """How the note of a PET begins whose header does not suffice for SUV."""
 
 
-def import_pydicom():
-    """The pydicom module. Raises RuntimeError that says how to install it."""
-    try:
-        import pydicom
-    except ImportError as error:
-        raise RuntimeError("DICOM needs pydicom: pip install 'nnunetv2_muduo[dicom]'") from error
-    pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE  # over-long texts are common, and harmless
-    return pydicom
-
-
 def read_pet_suv(folder: Path | str, allow_bqml: bool = False) -> sitk.Image:
     """PET series of a folder as SUVbw (g/ml, float32) on its own grid.
 
     With `allow_bqml`, a series whose header lacks what SUV needs is returned as activity in Bq/ml. Raises CaseRefused
-    (a ValueError) that names the missing tag, an uneven slice, or the series where there are several.
+    (a ValueError) that names the missing tag, an uneven slice, a file that can't be read, or the series where there are
+    several; FileNotFoundError for an empty folder.
     """
-    files = sorted(path for path in Path(folder).iterdir() if path.is_file())
+    files = [path for path in sorted(Path(folder).iterdir()) if path.is_file() and not is_of_macos(path.name)]
     if not files:
         raise FileNotFoundError(f"{folder} holds no files")
-    return PetSeries(tuple(files), allow_bqml).read()
+    headers, unread = read_headers(str(folder), list(map(str, files)))
+    series, _ = add_unread(group_series(headers), unread)
+    pets = [one for one in series if one.Modality == "PT"]
+    for pet in pets:
+        if pet.problem:
+            raise CaseRefused(pet.problem)
+    return PetSeries(tuple(path for pet in pets for path in pet.files) or tuple(files), allow_bqml).read()
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,10 @@
-"""Series of a DICOM tree: the slices that are one volume, and the pages among them that are no part of it."""
+"""Series of a DICOM tree: their slices, without the pages among them that are none."""
 
-import re
-from collections import Counter, defaultdict
+from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
+
+from nnunetv2_muduo.conversion.dicom_pages import FEWEST_SLICES, Page, n_places, slices_among
 
 TAGS = (
     "SOPInstanceUID",
@@ -17,20 +18,23 @@ TAGS = (
     "StudyID",
     "StudyDescription",
     "SeriesDescription",
+    "AcquisitionTime",
     "ImageType",
+    "SeriesType",
     "CorrectedImage",
     "ImagePositionPatient",
     "ImageOrientationPatient",
     "Rows",
     "Columns",
+    "SamplesPerPixel",
+    "NumberOfFrames",
 )
+SEVERAL_VALUES = ("ImageType", "SeriesType", "CorrectedImage", "ImagePositionPatient", "ImageOrientationPatient")
+"""Tags of which a header has a tuple, empty where the tag is missing; it has text of all others."""
+OF_A_COPY = ("SOPInstanceUID", "ImagePositionPatient", "AcquisitionTime", "CorrectedImage")
+"""What a file that is there twice shares; some software gives one SOPInstanceUID to several images."""
 LACKS_PREFIX = "lacks_prefix"
 """Key beside the tags of a header: the file begins without the preamble and the letters DICM."""
-NO_SLICE = re.compile(r"LOCALIZER|SCREEN.?SAVE|\bM(?:AX|IN)?_?IP\b|PROJECTION")
-"""In the ImageType of what is no slice of a volume: scouts, screenshots, projections."""
-SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
-MOST_ODD_PAGES, FEWEST_SLICES = 3, 4
-"""So many pages of another orientation or size beside so many slices are scouts that don't say it; more are a fault."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,8 @@ class Series:
     """Why it can't be read as it is, if so."""
     n_left_aside: int = 0
     """Pages with its number that are no slices of it."""
+    is_volume: bool = True
+    """False for a few pages, and for pages that all lie in one place."""
 
     def __getattr__(self, keyword: str):
         if keyword not in TAGS:
@@ -57,62 +63,26 @@ class Series:
         """False for PET without attenuation correction."""
         return self.Modality != "PT" or not self.CorrectedImage or "ATTN" in self.CorrectedImage or bool(self.problem)
 
-    @property
-    def is_volume(self) -> bool:
-        """False for what is a few pages, as far as headers tell."""
-        return bool(self.problem) or (len(self.files) >= FEWEST_SLICES and bool(self.ImagePositionPatient))
 
-
-def group_series(headers: list[tuple[str, dict]]) -> list[Series]:
+def group_series(headers: list[Page]) -> list[Series]:
     """Series of the given files; a file that is there twice counts once, and series without a slice are left out."""
-    pages: dict[str, dict[str, tuple[str, dict]]] = defaultdict(dict)
-    for path, header in sorted(headers, key=lambda pair: pair[0]):
-        pages[header["SeriesInstanceUID"]].setdefault(header["SOPInstanceUID"], (path, header))
+    pages: dict[str, dict[tuple, Page]] = defaultdict(dict)
+    for path, header in sorted(headers, key=lambda page: page[0]):
+        copy = tuple(header[tag] for tag in OF_A_COPY)
+        pages[header["SeriesInstanceUID"]].setdefault(copy, (path, header))
     return [one for of_series in pages.values() if (one := _series(list(of_series.values()))) is not None]
 
 
-def _series(pages: list[tuple[str, dict]]) -> Series | None:
-    slices = _slices(pages) if pages[0][1]["Modality"] in ("CT", "PT") else pages
+def _series(pages: list[Page]) -> Series | None:
+    is_image = pages[0][1]["Modality"] in ("CT", "PT")
+    slices = slices_among(pages) if is_image else pages
     if not slices:
         return None
     files = tuple(Path(path) for path, _ in slices)
-    return Series(slices[0][1], files, _problem([header for _, header in slices], files), len(pages) - len(slices))
-
-
-def _slices(pages: list[tuple[str, dict]]) -> list[tuple[str, dict]]:
-    """The pages of a series that are slices of a volume, as far as headers tell."""
-    pages = [page for page in pages if not _is_no_slice(page[1])]
-    if any(map(_has_place, pages)):
-        pages = [page for page in pages if _has_place(page)]
-    kinds = Counter(map(_kind, pages))
-    if not kinds:
-        return []
-    kind, n_slices = kinds.most_common(1)[0]
-    n_odd = len(pages) - n_slices
-    return (
-        [page for page in pages if _kind(page) == kind]
-        if FEWEST_SLICES <= n_slices and n_odd <= MOST_ODD_PAGES
-        else pages
-    )
-
-
-def _is_no_slice(header: dict) -> bool:
-    is_capture = header["SOPClassUID"].startswith(SECONDARY_CAPTURE) and not header["ImagePositionPatient"]
-    return is_capture or any(NO_SLICE.search(value.upper()) for value in header["ImageType"] or ())
-
-
-def _has_place(page: tuple[str, dict]) -> bool:
-    return bool(page[1]["ImagePositionPatient"]) and bool(page[1]["ImageOrientationPatient"])
-
-
-def _kind(page: tuple[str, dict]) -> tuple:
-    """What all slices of a volume share: orientation and size."""
-    header = page[1]
-    try:
-        orientation = tuple(round(float(cosine), 2) + 0.0 for cosine in header["ImageOrientationPatient"] or ())
-    except ValueError:  # said when the slices are read
-        orientation = header["ImageOrientationPatient"]
-    return orientation, header["Rows"], header["Columns"]
+    problem = _problem([header for _, header in slices], files)
+    has_frames = any(header["NumberOfFrames"] not in ("", "0", "1") for _, header in slices)
+    is_volume = not is_image or bool(problem) or has_frames or n_places(slices) >= FEWEST_SLICES
+    return Series(slices[0][1], files, problem, len(pages) - len(slices), is_volume)
 
 
 def _problem(headers: list[dict], files: tuple[Path, ...]) -> str:
@@ -122,7 +92,10 @@ def _problem(headers: list[dict], files: tuple[Path, ...]) -> str:
             f"{len(bare)} of {len(files)} files, such as {bare[0]}, lack the preamble and the letters DICM with which DICOM "
             "files begin; write them anew, for example with dcmconv of DCMTK"
         )
-    corrected = {"ATTN" in (header["CorrectedImage"] or ()) for header in headers if header["Modality"] == "PT"}
-    if len(corrected) == 2:
-        return f"{files[0].parent}: slices with and without attenuation correction in one series: CorrectedImage (0028,0051)"
+    lacking = [path for path, header in zip(files, headers, strict=True) if "ATTN" not in header["CorrectedImage"]]
+    if headers[0]["Modality"] == "PT" and 0 < len(lacking) < len(files):
+        return (
+            f"slices with and without attenuation correction in one series, CorrectedImage (0028,0051): {len(lacking)} of "
+            f"{len(files)} lack ATTN, such as {lacking[0]}; keep the corrected ones alone"
+        )
     return ""

@@ -5,13 +5,15 @@ from pathlib import Path
 
 import numpy as np
 
-from nnunetv2_muduo.conversion.dicom_tags import number_or_zero, required, required_numbers
+from nnunetv2_muduo.conversion.dicom_tags import number_or_zero, required, required_numbers, tag_name
 from nnunetv2_muduo.imageio.refusal import CaseRefused
 
 SLICE_TOLERANCE = 0.2
 """Slices may be off an even spacing by this share of it; real scanners are off by a few percent where beds join."""
 TILT_TOLERANCE = 0.01
 """Slices may move sideways by this share of their spacing."""
+PIXEL_TOLERANCE = 0.001
+"""Pixels of slices may differ in size by this share; headers are written with four digits or more."""
 SAME_PLACE = 0.5
 """Slices closer than this share of the usual spacing are in one place."""
 TIME_TAGS = (
@@ -21,9 +23,22 @@ TIME_TAGS = (
     "AcquisitionNumber",
     "AcquisitionDateTime",
     "AcquisitionTime",
-    "ContentTime",
 )
 """What tells the frames of a dynamic or gated series apart, the surest first."""
+FRAME_COUNTS = ("NumberOfTimeSlices", "NumberOfTemporalPositions", "NumberOfTimeSlots", "NumberOfRRIntervals")
+"""What says that there are several, where nothing tells them apart."""
+KIND_TAGS = (
+    "SeriesDescription",
+    "SeriesNumber",
+    "ImageType",
+    "ConvolutionKernel",
+    "ReconstructionMethod",
+    "SliceThickness",
+    "Units",
+    "KVP",
+    "RescaleIntercept",
+)
+"""What tells two reconstructions or scans apart that are no time frames."""
 
 
 def require_place(path: Path, dataset) -> None:
@@ -47,8 +62,7 @@ def sorted_slices(datasets: list[tuple], modality: str) -> list[tuple]:
         raise CaseRefused("multi-frame (enhanced) DICOM is not supported; convert it to one file per slice")
     for path, dataset in datasets:
         require_place(path, dataset)
-    if len({tuple(np.round(dataset.ImageOrientationPatient, 4)) for _, dataset in datasets}) != 1:
-        raise CaseRefused("slices of several orientations: ImageOrientationPatient (0020,0037)")
+    require_one_plane([dataset for _, dataset in datasets])
     row, column = np.reshape(np.asarray(datasets[0][1].ImageOrientationPatient, float), (2, 3))
     normal = np.cross(row, column)
     along_mm = {path: float(normal @ np.asarray(dataset.ImagePositionPatient, float)) for path, dataset in datasets}
@@ -57,6 +71,18 @@ def sorted_slices(datasets: list[tuple], modality: str) -> list[tuple]:
     require_even_spacing(np.array([dataset.ImagePositionPatient for _, dataset in ordered], float), normal)
     require_all_slices([dataset for _, dataset in ordered])
     return ordered
+
+
+def require_one_plane(datasets: list) -> None:
+    """Raises CaseRefused where slices differ in direction, size or size of a pixel."""
+    if len({tuple(np.round(dataset.ImageOrientationPatient, 4)) for dataset in datasets}) != 1:
+        raise CaseRefused("slices of several orientations: ImageOrientationPatient (0020,0037)")
+    sizes = sorted({(int(dataset.Rows), int(dataset.Columns)) for dataset in datasets})
+    if len(sizes) > 1:
+        raise CaseRefused(f"slices of several sizes, Rows (0028,0010) x Columns (0028,0011): {sizes}")
+    pixel_mm = np.array([dataset.PixelSpacing for dataset in datasets], float)
+    if np.ptp(pixel_mm, axis=0).max() > PIXEL_TOLERANCE * pixel_mm.min():
+        raise CaseRefused("slices with pixels of several sizes: PixelSpacing (0028,0030)")
 
 
 def require_one_slice_in_each_place(ordered: list[tuple], along_mm: np.ndarray) -> None:
@@ -74,17 +100,18 @@ def require_one_slice_in_each_place(ordered: list[tuple], along_mm: np.ndarray) 
 def _why_repeated(datasets: list, pair: list[tuple]) -> str:
     """What tells two slices in one place apart."""
     (path, one), (other_path, other) = pair
-    if ("ATTN" in (one.get("CorrectedImage") or ())) != ("ATTN" in (other.get("CorrectedImage") or ())):
-        return (
-            "slices with and without attenuation correction, CorrectedImage (0028,0051); keep the corrected ones alone"
-        )
+    n_frames = max(Counter(map(_place, datasets)).values())
+    times, kinds = (
+        [tag_name(tag) for tag in tags if one.get(tag) != other.get(tag)] for tags in (TIME_TAGS, KIND_TAGS)
+    )
+    if times and not kinds:
+        return f"{n_frames} time frames, dynamic or gated, {times[0]} differs; keep one frame alone, or their mean"
+    counted = [tag_name(tag) for tag in FRAME_COUNTS if max(number_or_zero(one, tag), number_or_zero(other, tag)) > 1]
+    if counted and not kinds:
+        return f"{n_frames} time frames, dynamic or gated, see {counted[0]}; keep one frame alone, or their mean"
     if path.read_bytes() == other_path.read_bytes() or _pixels(path) == _pixels(other_path):
         return "the same slice twice; remove the copies"
-    for tag in TIME_TAGS:
-        if one.get(tag) != other.get(tag):
-            n_frames = max(Counter(map(_place, datasets)).values())
-            return f"{n_frames} time frames, dynamic or gated ({tag} differs); keep one frame alone, or their mean"
-    return "two series in one? Separate them"
+    return f"two series in one? They differ in {', '.join([*kinds, *times]) or 'their pixels alone'}; separate them"
 
 
 def _place(dataset) -> tuple[float, ...]:
@@ -117,7 +144,7 @@ def require_all_slices(datasets: list) -> None:
 
     Only PET counts its slices reliably: ImagesInAcquisition of CT counts scouts and other reconstructions.
     """
-    n_said = int(number_or_zero(datasets[0], "NumberOfSlices"))
+    n_said = int(max(number_or_zero(dataset, "NumberOfSlices") for dataset in datasets))
     if n_said > len(datasets):
         raise CaseRefused(
             f"{n_said - len(datasets)} slices are missing: NumberOfSlices (0054,0081) is {n_said}, there are {len(datasets)}"

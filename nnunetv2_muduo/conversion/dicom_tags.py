@@ -1,10 +1,20 @@
-"""Tags of DICOM headers, which may be missing, empty or hold what they may not."""
+"""pydicom, and tags of DICOM headers, which may be missing, empty or hold what they may not."""
 
 from nnunetv2_muduo.imageio.refusal import CaseRefused
 
 
 class MissingTag(CaseRefused):
     """A tag that is needed, for SUV or for a place in space, is missing or can't be read."""
+
+
+def import_pydicom():
+    """The pydicom module. Raises RuntimeError that says how to install it."""
+    try:
+        import pydicom
+    except ImportError as error:
+        raise RuntimeError("DICOM needs pydicom: pip install 'nnunetv2_muduo[dicom]'") from error
+    pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE  # over-long texts are common, and harmless
+    return pydicom
 
 
 def required(dataset, keyword: str):

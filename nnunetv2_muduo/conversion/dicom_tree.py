@@ -4,11 +4,13 @@ from collections import defaultdict
 from pathlib import Path
 
 from nnunetv2_muduo.conversion.cases import Case
-from nnunetv2_muduo.conversion.dicom import DicomSeries, PetSeries, import_pydicom
-from nnunetv2_muduo.conversion.dicom_headers import add_unread, read_tree
+from nnunetv2_muduo.conversion.dicom import DicomSeries, PetSeries
+from nnunetv2_muduo.conversion.dicom_headers import read_tree
 from nnunetv2_muduo.conversion.dicom_labels import Labels, labels_of
 from nnunetv2_muduo.conversion.dicom_pairs import Pair, Wanted, pairs_of_study
 from nnunetv2_muduo.conversion.dicom_series import Series, group_series
+from nnunetv2_muduo.conversion.dicom_tags import import_pydicom
+from nnunetv2_muduo.conversion.dicom_unread import add_unread
 from nnunetv2_muduo.conversion.label_names import wanted_names
 
 

@@ -37,7 +37,7 @@ PAGES = {
     "dose report": {"SOPClassUID": CAPTURE, "ImagePositionPatient": None, "ImageOrientationPatient": None},
     "screenshot": {"ImageType": ["DERIVED", "SECONDARY", "SCREEN SAVE"], "PixelSpacing": None},
     "screenshot with a place": {"SOPClassUID": CAPTURE, "ImageType": ["DERIVED", "SECONDARY", "SCREEN SAVE"]},
-    "page without a place": {"ImagePositionPatient": None, "ImageOrientationPatient": None},
+    "page without a place": {"ImagePositionPatient": None, "ImageType": ["DERIVED", "SECONDARY", "OTHER"]},
     "projection": {"ImageType": ["DERIVED", "SECONDARY", "MIP"], "ImageOrientationPatient": [1, 0, 0, 0, 0, -1]},
 }
 
@@ -99,4 +99,6 @@ def test_corrected_and_uncorrected_slices_in_one_series(tmp_path):
     write_case(tmp_path / "x")
     for path in sorted((tmp_path / "x" / "pet").iterdir())[:5]:
         change(pydicom.dcmread(path), {"CorrectedImage": ["DECY"]}).save_as(path)
-    assert "with and without attenuation correction" in find_dicom_cases(tmp_path)[0].problem
+    problem = find_dicom_cases(tmp_path)[0].problem
+    assert "with and without attenuation correction" in problem
+    assert "5 of 10 lack ATTN" in problem
