@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
-from nnunetv2_muduo.conversion.dicom import DicomSeries, import_pydicom
+from nnunetv2_muduo.conversion.dicom import DicomSeries
 from nnunetv2_muduo.conversion.dicom_slices import sorted_slices
+from nnunetv2_muduo.conversion.dicom_tags import import_pydicom
+from nnunetv2_muduo.conversion.named_labels import WantedLabel
 from nnunetv2_muduo.imageio.grid import Grid
 from nnunetv2_muduo.imageio.refusal import CaseRefused
 
@@ -21,8 +23,8 @@ class DicomLabelFile:
     path: Path
     images: tuple[DicomSeries, ...] = ()
     """Series on which the labels may have been drawn, the most likely one first."""
-    wanted: tuple[str, ...] = ()
-    """Names of the labels to take, those that lie on top last; none: all."""
+    wanted: tuple[WantedLabel, ...] = ()
+    """Labels to take, those that lie on top last; none: all."""
 
     can_stand_as_it_is = False
     kind = ""
@@ -33,7 +35,7 @@ class DicomLabelFile:
     def file_stamps(self) -> list[list]:
         """Stamps of the file, of the names that are taken from it, and of the images whose grid it needs."""
         stat = self.path.stat()
-        own = [str(self), stat.st_size, stat.st_mtime_ns, list(self.wanted)]
+        own = [str(self), stat.st_size, stat.st_mtime_ns, [str(label) for label in self.wanted]]
         return [own, *(stamp for image in self.images for stamp in image.file_stamps())]
 
     def read_with_hash(self) -> tuple[sitk.Image, str]:

@@ -5,12 +5,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from nnunetv2_muduo.conversion.dicom import DicomSeries, PetSeries, import_pydicom
+from nnunetv2_muduo.conversion.dicom import DicomSeries, PetSeries
 from nnunetv2_muduo.conversion.dicom_label_file import DicomLabelFile
 from nnunetv2_muduo.conversion.dicom_pairs import Pair
 from nnunetv2_muduo.conversion.dicom_rtstruct import RtStructFile, read_rois, what_is_missing
 from nnunetv2_muduo.conversion.dicom_seg import SegFile
 from nnunetv2_muduo.conversion.dicom_series import Series
+from nnunetv2_muduo.conversion.dicom_tags import import_pydicom
+from nnunetv2_muduo.conversion.named_labels import WantedLabel
 
 LABEL_MODALITIES = {"SEG": SegFile, "RTSTRUCT": RtStructFile}
 
@@ -34,13 +36,13 @@ class Labels:
 
 
 def labels_of(
-    pairs: Sequence[Pair], series: Iterable[Series], series_of_image: Mapping[str, str], wanted: tuple[str, ...]
+    pairs: Sequence[Pair], series: Iterable[Series], series_of_image: Mapping[str, str], wanted: tuple[WantedLabel, ...]
 ) -> Labels:
     """Labels of PETs from the segmentations and RTSTRUCTs among all series of a tree.
 
     Args:
         series_of_image: SeriesInstanceUID by SOPInstanceUID of all images in the tree.
-        wanted: names of the labels to take; see `DicomLabelFile`.
+        wanted: labels to take; see `DicomLabelFile`.
     """
     series = list(series)
     there = {one.SeriesInstanceUID: one for one in series if one.Modality not in LABEL_MODALITIES}
@@ -116,7 +118,10 @@ def matching_pairs(
 
 
 def _usable(
-    files: list[tuple[Path, Series, References]], pair: Pair, there: Mapping[str, Series], wanted: tuple[str, ...]
+    files: list[tuple[Path, Series, References]],
+    pair: Pair,
+    there: Mapping[str, Series],
+    wanted: tuple[WantedLabel, ...],
 ) -> tuple[str, DicomLabelFile | None]:
     """(problem, label) of a PET from the files that belong to it; copies of one file count once."""
     different = list({path.read_bytes(): (path, *rest) for path, *rest in reversed(files)}.values())[::-1]

@@ -1,5 +1,6 @@
 """Reader of DICOM RTSTRUCT: the contours of its ROIs as a label map on the grid of the series on which they were drawn."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -7,6 +8,7 @@ import SimpleITK as sitk
 
 from nnunetv2_muduo.conversion.contour_raster import distances_to_slices, rasterize
 from nnunetv2_muduo.conversion.dicom_label_file import DicomLabelFile, grid_of_series, set_grid
+from nnunetv2_muduo.conversion.named_labels import WantedLabel
 from nnunetv2_muduo.conversion.named_masks import LabelVolume, choose_masks
 from nnunetv2_muduo.imageio.grid import Grid
 from nnunetv2_muduo.imageio.refusal import CaseRefused
@@ -88,16 +90,15 @@ def _add_contour(roi: Roi, contour) -> None:
     roi.contours_mm.append(points_mm.reshape(-1, 3))
 
 
-def what_is_missing(rois: dict[int, Roi], wanted: tuple[str, ...]) -> str:
+def what_is_missing(rois: dict[int, Roi], wanted: Sequence[WantedLabel]) -> str:
     """Why nothing in an RTSTRUCT can be used."""
     if not rois:
         return "RTSTRUCT without an ROI"
     with_contours = [roi.name for roi in rois.values() if roi.contours_mm]
     if not with_contours:
         return "RTSTRUCT without closed contours; its ROIs are " + ", ".join(_described(roi) for roi in rois.values())
-    return (
-        f"RTSTRUCT without an ROI that labels.json names ({', '.join(wanted)}); its ROIs are {', '.join(with_contours)}"
-    )
+    named, found = ", ".join(map(str, wanted)), ", ".join(with_contours)
+    return f"RTSTRUCT without an ROI that labels.json names ({named}); its ROIs are {found}"
 
 
 def _described(roi: Roi) -> str:

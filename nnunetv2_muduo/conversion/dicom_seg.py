@@ -8,6 +8,7 @@ import SimpleITK as sitk
 
 from nnunetv2_muduo.conversion.dicom_label_file import DicomLabelFile, grid_of_series, set_grid, stack_grid
 from nnunetv2_muduo.conversion.label_names import same_name
+from nnunetv2_muduo.conversion.named_labels import WantedLabel
 from nnunetv2_muduo.conversion.named_masks import LabelVolume, choose_masks
 from nnunetv2_muduo.imageio.grid import Grid
 from nnunetv2_muduo.imageio.refusal import CaseRefused
@@ -27,12 +28,12 @@ class SegFile(DicomLabelFile):
         return label_map(dataset, [grid_of_series(image) for image in self.images], self.wanted)
 
 
-def label_map(dataset, images: Sequence[Grid] = (), wanted: Sequence[str] = ()) -> sitk.Image:
+def label_map(dataset, images: Sequence[Grid] = (), wanted: Sequence[WantedLabel] = ()) -> sitk.Image:
     """Label map of a pydicom SEG data set; frames that are left out are background.
 
     Args:
         images: grids of the series that were segmented, whose slices tell how far apart the frames' slices are.
-        wanted: names of the segments to take; see `choose_masks`. Where no segment has such a name, all are taken.
+        wanted: labels to take; see `choose_masks`. Where no segment means one of them, all are taken.
 
     Raises CaseRefused for fractional, overlapping or tilted segmentations.
     """

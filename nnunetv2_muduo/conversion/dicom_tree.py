@@ -11,7 +11,7 @@ from nnunetv2_muduo.conversion.dicom_pairs import Pair, Wanted, pairs_of_study
 from nnunetv2_muduo.conversion.dicom_series import Series, group_series
 from nnunetv2_muduo.conversion.dicom_tags import import_pydicom
 from nnunetv2_muduo.conversion.dicom_unread import add_unread
-from nnunetv2_muduo.conversion.label_names import wanted_names
+from nnunetv2_muduo.conversion.named_labels import wanted_labels
 
 
 def find_dicom_cases(
@@ -39,7 +39,7 @@ def find_dicom_cases(
     labels = Labels()
     if own_labels:
         series_of_image = {header["SOPInstanceUID"]: header["SeriesInstanceUID"] for _, header in found}
-        labels = labels_of(pairs, series, series_of_image, wanted_names(source))
+        labels = labels_of(pairs, series, series_of_image, wanted_labels(source))
     cases = [_case(pair, labels, allow_bqml) for pair in pairs]
     strays |= labels.strays
     cases += [Case(None, "", None, None, problem=why, name=str(p.relative_to(source))) for p, why in strays.items()]

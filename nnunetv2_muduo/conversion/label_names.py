@@ -1,9 +1,9 @@
 """Meaning of a label map's values, and the values that they get in nnU-Net (0 background, then without gaps)."""
 
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from nnunetv2_muduo.user_files import read_user_json
 
@@ -33,10 +33,6 @@ AUTOPET3_ORGANS = (
     "prostate",
     "head_glands",
 )
-
-
-TUMOR_WORDS = re.compile(r"tumou?r|lesion|neoplasm", re.IGNORECASE)
-"""In the name of the only label of a data set, which then is called tumor."""
 
 
 @dataclass(frozen=True)
@@ -102,49 +98,15 @@ def same_name(name: str) -> str:
     return " ".join(name.split()).casefold()
 
 
-def named_scheme(names: Iterable[str], names_file: Path | None, earlier: Mapping[str, int]) -> LabelScheme:
-    """Scheme of label maps that say what their values mean.
-
-    Args:
-        names: all that the maps have.
-        names_file: a `labels.json` that says which names to take; where the maps have none of these, it is about numbers.
-        earlier: labels of the data set so far, whose values stay; {} for a new one.
-
-    Without a file the names are numbered in alphabetical order, new ones after those that the data set has.
-    """
-    spelled = {same_name(name): " ".join(name.split()) for name in sorted(names)}
-    if names_file is not None:
-        scheme = read_scheme(names_file)
-        is_about_names = any(same_name(name) in spelled for name in scheme.labels)
-        return _by_name(scheme.origin, scheme.labels) if is_about_names else scheme
-    if len(spelled) == 1 and TUMOR_WORDS.search(next(iter(spelled))):
-        only = {name: 1 for name in spelled}
-        return LabelScheme("the maps' only label means a tumor", TUMOR.labels, TUMOR.value_map, only)
-    labels = {"background": 0} | (dict(earlier) if earlier != TUMOR.labels else {})
-    known = set(map(same_name, labels))
-    for key in sorted(spelled.keys() - known):
-        labels[spelled[key]] = len(labels)
-    return _by_name("the maps themselves", labels)
-
-
-def _by_name(origin: str, labels: Mapping[str, int]) -> LabelScheme:
-    own = {value: value for value in labels.values()}
-    return LabelScheme(origin, labels, own, {same_name(name): value for name, value in labels.items()})
-
-
-def wanted_names(source: Path) -> tuple[str, ...]:
-    """Names in the labels.json of a source, by their value, without the background; () where there is none."""
-    names_file = find_names_file(source)
-    return tuple(name for name in read_scheme(names_file).labels if name != "background") if names_file else ()
-
-
 def read_scheme(path: Path) -> LabelScheme:
     """Scheme of a `labels.json` ({"background": 0, "liver": 1, ...}) or of an nnU-Net `dataset.json`.
 
-    Values with gaps are renumbered in their order. Raises ValueError for regions or a missing background.
+    Values with gaps are renumbered in their order; labels that have names of masks in place of a value are numbered in the
+    file's order. Raises ValueError for regions or a missing background.
     """
-    content = read_user_json(path)
-    names = content.get("labels", content)
+    names = labels_in(path)
+    if isinstance(names, dict) and any(map(are_names, names.values())):
+        names = {name: value if name == "background" else i for i, (name, value) in enumerate(names.items())}
     if (
         not isinstance(names, dict)
         or not all(isinstance(value, int) for value in names.values())
@@ -159,6 +121,17 @@ def read_scheme(path: Path) -> LabelScheme:
         {name: i for i, name in enumerate(ordered)},
         {names[name]: i for i, name in enumerate(ordered)},
     )
+
+
+def labels_in(path: Path) -> Any:
+    """What a `labels.json` or an nnU-Net `dataset.json` says of labels, unchecked."""
+    content = read_user_json(path)
+    return content.get("labels", content)
+
+
+def are_names(value: Any) -> bool:
+    """True for what a `labels.json` may have in place of a value: names of the masks that mean a label."""
+    return isinstance(value, list) and bool(value) and all(isinstance(name, str) for name in value)
 
 
 def find_names_file(folder: Path) -> Path | None:

@@ -7,6 +7,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from nnunetv2_muduo.conversion.label_names import same_name
+from nnunetv2_muduo.conversion.named_labels import WantedLabel
 from nnunetv2_muduo.imageio.refusal import CaseRefused
 
 NAMES_KEY = "muduo_label_names"
@@ -15,22 +16,23 @@ REMARKS_KEY = "muduo_label_remarks"
 """Meta data: what the report should say of a label map, a list as JSON."""
 
 
-def choose_masks(names: Mapping[int, str], wanted: Sequence[str]) -> dict[int, str]:
+def choose_masks(names: Mapping[int, str], wanted: Sequence[WantedLabel]) -> dict[int, str]:
     """{number: name} of the masks to take, in the order in which they are painted.
 
     Args:
         names: of all masks, by their number.
-        wanted: names to take, which then are spelled so; none: all. The later one lies on top.
+        wanted: labels to take, whose names the masks then get; none: all. The later one lies on top.
 
     Returns {} where none of the masks is wanted. A mask named background is none.
     """
-    spelled = {same_name(name): name for name in wanted}
-    keys = {number: same_name(name) for number, name in names.items() if same_name(name) != "background"}
+    masks = {number: name for number, name in names.items() if same_name(name) != "background"}
     if not wanted:
-        return {number: " ".join(names[number].split()) for number in keys}
-    order = list(spelled)
-    chosen = [number for number, key in keys.items() if key in spelled]
-    return {number: spelled[keys[number]] for number in sorted(chosen, key=lambda number: order.index(keys[number]))}
+        return {number: " ".join(name.split()) for number, name in masks.items()}
+    chosen: dict[int, str] = {}
+    for label in wanted:
+        meant = [number for number, name in masks.items() if number not in chosen and label.means(name)]
+        chosen |= dict.fromkeys(meant, label.name)
+    return chosen
 
 
 class LabelVolume:

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from nnunetv2_muduo.conversion.cases import Case
 from nnunetv2_muduo.conversion.label_maps import LabelMaps
-from nnunetv2_muduo.conversion.label_names import LabelScheme, find_names_file, guess_scheme, named_scheme, read_scheme
+from nnunetv2_muduo.conversion.label_names import LabelScheme, find_names_file, guess_scheme, read_scheme
+from nnunetv2_muduo.conversion.named_labels import named_scheme
 from nnunetv2_muduo.conversion.options import Options
 from nnunetv2_muduo.conversion.record import Record
 from nnunetv2_muduo.conversion.split import SETS, Candidate, draw_sets, shared_patients

@@ -287,6 +287,25 @@ def test_labels_json_chooses_names_and_their_order(convert, tmp_path):
         np.testing.assert_array_equal(label > 0, reference_mask(pet, body))
 
 
+def test_lesions_of_any_number_become_one_label(convert, tmp_path):
+    places_mm = [(1.3, 0.7), (-12.2, 9.8), (3.1, 12.9)]
+    lesions = [[circle((*place, -60 + 5 * k), 6.1) for k in (3, 4, 5)] for place in places_mm]
+    for number in (2, 3):
+        folder = write_case(tmp_path / "src" / str(number), patient=f"p{number}", seed=number)
+        rois = {f"Lesion {i}": lesions[i] for i in range(number)}
+        write_rtstruct(folder / "rs.dcm", folder / "pet", rois)
+    (tmp_path / "src" / "labels.json").write_text(json.dumps({"background": 0, "tumor": ["lesion*"]}))
+    done = convert("dicom", tmp_path / "src", sizes=(2, 0, 0))
+    assert done.record["labels"] == {"background": 0, "tumor": 1}
+    pet = find_dicom_cases(tmp_path / "src")[0].pet.read()
+    masks = [reference_mask(pet, lesion) for lesion in lesions]
+    maps = labels_in(done)
+    for case_id, label in maps.items():
+        np.testing.assert_array_equal(label > 0, np.any(masks[: 2 if case_id.startswith("p2") else 3], axis=0))
+    before = done.files()
+    assert convert("dicom", tmp_path / "src", sizes=(2, 0, 0)).files() == before
+
+
 def test_a_case_without_any_of_the_wanted_names_is_refused(convert, tmp_path):
     for number, name in enumerate(("GTV", "GTV", "PTV")):
         folder = write_case(tmp_path / "src" / str(number), patient=f"p{number}", seed=number)

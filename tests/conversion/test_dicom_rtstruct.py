@@ -11,11 +11,16 @@ from rtstruct_writer import box, circle, reference_mask, write_rtstruct  # noqa:
 
 from nnunetv2_muduo.conversion.dicom import DicomSeries  # noqa: E402
 from nnunetv2_muduo.conversion.dicom_rtstruct import RtStructFile  # noqa: E402
+from nnunetv2_muduo.conversion.named_labels import WantedLabel  # noqa: E402
 from nnunetv2_muduo.conversion.named_masks import name_findings  # noqa: E402
 from nnunetv2_muduo.imageio.nifti import CaseRefused  # noqa: E402
 
 ORIGIN_MM = np.array([-20.0, -20.0, -60.0])
 STEP_MM = 5.0
+
+
+def wanted(*names):
+    return tuple(WantedLabel(name, (name.lower(),)) for name in names)
 
 
 @pytest.fixture
@@ -147,18 +152,18 @@ def test_overlap_is_refused_until_names_are_chosen(tmp_path, ct):
     path = write_rtstruct(tmp_path / "rs.dcm", ct, {"Lesion": lesion, "BODY": body})
     with pytest.raises(CaseRefused, match=r"(?s)BODY.*Lesion.*overlap.*labels\.json"):
         read(path, ct)
-    image, found = read(path, ct, wanted=("lesion",))
+    image, found = read(path, ct, wanted=wanted("lesion"))
     np.testing.assert_array_equal(sitk.GetArrayFromImage(image) == 1, reference_mask(image, lesion))
     assert found["label_names"] == {"1": "lesion"}
     assert found["label_remarks"] == ["ROIs that labels.json doesn't name: BODY"]
-    image, found = read(path, ct, wanted=("body", "lesion"))  # the later one lies on top
+    image, found = read(path, ct, wanted=wanted("body", "lesion"))  # the later one lies on top
     labels, names = sitk.GetArrayFromImage(image), found["label_names"]
     value = {name: int(number) for number, name in names.items()}
     np.testing.assert_array_equal(labels == value["lesion"], reference_mask(image, lesion))
     np.testing.assert_array_equal(labels > 0, reference_mask(image, body))
     assert "'lesion' lies on top of 'body'" in found["label_remarks"]
     with pytest.raises(CaseRefused, match=r"labels\.json names \(liver\); its ROIs are Lesion, BODY"):
-        read(path, ct, wanted=("liver",))
+        read(path, ct, wanted=wanted("liver"))
 
 
 def test_values_of_rois_follow_their_names_whatever_their_numbers(tmp_path, ct):

@@ -13,6 +13,7 @@ from pydicom.uid import ExplicitVRLittleEndian  # noqa: E402
 
 from nnunetv2_muduo.conversion.dicom import DicomSeries  # noqa: E402
 from nnunetv2_muduo.conversion.dicom_seg import SegFile  # noqa: E402
+from nnunetv2_muduo.conversion.named_labels import WantedLabel  # noqa: E402
 from nnunetv2_muduo.conversion.named_masks import name_findings  # noqa: E402
 from nnunetv2_muduo.imageio.nifti import CaseRefused  # noqa: E402
 
@@ -72,6 +73,10 @@ def write_seg(path, masks, orientation, kind="BINARY", names=None, number_of_seg
         omit_empty_frames=True,
     ).save_as(path)
     return path
+
+
+def wanted(*names):
+    return tuple(WantedLabel(name, (name.lower(),)) for name in names)
 
 
 @pytest.mark.parametrize("orientation", [np.array([1.0, 0, 0, 0, 1, 0]), OBLIQUE], ids=["axial", "oblique"])
@@ -254,13 +259,13 @@ def test_segments_are_chosen_by_name(tmp_path):
     path = write_seg(tmp_path / "seg.dcm", masks, AXIAL, names=["Body", "Lesion", " lesion"])
     with pytest.raises(CaseRefused, match="'Body' and 'Lesion' overlap"):
         SegFile(path).read()
-    image = SegFile(path, wanted=("LESION",)).read()
+    image = SegFile(path, wanted=wanted("LESION")).read()
     found = name_findings(image)
     assert found["label_names"] == {"2": "LESION"}
     assert found["label_remarks"] == ["segments that labels.json doesn't name: Body"]
     lesions = masks[..., 1] | masks[..., 2]
     assert labels_by_place(image) == {index: 2 for index in expected_labels(lesions)}
-    image = SegFile(path, wanted=("body", "lesion")).read()
+    image = SegFile(path, wanted=wanted("body", "lesion")).read()
     assert labels_by_place(image) == expected_labels(np.where(lesions, 2, masks[..., 0]))
 
 
