@@ -12,6 +12,8 @@ from nnunetv2_muduo.parallel import map_jobs
 
 DIRECTORY = "1.2.840.10008.1.3.10"
 """SOP class of a DICOMDIR."""
+IMAGES = tuple(f"1.2.840.10008.5.1.4.1.1.{number}" for number in (2, 7, 128, 130))
+"""How the SOP classes of CT, screenshots and PET begin, those with several frames in a file included."""
 _FIRST_GROUPS = (b"\x02\x00", b"\x08\x00")
 """Of the tags with which a data set begins: its file's own, or those of the image."""
 
@@ -55,12 +57,22 @@ def read_headers(folder: str, files: list[str]) -> tuple[list[Page], dict[Path, 
             continue
         if header is None:
             unread[path] = Unread(f"{path}: {_what_it_is(path)}", is_dicom=False)
-        elif header["SeriesInstanceUID"]:
-            headers.append((str(path), header))
-        elif header["SOPClassUID"] != DIRECTORY:
+        elif header["SOPClassUID"] == DIRECTORY:
+            continue
+        elif not header["SeriesInstanceUID"]:
             reason = f"{path}: no DICOM image, its header has no SeriesInstanceUID (0020,000e); truncated?"
             unread[path] = Unread(reason, is_dicom=False)
+        elif _breaks_off(header):
+            unread[path] = Unread(f"{path}: its header has no Rows (0028,0010) and Columns; truncated?", is_dicom=True)
+        else:
+            headers.append((str(path), header))
     return headers, unread
+
+
+def _breaks_off(header: dict) -> bool:
+    """Whether an image's header ends before it says how large the image is; a UID in it may be cut off, too."""
+    is_image = header["SOPClassUID"].startswith(IMAGES)
+    return is_image and (header["Rows"] in ("", "0") or header["Columns"] in ("", "0"))
 
 
 def _read_header(path: Path, force: bool = False) -> dict:

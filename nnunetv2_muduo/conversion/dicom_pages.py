@@ -58,11 +58,9 @@ def _says_that_it_is_no_slice(header: dict, pages: list[Page]) -> bool:
 
 
 def _is_beside(header: dict, a_slice: dict, places: set) -> bool:
-    """Whether a page is no slice although it doesn't say so; a file that breaks off in its header has no size yet."""
+    """Whether a page is no slice although it doesn't say so."""
     if not _has_place(header):
-        has_size = bool(header["Rows"] and header["Columns"])
-        is_other_type = any(header[tag] != a_slice[tag] for tag in ("SOPClassUID", "ImageType", "Rows", "Columns"))
-        return is_other_type and (has_size or header["SOPClassUID"] != a_slice["SOPClassUID"])
+        return any(header[tag] != a_slice[tag] for tag in ("SOPClassUID", "ImageType", "Rows", "Columns"))
     if header["ImagePositionPatient"] in places:
         return True
     cosine = float(np.dot(_normal(header), _normal(a_slice)))

@@ -63,7 +63,9 @@ class Pair:
         for series, option in ((self.pets, "--pet-description"), (self.cts, "--ct-description")):
             if len(series) > 1:
                 several = "; ".join(map(str, series))
-                return f"{len(series)} {series[0].Modality} series for one case, choose by {option} TEXT: {several}"
+                alike = len({one.SeriesDescription for one in series}) == 1
+                way = "whose descriptions are equal, remove all but one" if alike else f"choose by {option} TEXT"
+                return f"{len(series)} {series[0].Modality} series for one case, {way}: {several}"
         return "; ".join(dict.fromkeys(one.problem for one in (pet, *self.cts) if one.problem))
 
     @property
@@ -126,6 +128,15 @@ def _places(images: list[Series], wanted: Wanted) -> list[tuple[list[Series], li
 
 
 def without_pages(series: list[Series]) -> list[Series]:
-    """The series of one study without those that are a few pages, where there is one of the same modality that is a volume."""
-    volumes = {one.Modality for one in series if one.is_volume}
-    return [one for one in series if one.is_volume or one.Modality not in volumes]
+    """The series of one study without those that are a few pages, where there is one of the same modality that is a volume.
+
+    Pages that look like slices of a volume stay: they may be slices of it whose SeriesInstanceUID was altered.
+    """
+    volumes = [one for one in series if one.is_volume]
+    modalities = {one.Modality for one in volumes}
+    looks = {_look(one) for one in volumes}
+    return [one for one in series if one.is_volume or one.Modality not in modalities or _look(one) in looks]
+
+
+def _look(series: Series) -> tuple:
+    return tuple(getattr(series, tag) for tag in ("Modality", "SeriesDescription", "ImageType", "Rows", "Columns"))

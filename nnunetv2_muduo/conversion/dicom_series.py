@@ -1,10 +1,11 @@
 """Series of a DICOM tree: their slices, without the pages among them that are none."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
 from nnunetv2_muduo.conversion.dicom_pages import FEWEST_SLICES, Page, n_places, slices_among
+from nnunetv2_muduo.conversion.dicom_tags import tag_name
 
 TAGS = (
     "SOPInstanceUID",
@@ -33,13 +34,15 @@ SEVERAL_VALUES = ("ImageType", "SeriesType", "CorrectedImage", "ImagePositionPat
 """Tags of which a header has a tuple, empty where the tag is missing; it has text of all others."""
 OF_A_COPY = ("SOPInstanceUID", "ImagePositionPatient", "AcquisitionTime", "CorrectedImage")
 """What a file that is there twice shares; some software gives one SOPInstanceUID to several images."""
+SAME_IN_A_SERIES = ("PatientID", "StudyInstanceUID", "Modality")
+"""Tags in which slices of one series may not differ."""
 LACKS_PREFIX = "lacks_prefix"
 """Key beside the tags of a header: the file begins without the preamble and the letters DICM."""
 
 
 @dataclass(frozen=True)
 class Series:
-    """One series found in the tree: tags of its first slice, its files, and what is odd about it."""
+    """One series found in the tree: tags of one of its slices, its files, and what is odd about it."""
 
     tags: dict
     files: tuple[Path, ...]
@@ -74,28 +77,51 @@ def group_series(headers: list[Page]) -> list[Series]:
 
 
 def _series(pages: list[Page]) -> Series | None:
-    is_image = pages[0][1]["Modality"] in ("CT", "PT")
+    is_image = _typical(pages)["Modality"] in ("CT", "PT")
     slices = slices_among(pages) if is_image else pages
     if not slices:
         return None
     files = tuple(Path(path) for path, _ in slices)
-    problem = _problem([header for _, header in slices], files)
+    problem = _problem(slices) if is_image else _without_prefix(slices)
     has_frames = any(header["NumberOfFrames"] not in ("", "0", "1") for _, header in slices)
     is_volume = not is_image or bool(problem) or has_frames or n_places(slices) >= FEWEST_SLICES
-    return Series(slices[0][1], files, problem, len(pages) - len(slices), is_volume)
+    return Series(_typical(slices), files, problem, len(pages) - len(slices), is_volume)
 
 
-def _problem(headers: list[dict], files: tuple[Path, ...]) -> str:
-    bare = [path for path, header in zip(files, headers, strict=True) if header.get(LACKS_PREFIX)]
-    if bare:
-        return (
-            f"{len(bare)} of {len(files)} files, such as {bare[0]}, lack the preamble and the letters DICM with which DICOM "
-            "files begin; write them anew, for example with dcmconv of DCMTK"
-        )
-    lacking = [path for path, header in zip(files, headers, strict=True) if "ATTN" not in header["CorrectedImage"]]
-    if headers[0]["Modality"] == "PT" and 0 < len(lacking) < len(files):
-        return (
-            f"slices with and without attenuation correction in one series, CorrectedImage (0028,0051): {len(lacking)} of "
-            f"{len(files)} lack ATTN, such as {lacking[0]}; keep the corrected ones alone"
-        )
+def _typical(pages: list[Page]) -> dict:
+    """Tags of the first page that belongs where most of them do: one altered page doesn't count."""
+    places = [tuple(header[tag] for tag in (*SAME_IN_A_SERIES, "FrameOfReferenceUID")) for _, header in pages]
+    return pages[places.index(Counter(places).most_common(1)[0][0])][1]
+
+
+def _problem(slices: list[Page]) -> str:
+    return _without_prefix(slices) or _of_several(slices) or _partly_uncorrected(slices)
+
+
+def _without_prefix(slices: list[Page]) -> str:
+    bare = [path for path, header in slices if header.get(LACKS_PREFIX)]
+    if not bare:
+        return ""
+    return (
+        f"{len(bare)} of {len(slices)} files, such as {bare[0]}, lack the preamble and the letters DICM with which DICOM "
+        "files begin; write them anew, for example with dcmconv of DCMTK"
+    )
+
+
+def _of_several(slices: list[Page]) -> str:
+    for tag in SAME_IN_A_SERIES:
+        values = {header[tag]: path for path, header in slices}
+        if len(values) > 1:
+            found = ", ".join(f"{value!r} in {path}" for value, path in values.items())
+            return f"one series, but slices with several {tag_name(tag)}: {found}"
     return ""
+
+
+def _partly_uncorrected(slices: list[Page]) -> str:
+    lacking = [path for path, header in slices if "ATTN" not in header["CorrectedImage"]]
+    if slices[0][1]["Modality"] != "PT" or len(lacking) in (0, len(slices)):
+        return ""
+    return (
+        f"slices with and without attenuation correction in one series, CorrectedImage (0028,0051): {len(lacking)} of "
+        f"{len(slices)} lack ATTN, such as {lacking[0]}; keep the corrected ones alone"
+    )

@@ -97,7 +97,7 @@ def test_segmentations_in_the_tree_become_labels(convert, tmp_path):
     mask = np.zeros((10, 11, 12), np.uint8)
     mask[3:6, 2:5, 6:9] = 1
     for number in range(2):
-        folder = write_case(tmp_path / "src" / str(number), patient=f"Pat {number}")
+        folder = write_case(tmp_path / "src" / str(number), patient=f"Pat {number}", seed=number)
         write_segmentation(folder / "seg", folder / "pet", mask)
     done = convert("dicom", tmp_path / "src", sizes=(1, 1, 0))
     assert done.exit_code == 0
@@ -145,7 +145,7 @@ def test_descriptions_are_whole_names_patterns_or_parts(tmp_path):
 
 def test_frames_of_reference_that_differ_have_a_way_round(convert, tmp_path):
     for number in range(2):
-        folder = write_case(tmp_path / "src" / str(number), patient=f"Pat {number}")
+        folder = write_case(tmp_path / "src" / str(number), patient=f"Pat {number}", seed=number)
         write_segmentation(folder / "seg", folder / "pet", np.ones((10, 11, 12), np.uint8))
     for path in (tmp_path / "src" / "1" / "ct").iterdir():
         dataset = pydicom.dcmread(path)
