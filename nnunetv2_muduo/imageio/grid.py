@@ -1,12 +1,16 @@
 """Grids in physical space: whether two images lie on the same one, and resampling from one onto another."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 
+import nibabel
 import numpy as np
 import SimpleITK as sitk
 
+from nnunetv2_muduo.imageio.nifti_header import is_nifti, is_of_pair, require_readable_header
+from nnunetv2_muduo.imageio.nifti_place import require_one_place, without_shear
 from nnunetv2_muduo.imageio.refusal import CaseRefused, refusing_damage
 
 GRID_TOLERANCE_VOX = 0.02
@@ -58,6 +62,8 @@ def read_grid(path: Path, name: str = "") -> Grid:
     reader = sitk.ImageFileReader()
     reader.SetFileName(str(path))
     with refusing_damage(name):
+        if is_nifti(path.name) or is_of_pair(path.name):
+            require_readable_header(path, name, GRID_TOLERANCE_VOX)
         reader.ReadImageInformation()
     if reader.GetDimension() != 3 or reader.GetNumberOfComponents() != 1:
         raise CaseRefused(
@@ -65,6 +71,22 @@ def read_grid(path: Path, name: str = "") -> Grid:
             "voxel. A 3-dimensional image of scalars is expected: one label map or one PET frame per file."
         )
     return Grid.of(reader)
+
+
+def read_affine_grid(path: Path) -> Grid:
+    """Grid of a NIfTI file as nibabel and nnU-Net's NibabelIO read it: its axes need not be at right angles.
+
+    Raises:
+        CaseRefused: unreadable, no 3D volume, or its header says two places.
+    """
+    with refusing_damage(str(path)):
+        image = nibabel.load(path)
+        require_one_place(without_shear(image.header), str(path), GRID_TOLERANCE_VOX)
+    if image.ndim != 3:
+        raise CaseRefused(f"{path} is no 3D volume: its size is {image.shape}. One image per file is expected.")
+    to_mm = np.diag([-1, -1, 1]) @ image.affine[:3]  # NIfTI's axes x and y point the other way
+    spacing_mm = np.linalg.norm(to_mm[:, :3], axis=0)
+    return Grid(image.shape, tuple(spacing_mm), tuple(to_mm[:, 3]), tuple((to_mm[:, :3] / spacing_mm).ravel()))
 
 
 def _short(values) -> str:
@@ -106,14 +128,17 @@ class DifferentGrids(CaseRefused):
     """Two images that belong together lie on different grids."""
 
 
-def require_same_grid(path: Path, reference: Path) -> None:
+def require_same_grid(path: Path, reference: Path, read: Callable[[Path], Grid] = read_grid) -> None:
     """Compare the grids of two files, from their headers alone.
+
+    Args:
+        read: `read_affine_grid` for files that nibabel reads.
 
     Raises:
         DifferentGrids: the message says both geometries.
         CaseRefused: see `read_grid`.
     """
-    grid, reference_grid = read_grid(path), read_grid(reference)
+    grid, reference_grid = read(path), read(reference)
     if not is_same_grid(grid, reference_grid):
         lines = f"{path}: {_geometry(grid)}", f"{reference}: {_geometry(reference_grid)}"
         raise DifferentGrids("\n    ".join(("different grids", *lines)))

@@ -18,15 +18,20 @@ import numpy as np
 import SimpleITK as sitk
 
 from nnunetv2_muduo.imageio.grid import read_grid
+from nnunetv2_muduo.imageio.nifti_header import NIFTI_ENDINGS, NiftiHeader, is_nifti, is_packed, nifti_stem
 from nnunetv2_muduo.imageio.refusal import CaseRefused, refusing_damage
 from nnunetv2_muduo.storage import file_stamp
 
-NIFTI_ENDINGS = (".nii.gz", ".nii")
-
-
-def nifti_stem(name: str) -> str:
-    """File name without `.nii.gz` or `.nii`; dots inside the name stay."""
-    return next((name[: -len(ending)] for ending in NIFTI_ENDINGS if name.endswith(ending)), name)
+__all__ = [
+    "NIFTI_ENDINGS",
+    "NiftiFile",
+    "ZipMember",
+    "is_nifti",
+    "nifti_stem",
+    "read_nifti",
+    "require_finite",
+    "require_intact",
+]
 
 
 def read_nifti(path: Path) -> sitk.Image:
@@ -35,9 +40,10 @@ def read_nifti(path: Path) -> sitk.Image:
 
 
 def require_intact(path: Path) -> None:
-    """Raise CaseRefused where a NIfTI file is damaged, or holds NaN or infinity; no image is made, which takes longer."""
+    """Raise CaseRefused where `read_nifti` would; no image is made, which takes longer."""
+    read_grid(path)
     with refusing_damage(str(path)):
-        voxels = _unpacked(_file_bytes(path), path).dataobj.get_unscaled()
+        voxels = _unpacked(_file_bytes(path)).dataobj.get_unscaled()
     require_finite(voxels, str(path))
 
 
@@ -55,15 +61,19 @@ def _file_bytes(path: Path) -> bytes:
         return path.read_bytes()
 
 
-def _unpacked(data: bytes, path: Path) -> nibabel.Nifti1Image:
-    return nibabel.Nifti1Image.from_bytes(gzip.decompress(data) if path.name.endswith(".gz") else data)
+class _Image(nibabel.Nifti1Image):
+    header_class = NiftiHeader
+
+
+def _unpacked(data: bytes) -> nibabel.Nifti1Image:
+    return _Image.from_bytes(gzip.decompress(data) if is_packed(data) else data)
 
 
 def _image(data: bytes, path: Path, name: str) -> sitk.Image:
     """Image of a NIfTI file whose bytes are `data`; its header is read from `path`, and messages call it `name`."""
     with refusing_damage(name):
         grid = read_grid(path, name)
-        voxels = np.asanyarray(_unpacked(data, path).dataobj)
+        voxels = np.asanyarray(_unpacked(data).dataobj)
         voxels = voxels.astype(voxels.dtype.newbyteorder("="), copy=False).reshape(grid.size, order="F")
         image = sitk.GetImageFromArray(voxels.transpose())
     require_finite(voxels, name)
@@ -84,7 +94,8 @@ class NiftiFile:
 
     @property
     def can_stand_as_it_is(self) -> bool:
-        return self.path.name.endswith(".nii.gz")
+        with self.path.open("rb") as file:
+            return self.path.name.lower().endswith(".nii.gz") and is_packed(file.read(2))
 
     def file_stamps(self) -> list[list]:
         return [file_stamp(self.path, str(self))]
@@ -121,6 +132,6 @@ class ZipMember:
         with refusing_damage(str(self)), zipfile.ZipFile(self.archive) as archive:
             data = archive.read(self.member)
         with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / ("member.nii.gz" if self.member.endswith(".gz") else "member.nii")
+            path = Path(folder) / ("member.nii.gz" if self.member.lower().endswith(".gz") else "member.nii")
             path.write_bytes(data)  # SimpleITK reads the header, and of files alone
             return _image(data, path, str(self)), hashlib.sha256(data).hexdigest()

@@ -1,6 +1,7 @@
 import itertools
 import json
 
+import nibabel
 import numpy as np
 import pytest
 import SimpleITK as sitk
@@ -139,6 +140,33 @@ def test_all_commands_have_one_rule(petct, tmp_path, says_same, spacing_mm, shar
         (tmp_path / name).parent.mkdir(exist_ok=True)
         sitk.WriteImage(images[stem], str(tmp_path / f"{name}.nii.gz"))
     assert accepted(says_same, tmp_path) == (share_of_tolerance < 1)
+
+
+TWO_PLACES = [(command, stem) for command in COMMANDS for stem in ("CTres", "SUV", "SEG")]
+NOT_READ = {
+    (prepare_says_same, "SEG"),
+    (evaluate_says_same, "SUV"),
+}  # unlabeled cases, and label maps with the CT's channel
+
+
+@pytest.mark.parametrize(("says_same", "stem"), [pair for pair in TWO_PLACES if pair not in NOT_READ])
+def test_all_commands_refuse_a_header_that_says_two_places(petct, tmp_path, says_same, stem):
+    images = petct.random_study(0)
+    names = {"CTres": "imagesTr/c_0000", "SUV": "imagesTr/c_0001", "SEG": "labelsTr/c"}
+    for one, name in names.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        sitk.WriteImage(images[one], str(tmp_path / f"{name}.nii.gz"))
+    assert accepted(says_same, tmp_path)
+    path = tmp_path / f"{names[stem]}.nii.gz"
+    image = nibabel.load(path)
+    image = nibabel.Nifti1Image(np.asarray(image.dataobj), image.affine, image.header)
+    image.set_qform(image.affine @ np.diag([-1, 1, 1, 1]), 1)
+    nibabel.save(image, path)
+    try:
+        assert not says_same(tmp_path)
+    except ValueError as error:
+        assert "sform and qform" in str(error)  # noqa: PT017
+        assert path.name in str(error)  # noqa: PT017
 
 
 def test_files_of_other_grids_and_dimensions_are_refused(petct, tmp_path):
