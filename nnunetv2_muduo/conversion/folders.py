@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-_OF_MACOS = ("._", ".DS_Store", "__MACOSX")
+from nnunetv2_muduo.imageio.image_files import is_of_macos
 
 
 def walk(source: Path) -> Iterator[tuple[Path, list[Path]]]:
@@ -31,8 +31,3 @@ def walk(source: Path) -> Iterator[tuple[Path, list[Path]]]:
 def _is_behind_link(folder: str, source: Path) -> bool:
     path = Path(folder)
     return any(p.is_symlink() for p in (path, *path.parents) if p != source and source in p.parents)
-
-
-def is_of_macos(name: str) -> bool:
-    """True for the files and folders that macOS and its archives put beside others; their content is no data."""
-    return name.startswith(_OF_MACOS)

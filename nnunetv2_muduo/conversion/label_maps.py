@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from nnunetv2_muduo.conversion.cases import Case, match_key, safe_name, split_autopet_name
+from nnunetv2_muduo.conversion.folders import walk
 from nnunetv2_muduo.conversion.label_names import find_names_file
 from nnunetv2_muduo.conversion.layouts import patient_and_study, walk_studies
-from nnunetv2_muduo.imageio.nifti import NIFTI_ENDINGS, NiftiFile, ZipMember, nifti_stem
+from nnunetv2_muduo.imageio.image_files import is_of_macos
+from nnunetv2_muduo.imageio.nifti import NiftiFile, ZipMember, is_nifti, nifti_stem
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ def find_label_maps(place: Path) -> LabelMaps:
 
     Raises FileNotFoundError where there are none.
     """
-    if place.is_file() and place.suffix == ".zip":
+    if place.is_file() and place.suffix.lower() == ".zip":
         maps = [(nifti_stem(PurePosixPath(name).name), ZipMember(place, name)) for name in _zip_names(place)]
         names_file = place.with_name("labels.json")
         return _flat_maps(place, maps, names_file if names_file.is_file() else None)
@@ -47,7 +49,7 @@ def find_label_maps(place: Path) -> LabelMaps:
         keyed = {match_key(*patient_and_study(Path(folder), place)): NiftiFile(f["SEG"][0]) for folder, f in tree}
         return LabelMaps(keyed, [], find_names_file(place), {})
     folder = place / "labelsTr" if (place / "labelsTr").is_dir() else place
-    paths = sorted(path for path in folder.rglob("*") if path.name.endswith(NIFTI_ENDINGS))
+    paths = sorted(path for _, files in walk(folder) for path in files if is_nifti(path.name))
     return _flat_maps(folder, [(nifti_stem(path.name), NiftiFile(path)) for path in paths], find_names_file(folder))
 
 
@@ -66,7 +68,7 @@ def _zip_names(archive: Path) -> list[str]:
                 f"--labels {archive}: {member.filename} is a link or leads out of the archive. Don't trust it."
             )
     names = [member.filename for member in members]
-    return sorted(n for n in names if n.endswith(NIFTI_ENDINGS) and not n.startswith("__MACOSX/"))
+    return sorted(n for n in names if is_nifti(n) and not any(map(is_of_macos, PurePosixPath(n).parts)))
 
 
 def _flat_maps(place: Path, maps: list[tuple[str, object]], names_file: Path | None) -> LabelMaps:

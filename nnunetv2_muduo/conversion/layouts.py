@@ -4,14 +4,19 @@
 * nnU-Net's own layout `imagesTr/<case>_0000.nii.gz` CT, `_0001.nii.gz` PET, `labelsTr/<case>.nii.gz` (AutoPET III, IV).
 """
 
-import os
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from nnunetv2_muduo.conversion.cases import AUTOPET_NAME, Case, split_autopet_name
-from nnunetv2_muduo.imageio.nifti import NIFTI_ENDINGS, NiftiFile, nifti_stem
+from nnunetv2_muduo.conversion.folders import walk
+from nnunetv2_muduo.conversion.linked_cases import without_links
+from nnunetv2_muduo.imageio.image_files import is_of_macos
+from nnunetv2_muduo.imageio.nifti import NiftiFile, is_nifti, nifti_stem
 
 TREE_IMAGES = ("CT", "CTres", "PET", "SUV")
+OTHER_ENDINGS = (".hdr", ".img", ".hdr.gz", ".img.gz", ".nrrd", ".nhdr", ".mha", ".mhd")
+"""Of images in other formats: pairs of files as of Analyze, and those of NRRD and MetaImage."""
 
 
 def find_cases(source: Path, patient_regex: str = "") -> list[Case]:
@@ -30,26 +35,31 @@ def find_cases(source: Path, patient_regex: str = "") -> list[Case]:
     if not cases:
         raise FileNotFoundError(
             f"No PET/CT found below {source}: neither <patient>/<study>/SUV.nii.gz with CTres.nii.gz or CT.nii.gz, "
-            "nor imagesTr/<case>_0000.nii.gz. For DICOM use `muduo convert dicom`."
+            + _joined("nor imagesTr/<case>_0000.nii.gz. For DICOM use `muduo convert dicom`", _any_other_format(source))
+            + "."
         )
-    return sorted(cases, key=lambda case: case.case_id)
+    return without_links(sorted(cases, key=lambda case: case.case_id))
 
 
 def find_tree_cases(source: Path) -> list[Case]:
     """Cases of a tree of folders, one per folder that holds at least one of CT, CTres, PET and SUV."""
-    return [_tree_case(Path(folder), source, files) for folder, files in walk_studies(source, TREE_IMAGES)]
+    return [_tree_case(folder, source, files) for folder, files in walk_studies(source, TREE_IMAGES)]
 
 
 def walk_studies(source: Path, stems: tuple[str, ...]):
     """(folder, {stem: paths}) of every folder below `source` that holds NIfTI files of the given stems."""
-    for folder, folder_names, file_names in os.walk(source, followlinks=True):
-        folder_names.sort()
-        files: dict[str, list[Path]] = {}
-        for name in sorted(file_names):
-            if name.endswith(NIFTI_ENDINGS):
-                files.setdefault(nifti_stem(name), []).append(Path(folder, name))
+    for folder, paths in walk(source):
+        files = _by_stem(paths)
         if any(stem in files for stem in stems):
             yield folder, files
+
+
+def _by_stem(paths: Iterable[Path]) -> dict[str, list[Path]]:
+    files: dict[str, list[Path]] = {}
+    for path in sorted(paths):
+        if is_nifti(path.name) and not is_of_macos(path.name):
+            files.setdefault(nifti_stem(path.name), []).append(path)
+    return files
 
 
 def patient_and_study(folder: Path, source: Path) -> tuple[str, str]:
@@ -70,6 +80,7 @@ def _tree_case(folder: Path, source: Path, files: dict[str, list[Path]]) -> Case
         label=_first(files, "SEG"),
         ct_may_be_resampled=ct_stem == "CT",
         problem=_tree_problem(folder, files, ct_stem),
+        remark="" if "SEG" in files else other_format(folder, "SEG"),
     )
 
 
@@ -79,37 +90,73 @@ def _first(files: dict[str, list[Path]], stem: str) -> NiftiFile | None:
 
 def _tree_problem(folder: Path, files: dict[str, list[Path]], ct_stem: str) -> str:
     if ct_stem not in files:
-        return f"{folder}: a PET without its CT (no CTres.nii.gz and no CT.nii.gz)"
+        problem = f"{folder}: a PET without its CT (no CTres.nii.gz and no CT.nii.gz)"
+        return _joined(problem, other_format(folder, "CTres", "CT"))
     if "SUV" not in files:
         hint = "; PET.nii.gz is in Bq/ml, use the DICOM series to get SUV" if "PET" in files else ""
-        return f"{folder}: a CT without its PET in SUV (no SUV.nii.gz{hint})"
-    for stem in (ct_stem, "SUV", "SEG"):
-        if len(files.get(stem, ())) > 1:
-            return f"{folder}: {len(files[stem])} files for one {stem}: {', '.join(path.name for path in files[stem])}"
+        problem = f"{folder}: a CT without its PET in SUV (no SUV.nii.gz{hint})"
+        return _joined(problem, other_format(folder, "SUV"))
+    return _several(folder, files, ct_stem, "SUV", "SEG")
+
+
+def _several(folder: Path, files: dict[str, list[Path]], *names: str) -> str:
+    """What is wrong where an image has several files."""
+    for name in names:
+        if len(files.get(name, ())) > 1:
+            return f"{folder}: {len(files[name])} files for one {name}: {', '.join(path.name for path in files[name])}"
     return ""
+
+
+def other_format(folder: Path, *stems: str) -> str:
+    """Remark on the file that an image of one of these names has in another format than NIfTI; "" where it has none."""
+    paths = (folder / f"{stem}{ending}" for stem in stems for ending in OTHER_ENDINGS)
+    return next((_not_read(path) for path in paths if path.exists()), "")
+
+
+def _any_other_format(source: Path) -> str:
+    paths = (path for _, paths in walk(source) for path in paths)
+    return next((_not_read(path) for path in paths if path.name.endswith(OTHER_ENDINGS)), "")
+
+
+def _not_read(path: Path) -> str:
+    return f"{path} is not read, since it is no single NIfTI file: save it as .nii.gz"
+
+
+def _joined(*sentences: str) -> str:
+    return ". ".join(filter(None, sentences))
 
 
 def find_nnunet_cases(source: Path, patient_regex: str = "") -> list[Case]:
     """Cases of a folder in nnU-Net's layout: channel 0 the CT on the PET's grid, channel 1 the PET in SUV."""
-    channels: dict[str, dict[str, Path]] = {}
-    for path in sorted((source / "imagesTr").iterdir()):
-        name, _, channel = nifti_stem(path.name).rpartition("_")
-        if path.name.endswith(NIFTI_ENDINGS) and name:
-            channels.setdefault(name, {})[channel] = path
-    return [_nnunet_case(source, name, files, patient_regex) for name, files in channels.items()]
+    images, labels = (_by_stem((source / folder).glob("*")) for folder in ("imagesTr", "labelsTr"))
+    channels: dict[str, dict[str, list[Path]]] = {}
+    for stem, paths in images.items():
+        name, _, channel = stem.rpartition("_")
+        if name:
+            channels.setdefault(name, {})[channel] = paths
+    return [_nnunet_case(source, name, files, labels, patient_regex) for name, files in channels.items()]
 
 
-def _nnunet_case(source: Path, name: str, files: dict[str, Path], patient_regex: str) -> Case:
+def _nnunet_case(source: Path, name: str, files: dict, labels: dict, patient_regex: str) -> Case:
     autopet_name = split_autopet_name(name)
     patient, study = autopet_name or (_patient_in(name, patient_regex), "")
-    labels = (source / "labelsTr" / f"{name}{ending}" for ending in NIFTI_ENDINGS)
-    label = next(filter(os.path.lexists, labels), None)  # a link that leads nowhere is refused later, not passed over
-    ct, pet = (NiftiFile(files[channel]) if channel in files else None for channel in ("0000", "0001"))
-    problem = ""
+    return Case(
+        patient=patient,
+        study=study,
+        ct=_first(files, "0000"),
+        pet=_first(files, "0001"),
+        label=_first(labels, name),
+        problem=_nnunet_problem(source / "imagesTr", name, files) or _several(source / "labelsTr", labels, name),
+        remark="" if name in labels else other_format(source / "labelsTr", name),
+        name="" if autopet_name else name,
+    )
+
+
+def _nnunet_problem(folder: Path, name: str, files: dict[str, list[Path]]) -> str:
     if set(files) != {"0000", "0001"}:
-        problem = f"{source / 'imagesTr' / name}: channels 0000 (CT) and 0001 (PET) expected, found {sorted(files)}"
-    label = NiftiFile(label) if label else None
-    return Case(patient, study, ct, pet, label, problem=problem, name="" if autopet_name else name)
+        problem = f"{folder / name}: channels 0000 (CT) and 0001 (PET) expected, found {sorted(files)}"
+        return _joined(problem, other_format(folder, f"{name}_0000", f"{name}_0001"))
+    return _several(folder / name, files, "0000", "0001")
 
 
 def _patient_in(name: str, patient_regex: str) -> str | None:
