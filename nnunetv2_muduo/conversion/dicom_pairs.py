@@ -45,6 +45,8 @@ class Pair:
     is_named_by_study: bool = True
     """Whether the study's name is enough to name the case."""
     ignores_frame_of_reference: bool = False
+    pages: tuple[Series, ...] = ()
+    """Series of the study that are left aside as pages, though they don't say that they are none of a volume."""
 
     def has(self, uids: set[str]) -> tuple[bool, bool]:
         """Whether the PET, and whether a CT, is one of these series."""
@@ -73,6 +75,7 @@ class Pair:
         """What the report should say of how it was found."""
         n_aside = [(one.n_left_aside, one) for one in (self.pet, *self.cts) if one.n_left_aside]
         aside = [f"{n} page{'s' if n > 1 else ''} of {one} left aside, no slices of it" for n, one in n_aside]
+        aside += [f"{one} left aside, no volume" for one in self.pages]
         frames = "CT and PET have different frames of reference or none (--ignore-frame-of-reference)"
         return "; ".join(([frames] if self.ignores_frame_of_reference else []) + aside)
 
@@ -91,21 +94,22 @@ class Pair:
 def pairs_of_study(series: list[Series], wanted: Wanted) -> list[Pair]:
     """One pair per PET of a study that may be used, with or without its CT.
 
-    Where several frames of reference have a PET and a CT, the study's name doesn't tell the cases apart. PETs without a CT
-    change no other case's name.
+    Where several frames of reference have a PET and a CT, the study's name doesn't tell the cases apart. What else a study
+    holds, PETs without a CT included, changes no case's name.
     """
-    images = without_pages([one for one in series if one.Modality in ("CT", "PT") and one.may_be_used])
-    all_cts = [one for one in images if one.Modality == "CT"]
+    usable = [one for one in series if one.Modality in ("CT", "PT") and one.may_be_used]
+    images = without_pages(usable)
     places = _places(images, wanted)
-    n_whole = sum(bool(cts) for _, cts, _ in places)
+    n_whole = sum(bool(cts) and not ignores for _, cts, ignores in places)
     return [
         Pair(
             pet,
             tuple(pets),
             tuple(cts),
-            tuple(one for one in all_cts if one not in cts),
-            is_named_by_study=len(places) == 1 or (bool(cts) and n_whole == 1),
+            other_cts=tuple(one for one in images if one.Modality == "CT" and one not in cts),
+            is_named_by_study=len(places) == 1 or (bool(cts) and not ignores and n_whole == 1),
             ignores_frame_of_reference=ignores,
+            pages=tuple(one for one in usable if one not in images),
         )
         for pets, cts, ignores in places
         for pet in pets
