@@ -11,3 +11,16 @@ def organ_names(dataset_json: dict[str, Any]) -> dict[int, str]:
     """
     named = sorted((value, name) for name, value in dataset_json["labels"].items() if isinstance(value, int))
     return {value: name for value, name in named if value > 0 and name != "ignore"}
+
+
+def why_no_labels(labels: dict[str, Any]) -> str | None:
+    """Why nnU-Net can't train with the labels of a dataset.json, None where it can: they count from 0 without gaps.
+
+    nnU-Net says so only when it is asked to verify the data set; without that a training ends in an index error. Regions are
+    checked elsewhere.
+    """
+    values = sorted({value for value in labels.values() if isinstance(value, int)})
+    if values == list(range(len(values))) or any(not isinstance(value, int) for value in labels.values()):
+        return None
+    found = ", ".join(map(str, values))
+    return f"labels must be 0, 1, 2, ... without gaps, found {found}: number them anew in dataset.json and in the label maps"

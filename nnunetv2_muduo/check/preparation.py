@@ -3,11 +3,16 @@
 import json
 import math
 import shutil
+from collections.abc import Iterator
+from contextlib import suppress
 
 from nnunetv2_muduo.check.dataset import RawDataset
 from nnunetv2_muduo.check.findings import Finding, finding
 from nnunetv2_muduo.check.needs import Needs
-from nnunetv2_muduo.imageio.grid import read_grid
+from nnunetv2_muduo.check.preprocessed import check_preprocessed
+from nnunetv2_muduo.config import TrainingConfig, load_config
+from nnunetv2_muduo.imageio.grid import Grid, read_grid
+from nnunetv2_muduo.imageio.refusal import CaseRefused
 
 CHANNEL_BYTES, PROMPT_MAP_BYTES = 4, 1
 """Per voxel: a channel as float32 (the most it is stored with) and a prompt map, uncompressed."""
@@ -19,6 +24,7 @@ def check_preparation(dataset: RawDataset, needs: Needs, plans_name: str, config
     plans = json.loads(path.read_text(encoding="utf-8")) if path and path.is_file() else None
     return [
         check_plans(plans, plans_name, configuration),
+        check_preprocessed(dataset),
         check_sides(dataset, plans),
         check_disk(dataset, needs, plans, configuration),
     ]
@@ -35,21 +41,50 @@ def check_plans(plans: dict | None, plans_name: str, configuration: str) -> Find
 
 def check_sides(dataset: RawDataset, plans: dict | None) -> Finding:
     """Organs that come in left and right switch mirroring off along the axis from side to side."""
-    from nnunetv2_muduo.data.left_right import left_right_axis, left_right_names
+    from nnunetv2_muduo.data.left_right import doubtful_names, left_right_axis, left_right_names, sides_of_labels
 
-    pairs = left_right_names(dataset.json["labels"])
-    if not pairs:
-        return finding("left and right", "no label names in pairs: mirroring along all axes")
+    labels, said = dataset.json["labels"], _said_of_sides()
+    has_sides, why = sides_of_labels(labels, said)
+    if not has_sides:
+        asked = why if said is None and doubtful_names(labels) else ""
+        return finding("left and right", "no label names in pairs: mirroring along all axes", warning=asked)
     transpose = plans["transpose_forward"] if plans else [0, 1, 2]
-    axes, unlabeled_axes = (
-        {left_right_axis(read_grid(files[0]).direction, transpose) for files in dataset.images[name].values()}
-        for name in ("labeled", "unlabeled")
-    )
-    found = f"{len(pairs)} pairs of organs: no mirroring along axis {_listed(axes)} of the patch"
-    warning = "the axis is not the same in all cases" if len(axes) > 1 else ""
-    if unlabeled_axes - axes:
-        warning = f"in unlabeled cases it is axis {_listed(unlabeled_axes)}: store all cases in one orientation"
-    return finding("left and right", found, warning=warning)
+    directions = {name: [grid.direction for grid in _grids(dataset, name)] for name in ("labeled", "unlabeled", "test")}
+    axes = {left_right_axis(direction, transpose) for direction in directions["labeled"]}
+    pairs = len(left_right_names(labels))
+    found = f"{pairs} pairs of organs" if pairs else why
+    found += f": no mirroring along axis {_listed(axes)} of the patch"
+    return finding("left and right", found, **_other_orientations(directions))
+
+
+def _said_of_sides() -> bool | None:
+    with suppress(ValueError, OSError):  # a config that can't be read is another finding
+        return load_config(config_class=TrainingConfig).labels_have_sides
+
+
+def _other_orientations(directions: dict[str, list[tuple[float, ...]]]) -> dict[str, str]:
+    """What is wrong with the orientations of a data set whose labels have sides: nnU-Net doesn't look at them."""
+    from nnunetv2_muduo.data.orientation import orientation_of
+
+    labeled, unlabeled, test = (set(map(orientation_of, directions[name])) for name in ("labeled", "unlabeled", "test"))
+    stored = f"labeled cases are stored as {' and '.join(sorted(labeled))}"
+    others = " and ".join(sorted(test - labeled or unlabeled - labeled))
+    if len(labeled) > 1:
+        return {
+            "problem": f"{stored}, so a network sees sides both ways: store all in one orientation, preprocess again"
+        }
+    if test - labeled:
+        return {"warning": f"{stored}, test cases as {others}: sides of their predictions will be swapped"}
+    if unlabeled - labeled:
+        return {"warning": f"{stored}, unlabeled ones as {others}: these will be turned when they are prepared"}
+    return {}
+
+
+def _grids(dataset: RawDataset, name: str) -> Iterator[Grid]:
+    """Grids of a set's cases, without those that can't be read, which is another finding."""
+    for files in dataset.images[name].values():
+        with suppress(CaseRefused):
+            yield read_grid(files[0])
 
 
 def _listed(axes: set[int]) -> str:
@@ -61,7 +96,7 @@ def check_disk(dataset: RawDataset, needs: Needs, plans: dict | None, configurat
     if dataset.preprocessed is None:
         return finding("disk", "", problem="nnUNet_preprocessed is not set: export nnUNet_preprocessed=/path")
     spacing_mm = plans["configurations"].get(configuration, {}).get("spacing") if plans else None
-    n_voxels = sum(_n_voxels(read_grid(files[0]), spacing_mm) for files in dataset.images["unlabeled"].values())
+    n_voxels = sum(_n_voxels(grid, spacing_mm) for grid in _grids(dataset, "unlabeled"))
     bytes_per_voxel = len(dataset.channels) * CHANNEL_BYTES + needs.prompt_maps * PROMPT_MAP_BYTES
     place = next(path for path in (dataset.preprocessed, *dataset.preprocessed.parents) if path.exists())
     needed_gb, free_gb = n_voxels * bytes_per_voxel / 1e9, shutil.disk_usage(place).free / 1e9

@@ -1,5 +1,7 @@
 """Splits of the labeled cases: nnU-Net's five folds, or as many folds as there are cases where these are fewer."""
 
+from collections.abc import Iterable
+
 from nnunetv2.utilities.crossval_split import generate_crossval_split
 
 N_FOLDS = 5  # nnU-Net's
@@ -29,6 +31,11 @@ def why_no_fold(fold: int, splits: list[dict[str, list[str]]]) -> str | None:
     cases = "1 labeled case" if n_cases == 1 else f"{n_cases} labeled cases"
     which = "fold 0 or all" if len(splits) == 1 else f"fold 0 to {len(splits) - 1}, or all"
     return f"The split has {folds} ({cases}): use {which}."
+
+
+def cases_in_no_fold(cases: Iterable[str], splits: list[dict[str, list[str]]]) -> list[str]:
+    """Labeled cases that no fold trains with: those that came after the split was drawn, for example."""
+    return sorted(set(cases) - {case for split in splits for case in (*split["train"], *split["val"])})
 
 
 def _plain(splits: list[dict]) -> list[dict[str, list[str]]]:

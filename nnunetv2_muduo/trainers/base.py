@@ -20,7 +20,7 @@ from nnunetv2_muduo.config import (
     load_config,
     with_former_defaults,
 )
-from nnunetv2_muduo.data.splits import new_splits, why_no_fold
+from nnunetv2_muduo.data.splits import cases_in_no_fold, new_splits, why_no_fold
 from nnunetv2_muduo.imageio.modalities import channel_names
 from nnunetv2_muduo.storage import read_json, write_json
 from nnunetv2_muduo.trainers.augmentation import AugmentingTrainer
@@ -206,8 +206,15 @@ class MuDuoTrainer(AugmentingTrainer):
             if remark:
                 self.print_to_log_file(remark)
             write_json(splits, splits_file)  # in one step, which nnU-Net's own writing is not
-        if reason := why_no_fold(self.fold, read_splits(splits_file)):
+        splits = read_splits(splits_file)
+        if reason := why_no_fold(self.fold, splits):
             raise ValueError(reason)
+        folder = self.preprocessed_dataset_folder
+        if unused := cases_in_no_fold(infer_dataset_class(folder).get_identifiers(folder), splits):
+            self.print_to_log_file(
+                f"WARNING: {len(unused)} labeled cases are in no fold of {splits_file}: {', '.join(unused)}. Add them, or remove "
+                "the file to have it drawn anew."
+            )
         return super().do_split()
 
     def _refuse_other_patch_beside(self):

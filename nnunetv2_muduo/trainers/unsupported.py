@@ -1,7 +1,10 @@
 """Plans and data sets that a trainer can't be trained with, each refused with a sentence."""
 
+from pathlib import Path
+
 from nnunetv2_muduo.data.unlabeled import physical_channels
 from nnunetv2_muduo.imageio.modalities import channel_names, modality_of
+from nnunetv2_muduo.labels import why_no_labels
 
 
 def why_unsupported(trainer) -> str | None:
@@ -13,6 +16,8 @@ def why_unsupported(trainer) -> str | None:
         return f"{name} does not support cascades ({configuration}). Use 3d_fullres."
     if trainer.label_manager.has_regions:
         return f"{name} does not support region-based labels. Use plain labels in dataset.json."
+    if reason := why_no_labels(trainer.dataset_json["labels"]):
+        return f"{Path(trainer.preprocessed_dataset_folder_base, 'dataset.json')}: {reason}."
     return _why_no_channels_for_it(trainer, name)
 
 

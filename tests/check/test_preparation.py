@@ -4,9 +4,9 @@ import json
 
 import SimpleITK as sitk
 from fixtures.check import change_json
-from support import DATASET
+from support import DATASET, write_config
 
-from nnunetv2_muduo.check.findings import WARNING
+from nnunetv2_muduo.check.findings import OK, WARNING
 
 
 def test_left_and_right_name_the_mirror_axis(dataset, check):
@@ -14,14 +14,59 @@ def test_left_and_right_name_the_mirror_axis(dataset, check):
     assert "1 pairs of organs: no mirroring along axis 2 of the patch" in check()[1]["left and right"][1]
 
 
+def store_as(dataset, pattern, orientation):
+    for path in dataset.glob(pattern):
+        sitk.WriteImage(sitk.DICOMOrient(sitk.ReadImage(str(path)), orientation), str(path))
+
+
 def test_unlabeled_cases_that_lie_another_way_are_warned_of(dataset, check):
     change_json(dataset / "dataset.json", labels={"background": 0, "kidney_left": 1, "kidney_right": 2})
-    for path in (dataset / "imagesUn").glob("unlabeled_0_*"):
-        sitk.WriteImage(sitk.PermuteAxes(sitk.ReadImage(str(path)), (1, 0, 2)), str(path))
+    store_as(dataset, "imagesUn/unlabeled_0_*", "RAS")
     exit_code, found = check()
     assert exit_code == 0
     assert found["left and right"][0] == WARNING
-    assert "along axis 2 of the patch; in unlabeled cases it is axis 1, 2" in found["left and right"][1]
+    assert "unlabeled ones as RAS: these will be turned when they are prepared" in found["left and right"][1]
+
+
+def test_test_cases_that_lie_another_way_are_warned_of(dataset, check):
+    change_json(dataset / "dataset.json", labels={"background": 0, "kidney_left": 1, "kidney_right": 2})
+    for name in ("imagesTs", "labelsTs"):
+        (dataset / name).mkdir()
+    for path in (dataset / "imagesUn").glob("unlabeled_0_*"):
+        path.rename(dataset / "imagesTs" / path.name)
+    store_as(dataset, "imagesTs/*", "LAS")
+    assert "test cases as LAS: sides of their predictions will be swapped" in check()[1]["left and right"][1]
+
+
+def test_labeled_cases_that_lie_several_ways_are_a_problem_where_labels_have_sides(dataset, check):
+    for pattern in ("imagesTr/labeled_0_*", "labelsTr/labeled_0.*"):
+        store_as(dataset, pattern, "RAS")
+    assert check()[0] == 0
+    change_json(dataset / "dataset.json", labels={"background": 0, "kidney_left": 1, "kidney_right": 2})
+    exit_code, found = check()
+    assert exit_code == 1
+    assert "stored as LPS and RAS, so a network sees sides both ways" in found["left and right"][1]
+
+
+def test_names_that_may_be_sides_are_asked_about_and_the_config_answers(dataset, check, tmp_path, monkeypatch):
+    change_json(dataset / "dataset.json", labels={"background": 0, "LV": 1, "RV": 2})
+    status, line = check()[1]["left and right"]
+    assert status == WARNING
+    assert "LV and RV may be sides" in line
+    write_config(monkeypatch, tmp_path, labels_have_sides=True)
+    status, line = check()[1]["left and right"]
+    assert status == OK
+    assert "no mirroring along axis 2 of the patch" in line
+
+
+def test_a_file_that_cant_be_read_leaves_the_other_findings(dataset, check):
+    change_json(dataset / "dataset.json", labels={"background": 0, "kidney_left": 1, "kidney_right": 2})
+    (dataset / "imagesUn" / "unlabeled_0_0000.nii.gz").write_bytes(b"no image")
+    exit_code, found = check()
+    assert exit_code == 1
+    assert "unlabeled_0_0000.nii.gz" in found["grids"][1]
+    assert found["left and right"][0] == OK
+    assert "disk" in found
 
 
 def test_other_plans_are_read(dataset, check):

@@ -1,6 +1,6 @@
 import pytest
 
-from nnunetv2_muduo.data.splits import new_splits, why_no_fold
+from nnunetv2_muduo.data.splits import cases_in_no_fold, new_splits, why_no_fold
 
 
 def cases(n):
@@ -22,3 +22,9 @@ def cases(n):
 )
 def test_folds_that_a_split_does_not_have(n_cases, fold, reason):
     assert why_no_fold(fold, new_splits(cases(n_cases))[0]) == reason
+
+
+def test_cases_in_no_fold():
+    splits = [{"train": ["a", "b"], "val": ["c"]}, {"train": ["b", "c"], "val": ["a"]}]
+    assert cases_in_no_fold(["a", "b", "c"], splits) == []
+    assert cases_in_no_fold(["e", "a", "b", "c", "d"], splits) == ["d", "e"]
