@@ -13,7 +13,10 @@ from nnunetv2_muduo.check.needs import Needs
 from nnunetv2_muduo.conversion.record import known_patients
 from nnunetv2_muduo.conversion.split import LABELED, TEST, UNLABELED
 from nnunetv2_muduo.conversion.write import IMAGE_FOLDERS, LABEL_FOLDERS
+from nnunetv2_muduo.data.splits import cases_in_no_fold, new_splits, why_no_fold
+from nnunetv2_muduo.imageio.image_files import explain_names, files_of_cases
 from nnunetv2_muduo.imageio.modalities import channel_names, modality_of
+from nnunetv2_muduo.user_files import read_splits
 
 FOLDERS_CHECKED = {name: IMAGE_FOLDERS[name] for name in (LABELED, UNLABELED, TEST)}  # cases of val are in imagesTr
 
@@ -46,13 +49,14 @@ class RawDataset:
     @cached_property
     def images(self) -> dict[str, dict[str, list[Path]]]:
         """{labeled, unlabeled or test: {case: files by channel}}; labeled are all cases of imagesTr."""
-        return {name: self._images_in(folder) for name, folder in FOLDERS_CHECKED.items()}
+        return {name: files_of_cases(self.folder / folder, self.ending)[0] for name, folder in FOLDERS_CHECKED.items()}
 
-    def _images_in(self, folder: str) -> dict[str, list[Path]]:
-        cases: dict[str, list[Path]] = {}
-        for path in sorted((self.folder / folder).glob(f"*{self.ending}")):
-            cases.setdefault(path.name[: -len(f"_0000{self.ending}")], []).append(path)
-        return cases
+    @property
+    def odd_names(self) -> list[Path]:
+        """Files in the folders of images whose names hold no channel."""
+        return [
+            path for folder in FOLDERS_CHECKED.values() for path in files_of_cases(self.folder / folder, self.ending)[1]
+        ]
 
     def label_file(self, set_name: str, case: str) -> Path | None:
         """Where the label map of a case should be; None for the unlabeled."""
@@ -69,9 +73,13 @@ class RawDataset:
         """{"train": cases, "val": cases} of the fold, None where nnU-Net would draw it; both all cases for fold all."""
         if self.fold == "all":
             return {name: list(self.images["labeled"]) for name in ("train", "val")}
+        return self.splits[self.fold] if self.fold < len(self.splits) else None
+
+    @cached_property
+    def splits(self) -> list[dict[str, list[str]]]:
+        """All folds of splits_final.json, none where it isn't there yet."""
         path = self.preprocessed / "splits_final.json" if self.preprocessed else None
-        splits = json.loads(path.read_text(encoding="utf-8")) if path and path.is_file() else []
-        return splits[self.fold] if self.fold < len(splits) else None
+        return read_splits(path) if path and path.is_file() else []
 
     @cached_property
     def sets(self) -> dict[str, set[str]]:
@@ -134,7 +142,9 @@ def check_files(dataset: RawDataset) -> Finding:
             label = dataset.label_file(name, case)
             missing += [str(label)] if label and name == "labeled" and not label.is_file() else []
     broken = [str(p) for cases in dataset.images.values() for files in cases.values() for p in files if not p.exists()]
-    problem = f"{len(missing)} missing: {first(missing)}" if missing else ""
+    odd = dataset.odd_names
+    problem = explain_names(odd, dataset.ending, dataset.channels) if odd else ""
+    problem = problem or (f"{len(missing)} missing: {first(missing)}" if missing else "")
     problem = problem or (f"{len(broken)} links lead nowhere: {first(broken)}" if broken else "")
     return finding(
         "files", f"{len(dataset.channels)} channel(s) per case, label maps" if not problem else "", problem=problem
@@ -143,28 +153,32 @@ def check_files(dataset: RawDataset) -> Finding:
 
 def check_split(dataset: RawDataset) -> Finding:
     """Without a split for the fold, nnU-Net draws cases of its own."""
+    labeled = sorted(dataset.images["labeled"])
     if dataset.split is None:
-        return finding("split", "", warning=f"no splits_final.json with a fold {dataset.fold}: nnU-Net will draw it")
+        reason = why_no_fold(dataset.fold, dataset.splits or new_splits(labeled)[0]) if labeled else ""
+        return finding("split", "", problem=reason or "", warning="no splits_final.json yet: nnU-Net will draw it")
     train, val = set(dataset.split["train"]), set(dataset.split["val"])
     unknown = (train | val) - dataset.images["labeled"].keys()
     found = f"fold {dataset.fold}: {len(train)} train, {len(val)} val"
     if unknown or not val:
         return finding("split", found, problem=f"cases not in imagesTr: {first(unknown)}" if unknown else "no val case")
     both = f"{len(train & val)} cases are in both" if train & val else ""
-    return finding("split", found, warning=both)
+    unused = cases_in_no_fold(labeled, dataset.splits) if dataset.fold != "all" else []
+    late = f"{len(unused)} labeled cases are in no fold: {first(unused)}; add them to splits_final.json, or remove it"
+    return finding("split", found, warning="; ".join(filter(None, (both, late if unused else ""))))
 
 
 def check_doubles(dataset: RawDataset) -> Finding:
     """No case may be in two folders of images, nor in training and validation, except where these are the same."""
     folders = {folder: dataset.images[name] for name, folder in FOLDERS_CHECKED.items()}
-    split = {name: cases for name, cases in _separate_sets(dataset).items() if name in ("labeled", "val")}
+    split = {name: cases for name, cases in separate_sets(dataset).items() if name in ("labeled", "val")}
     shared = _shared(folders) + _shared(split)
     return finding("doubles", "" if shared else "no case in two sets", problem="; ".join(shared))
 
 
 def check_patients(dataset: RawDataset) -> Finding:
     """No patient may be in two sets, as far as patients are known."""
-    sets, known = _separate_sets(dataset), dataset.patients
+    sets, known = separate_sets(dataset), dataset.patients
     patients = {name: {known[case] for case in cases if case in known} for name, cases in sets.items()}
     unknown = set().union(*sets.values()) - known.keys()
     counts = ", ".join(f"{len(found)} {name}" for name, found in patients.items()) if known else ""
@@ -177,7 +191,7 @@ def check_patients(dataset: RawDataset) -> Finding:
     )
 
 
-def _separate_sets(dataset: RawDataset) -> dict[str, set[str]]:
+def separate_sets(dataset: RawDataset) -> dict[str, set[str]]:
     """The sets, without a val that is labeled itself: that is left to the split's finding."""
     return {name: cases for name, cases in dataset.sets.items() if name != "val" or cases != dataset.sets["labeled"]}
 

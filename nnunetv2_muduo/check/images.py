@@ -7,14 +7,16 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
+from nnunetv2_muduo.check.copies import check_copies
 from nnunetv2_muduo.check.dataset import RawDataset
 from nnunetv2_muduo.check.findings import Finding, finding, first
 from nnunetv2_muduo.check.needs import Needs
 from nnunetv2_muduo.conversion.raw_values import cases_in_bqml, read_plausible_case
 from nnunetv2_muduo.conversion.record import RECORD_FILE
 from nnunetv2_muduo.imageio.grid import Grid, is_same_grid, read_grid
-from nnunetv2_muduo.imageio.images import read_image
+from nnunetv2_muduo.imageio.images import read_image, rounded_labels
 from nnunetv2_muduo.imageio.refusal import CaseRefused
+from nnunetv2_muduo.labels import why_no_labels
 
 N_READ = 4
 """Cases per set whose voxels are read."""
@@ -29,7 +31,7 @@ def case_files(dataset: RawDataset) -> Iterator[tuple[str, str, list[Path], Path
 
 
 def check_images(dataset: RawDataset, needs: Needs) -> list[Finding]:
-    """Findings on grids, orientation, spacing, values and labels."""
+    """Findings on grids, orientation, spacing, values, labels and copies."""
     grids, problems = {}, []
     for _, case, files, label in case_files(dataset):
         try:
@@ -40,7 +42,8 @@ def check_images(dataset: RawDataset, needs: Needs) -> list[Finding]:
             problems.append(str(error))
     problem = f"{len(problems)} files not on the grid of their case: {first(problems)}" if problems else ""
     lists = [finding("grids", f"{len(grids)} cases, images and labels alike" if not problem else "", problem=problem)]
-    return [*lists, *check_orientation(grids), check_units(dataset, needs), check_labels(dataset)]
+    values = [check_units(dataset, needs), check_labels(dataset), check_copies(dataset)]
+    return [*lists, *check_orientation(grids), *values]
 
 
 def check_orientation(grids: dict[str, Grid]) -> list[Finding]:
@@ -90,14 +93,25 @@ def check_labels(dataset: RawDataset) -> Finding:
         if label is None:
             continue
         try:
-            values = np.unique(sitk.GetArrayFromImage(read_image(label))).tolist()
+            values = _label_values(label)
         except CaseRefused as error:
             return finding("labels", "", problem=str(error))
         seen.update(values)
         if not set(values) <= known:
             foreign[f"{case} {sorted(set(values) - known)}"] = label
     absent = [name for name, value in names.items() if value not in seen]
-    problem = f"values that dataset.json doesn't name: {first(foreign)}" if foreign else ""
+    problem = f"values that dataset.json doesn't name: {first(foreign)}" if foreign else why_no_labels(names) or ""
     return finding(
         "labels", f"{len(names)} names", problem=problem, warning=f"never there: {first(absent)}" if absent else ""
     )
+
+
+def _label_values(path: Path) -> list[int]:
+    """Values of a label map. Raises CaseRefused where they aren't whole numbers, or nnU-Net would take them for others."""
+    stored = np.unique(sitk.GetArrayFromImage(read_image(path)))
+    values = rounded_labels(stored, path)
+    if (cut_off := stored[np.trunc(stored) != values]).size:
+        raise CaseRefused(
+            f"{path} holds {cut_off[0]:.9g}, which nnU-Net cuts off to {np.trunc(cut_off[0]):g}. Save it in whole numbers."
+        )
+    return np.unique(values).tolist()

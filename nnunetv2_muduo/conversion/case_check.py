@@ -14,9 +14,16 @@ from nnunetv2_muduo.imageio.grid import (
     is_same_lattice,
     overlap_fraction,
 )
+from nnunetv2_muduo.imageio.images import rounded_labels
 from nnunetv2_muduo.imageio.refusal import CaseRefused
+from nnunetv2_muduo.imageio.voxels import voxel_digest
 
-AS_IS, NEW_HEADER, REORDERED = "as it is", "header noise removed", "voxels reordered"
+AS_IS, NEW_HEADER, REORDERED, ROUNDED = (
+    "as it is",
+    "header noise removed",
+    "voxels reordered",
+    "rounded to whole numbers",
+)
 LINEAR, NEAREST = "resampled linearly", "resampled to nearest"
 
 
@@ -45,6 +52,10 @@ def _findings(case: Case, allow_bqml: bool) -> dict:
     grid = Grid.of(pet)
     findings = {
         "sha256": {"ct": ct_hash, "pet": pet_hash},
+        "voxels": {
+            "ct": voxel_digest(sitk.GetArrayViewFromImage(ct)),
+            "pet": voxel_digest(sitk.GetArrayViewFromImage(pet)),
+        },
         "grid": {"size": grid.size, "spacing_mm": grid.spacing_mm, "orientation": grid.orientation},
         "changes": {"ct": relate_ct(ct, pet, case)},
         "ct_covers": round(overlap_fraction(Grid.of(ct), grid), 3),
@@ -72,11 +83,17 @@ def relate_ct(ct: sitk.Image, pet: sitk.Image, case: Case) -> str:
 
 
 def relate_label(label: sitk.Image, pet: sitk.Image, source) -> str:
-    """How the label map comes onto the PET's grid. Raises CaseRefused, with both geometries, where they are apart."""
+    """How the label map comes onto the PET's grid, in whole numbers, since nnU-Net takes 0.9999999 for 0.
+
+    Raises CaseRefused, with both geometries, where they are apart.
+    """
     grid, reference = Grid.of(label), Grid.of(pet)
     if overlap_fraction(grid, reference) == 0:
         raise CaseRefused(f"{source}: label map and PET don't overlap\n  label: {grid}\n  PET:   {reference}")
-    return _exact_relation(grid, reference) or NEAREST
+    relation = _exact_relation(grid, reference) or NEAREST
+    values = sitk.GetArrayViewFromImage(label)
+    is_whole = np.issubdtype(values.dtype, np.integer) or np.array_equal(values, np.rint(values))
+    return relation if is_whole or relation != AS_IS else ROUNDED
 
 
 def _exact_relation(grid: Grid, reference: Grid) -> str | None:
@@ -87,12 +104,11 @@ def _exact_relation(grid: Grid, reference: Grid) -> str | None:
 
 def whole_numbers(label: sitk.Image, source) -> sitk.Image:
     """The label map in an integer type. Raises CaseRefused for values that are not whole numbers."""
-    values = sitk.GetArrayViewFromImage(label)
-    if np.issubdtype(values.dtype, np.integer):
+    if np.issubdtype(sitk.GetArrayViewFromImage(label).dtype, np.integer):
         return label
-    if not np.isfinite(values.sum()) or (values != np.rint(values)).any():
-        raise CaseRefused(f"{source}: a label map with values that are not whole numbers")
-    return sitk.Cast(label, sitk.sitkInt32)
+    whole = sitk.GetImageFromArray(rounded_labels(sitk.GetArrayViewFromImage(label), source))
+    whole.CopyInformation(label)
+    return whole
 
 
 def label_statistics(label: sitk.Image, pet: sitk.Image, source) -> dict[str, dict]:

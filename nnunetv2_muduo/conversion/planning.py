@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from nnunetv2_muduo.conversion.cases import Case
+from nnunetv2_muduo.conversion.copies import with_copies_joined
 from nnunetv2_muduo.conversion.label_maps import LabelMaps
 from nnunetv2_muduo.conversion.label_names import LabelScheme, find_names_file, guess_scheme, read_scheme
 from nnunetv2_muduo.conversion.named_labels import named_scheme
@@ -60,10 +61,14 @@ def choose_sets(
 ) -> tuple[dict[str, str], dict[str, str]]:
     """(set by case, refusals by case) of accepted cases: a labeled case that has lost its label map is refused.
 
-    A case of unknown patient counts as a patient of its own, as far as sets are drawn.
+    A case of unknown patient counts as a patient of its own, as far as sets are drawn, and patients who share a scan as one.
     """
-    candidates = [Candidate(i, case.patient_key or i, "labels" in findings[i]) for i, case in cases.items()]
-    previous = {case_id: (entry["patient_key"] or case_id, entry["set"]) for case_id, entry in record.cases.items()}
+    recorded = {case_id: entry["patient_key"] or case_id for case_id, entry in record.cases.items()}
+    named = recorded | {case_id: case.patient_key or case_id for case_id, case in cases.items()}
+    seen = {case_id: entry["findings"] for case_id, entry in record.cases.items()} | dict(findings)
+    patients = with_copies_joined(named, {case_id: seen[case_id] for case_id in named})
+    candidates = [Candidate(case_id, patients[case_id], "labels" in findings[case_id]) for case_id in cases]
+    previous = {case_id: (patients[case_id], entry["set"]) for case_id, entry in record.cases.items()}
     sets = draw_sets(candidates, options.sizes, options.seed, previous)
     refused = {
         one.case_id: f"is in the set {sets[one.case_id]} since an earlier call, but has no label map any more"

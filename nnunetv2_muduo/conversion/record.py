@@ -8,7 +8,7 @@ from pathlib import Path
 
 from nnunetv2_muduo.conversion.cases import patient_key, split_autopet_name
 from nnunetv2_muduo.conversion.write import partial_file
-from nnunetv2_muduo.storage import write_json
+from nnunetv2_muduo.storage import naming_file, write_json
 from nnunetv2_muduo.user_files import expecting_fields, read_user_json
 
 RECORD_FILE = "muduo_cases.json"
@@ -77,10 +77,12 @@ class Record:
                 continue
 
     def findings(self, case_id: str, stamps: list) -> dict | None:
-        """Findings of an earlier check, if the files are the same as then and it looked at the uptake, as 0.1 did not."""
+        """Findings of an earlier check, if the files are the same as then and it looked at uptake and copies, as 0.1 did not."""
         known = self._checked.get(case_id)
-        is_known = known and known["stamps"] == stamps and known["findings"].keys() & {"uptake", "pet_unit"}
-        return known["findings"] if is_known else None
+        if not known or known["stamps"] != stamps:
+            return None
+        found = known["findings"]
+        return found if found.keys() & {"uptake", "pet_unit"} and "voxels" in found else None
 
     def stamps(self, case_id: str) -> list:
         """Stamps of a checked case's files, as they were when they were read."""
@@ -100,7 +102,8 @@ class Record:
     def _append(self, line: dict) -> None:
         if self.dry_run:
             return
-        with (self.dataset / JOURNAL_FILE).open("a", encoding="utf-8") as journal:
+        path = self.dataset / JOURNAL_FILE
+        with naming_file(path), path.open("a", encoding="utf-8") as journal:
             journal.write(("" if self._journal_ends_whole else "\n") + json.dumps(line) + "\n")
         self._journal_ends_whole = True
 

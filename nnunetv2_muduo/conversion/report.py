@@ -5,6 +5,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from nnunetv2_muduo.conversion.case_check import AS_IS
+from nnunetv2_muduo.conversion.copies import copy_remarks
 from nnunetv2_muduo.conversion.label_names import LabelScheme
 from nnunetv2_muduo.conversion.split import (
     LABELED,
@@ -35,7 +36,15 @@ class Report:
     remarks: tuple[str, ...] = ()
 
     def text(self) -> str:
-        parts = [_remarks(self), _sets(self), _disjoint(self), _labels(self), _geometry(self), _units(self)]
+        parts = [
+            _remarks(self),
+            _sets(self),
+            _disjoint(self),
+            _copies(self),
+            _labels(self),
+            _geometry(self),
+            _units(self),
+        ]
         parts += [_changes(self), _found(self), _refused(self)]
         return f"# {self.title}\n\n" + "\n\n".join(filter(None, parts)) + "\n"
 
@@ -92,6 +101,12 @@ def _disjoint(report: Report) -> str:
     )
     n_known = len(report.cases) - len(unknown)
     return f"{text}\n\nThe other {n_known} cases:\n\n{proof}" if any(map(report.patients, SETS)) else text
+
+
+def _copies(report: Report) -> str:
+    lines = [f"* {line}" for line in copy_remarks(report.cases)]
+    text = "Equal voxels in CT or PET; the cases count as one patient:"
+    return "\n\n".join(("## The same scan under several names", text, "\n".join(lines))) if lines else ""
 
 
 def _labels(report: Report) -> str:

@@ -7,15 +7,18 @@ from pathlib import Path
 
 import numpy as np
 from nnunetv2.imageio.base_reader_writer import BaseReaderWriter
-from nnunetv2.utilities.utils import create_lists_from_splitted_dataset_folder
+from nnunetv2.imageio.nibabel_reader_writer import NibabelIO, NibabelIOWithReorient
 
 from nnunetv2_muduo.case_names import ALLOWED, is_safe_name
 from nnunetv2_muduo.conversion.raw_values import require_plausible_raw_case
 from nnunetv2_muduo.data.excluded_cases import ExcludedCase
-from nnunetv2_muduo.imageio.grid import DifferentGrids, require_same_grid
-from nnunetv2_muduo.imageio.nifti import NIFTI_ENDINGS, require_intact
+from nnunetv2_muduo.imageio.grid import DifferentGrids, read_affine_grid, read_grid, require_same_grid
+from nnunetv2_muduo.imageio.image_files import explain_names, files_of_cases
+from nnunetv2_muduo.imageio.nifti import is_nifti, require_finite, require_intact
+from nnunetv2_muduo.imageio.refusal import refusing_damage
 
 UNLABELED_FOLDER = "imagesUn"
+READERS_OF_NIBABEL = (NibabelIO, NibabelIOWithReorient)
 
 
 def find_unlabeled(
@@ -27,29 +30,30 @@ def find_unlabeled(
         channels: names in dataset.json.
 
     Raises:
-        FileNotFoundError: there is no `imagesUn`, it is empty, or a case lacks a channel (all such cases are named).
+        FileNotFoundError: there is no `imagesUn`, it is empty, a file's name holds no channel, or a case lacks a channel (all
+            such files are named).
         ValueError: a case's name holds blanks, path separators or signs that mean something to a shell.
     """
     folder = raw_dataset / UNLABELED_FOLDER
-    files = create_lists_from_splitted_dataset_folder(str(folder), file_ending) if folder.is_dir() else []
-    if not files:
+    cases, odd = files_of_cases(folder, file_ending)
+    if odd:
+        raise FileNotFoundError(f"{folder}: {explain_names(odd, file_ending, channels)}.")
+    if not cases:
         raise FileNotFoundError(
             f"No unlabeled cases in {folder}. Put {' and '.join(channels)} of each there as "
             f"{' and '.join(f'CASE_{c:04d}{file_ending}' for c in range(len(channels)))}, or train without unlabeled "
             f"cases with -tr nnUNetTrainer."
         )
-    suffix = len(f"_0000{file_ending}")
-    cases = {Path(case_files[0]).name[:-suffix]: set(case_files) for case_files in files}
     _refuse_odd_names(cases, folder)
-    expected = {case: [str(folder / f"{case}_{c:04d}{file_ending}") for c in range(len(channels))] for case in cases}
-    missing = [Path(file).name for case, there in cases.items() for file in expected[case] if file not in there]
+    expected = {case: [folder / f"{case}_{c:04d}{file_ending}" for c in range(len(channels))] for case in cases}
+    missing = [file.name for case, there in cases.items() for file in expected[case] if file not in there]
     if missing:
         needed = " and ".join(f"_{c:04d} ({name})" for c, name in enumerate(channels))
         raise FileNotFoundError(
             f"{len(missing)} file(s) missing in {folder}: {', '.join(missing[:5])}. Every case needs {needed}. Add the missing "
             f"channel or remove the case."
         )
-    return expected
+    return {case: list(map(str, files)) for case, files in expected.items()}
 
 
 def _refuse_odd_names(cases: Iterable[str], folder: Path) -> None:
@@ -75,9 +79,12 @@ def read_case(
             no HU), by themselves or seen together; the file is named.
     """
     try:
-        _refuse_different_grids(files)
-        _refuse_damaged(files)
-        images, properties = reader.read_images(files)
+        _refuse_different_grids(files, reader)
+        _refuse_damaged(files, reader)
+        with refusing_damage(" or ".join(files)):
+            images, properties = reader.read_images(files)
+        for image, file in zip(images, files, strict=True):
+            require_finite(image, file)  # of formats that ITK reads as they are
         _refuse_constant(images, files)
         require_plausible_raw_case(files, channels, images, math.prod(properties["spacing"]) / 1000)
     except (ValueError, RuntimeError, OSError) as error:
@@ -85,20 +92,25 @@ def read_case(
     return images, properties
 
 
-def _refuse_different_grids(files: list[str]) -> None:
+def _refuse_different_grids(files: list[str], reader: BaseReaderWriter) -> None:
+    read = read_affine_grid if isinstance(reader, READERS_OF_NIBABEL) else read_grid
     for other in files[1:]:
         try:
-            require_same_grid(Path(other), Path(files[0]))
+            require_same_grid(Path(other), Path(files[0]), read)
         except DifferentGrids as error:
             raise ValueError(
                 f"{error}\n    Resample the channels on one grid (CT on that of PET, as `muduo convert` does) or remove the case."
             ) from error
 
 
-def _refuse_damaged(files: list[str]) -> None:
-    """ITK, with which nnU-Net reads, turns NaN and the missing end of a truncated NIfTI file into 0 without a word."""
+def _refuse_damaged(files: list[str], reader: BaseReaderWriter) -> None:
+    """ITK, with which nnU-Net reads, turns NaN and the missing end of a truncated NIfTI file into 0 without a word.
+
+    nibabel says what is missing and keeps NaN, so that only the header is looked at.
+    """
+    require = read_affine_grid if isinstance(reader, READERS_OF_NIBABEL) else require_intact
     with ThreadPoolExecutor() as pool:  # unpacking does not hold Python's lock
-        list(pool.map(require_intact, [Path(file) for file in files if file.endswith(NIFTI_ENDINGS)]))
+        list(pool.map(require, [Path(file) for file in files if is_nifti(file)]))
 
 
 def _refuse_constant(images: np.ndarray, files: list[str]) -> None:

@@ -6,13 +6,16 @@ import numpy as np
 import SimpleITK as sitk
 
 from nnunetv2_muduo.imageio.grid import Grid, read_grid
-from nnunetv2_muduo.imageio.nifti import NIFTI_ENDINGS, read_nifti, require_finite
+from nnunetv2_muduo.imageio.nifti import is_nifti, read_nifti, require_finite
 from nnunetv2_muduo.imageio.refusal import CaseRefused, refusing_damage
+
+LABEL_TOLERANCE = 1e-3
+"""How far a label may be from a whole number."""
 
 
 def read_image(path: Path) -> sitk.Image:
     """A 3D image of scalars. Raises CaseRefused where it is damaged, of another kind, or holds NaN or infinity."""
-    if path.name.endswith(NIFTI_ENDINGS):
+    if is_nifti(path.name):
         return read_nifti(path)
     read_grid(path)  # refuses what is no volume
     with refusing_damage(str(path)):
@@ -36,12 +39,29 @@ def read_labels(path: Path, grid: Grid | None = None) -> np.ndarray:
         image = sitk.Resample(
             image, grid.size, sitk.Transform(), sitk.sitkNearestNeighbor, *geometry, 0, image.GetPixelID()
         )
-    values = sitk.GetArrayViewFromImage(image)
-    with np.errstate(invalid="ignore"):  # numbers that are too large are found by the comparison
-        labels = values.astype(np.int16)
-    if not np.array_equal(labels, values):
+    labels = rounded_labels(sitk.GetArrayViewFromImage(image), path)
+    if labels.min() < np.iinfo(np.int16).min or labels.max() > np.iinfo(np.int16).max:
         raise CaseRefused(f"{path} is no label map: it has values that aren't whole numbers of at most 16 bits.")
-    return labels
+    return labels.astype(np.int16)
+
+
+def rounded_labels(values: np.ndarray, source) -> np.ndarray:
+    """Values of a label map as integers; a scale in a header leaves 1.0000001 of a 1.
+
+    Raises:
+        CaseRefused: values that are further from whole numbers than `LABEL_TOLERANCE`; the worst is named.
+    """
+    if np.issubdtype(values.dtype, np.integer):
+        return values
+    with np.errstate(invalid="ignore"):
+        off = np.abs(values - np.rint(values))
+    if not off.max() <= LABEL_TOLERANCE:
+        worst = values.flat[int(np.nan_to_num(off, nan=np.inf).argmax())]
+        raise CaseRefused(
+            f"{source} is no label map: it has values that aren't whole numbers of at most 16 bits, such as {worst:g}. Give the "
+            "map as it was before it was resampled; labels between others come from interpolation."
+        )
+    return np.rint(values).clip(-(2**31), 2**31 - 1).astype(np.int32)
 
 
 def read_pet(path: Path) -> np.ndarray:

@@ -5,10 +5,11 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from nibabel.filebasedimages import ImageFileError
 from nibabel.spatialimages import HeaderDataError
 from nibabel.wrapstruct import WrapStructError
 
-_ARCHIVES, _NIBABEL = (EOFError, zlib.error, zipfile.BadZipFile), (HeaderDataError, WrapStructError)
+_ARCHIVES, _NIBABEL = (EOFError, zlib.error, zipfile.BadZipFile), (HeaderDataError, ImageFileError, WrapStructError)
 DAMAGE = (OSError, ValueError, TypeError, RuntimeError, *_ARCHIVES, *_NIBABEL)  # RuntimeError is SimpleITK's
 """What is raised about a file that can't be read."""
 
