@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from nnunetv2_muduo.conversion.cases import Case, match_key, safe_name, split_autopet_name
 from nnunetv2_muduo.conversion.folders import walk
 from nnunetv2_muduo.conversion.label_names import find_names_file
-from nnunetv2_muduo.conversion.layouts import patient_and_study, walk_studies
+from nnunetv2_muduo.conversion.layouts import any_other_format, patient_and_study, walk_studies
 from nnunetv2_muduo.imageio.image_files import is_of_macos
 from nnunetv2_muduo.imageio.nifti import NiftiFile, ZipMember, is_nifti, nifti_stem
 
@@ -46,8 +46,10 @@ def find_label_maps(place: Path) -> LabelMaps:
         raise FileNotFoundError(f"--labels {place}: no such folder or zip archive")
     tree = list(walk_studies(place, ("SEG",)))
     if tree:
-        keyed = {match_key(*patient_and_study(Path(folder), place)): NiftiFile(f["SEG"][0]) for folder, f in tree}
-        return LabelMaps(keyed, [], find_names_file(place), {})
+        paths = {match_key(*patient_and_study(folder, place)): files["SEG"] for folder, files in tree}
+        several = {key: _two_maps(*found[:2]) for key, found in paths.items() if len(found) > 1}
+        keyed = {key: NiftiFile(found[0]) for key, found in paths.items()}
+        return LabelMaps(keyed, [], find_names_file(place), several)
     folder = place / "labelsTr" if (place / "labelsTr").is_dir() else place
     paths = sorted(path for _, files in walk(folder) for path in files if is_nifti(path.name))
     return _flat_maps(folder, [(nifti_stem(path.name), NiftiFile(path)) for path in paths], find_names_file(folder))
@@ -73,16 +75,20 @@ def _zip_names(archive: Path) -> list[str]:
 
 def _flat_maps(place: Path, maps: list[tuple[str, object]], names_file: Path | None) -> LabelMaps:
     if not maps:
-        raise FileNotFoundError(f"--labels {place}: no .nii.gz label maps in it")
+        raise FileNotFoundError(f"--labels {place}: no .nii.gz label maps in it. {any_other_format(place)}".rstrip())
     by_key: dict[str, object] = {}
     problems: dict[str, str] = {}
     for stem, source in maps:
         autopet_name = split_autopet_name(stem)
         key = match_key(*autopet_name) if autopet_name else safe_name(stem)
         if key in by_key:
-            problems[key] = f"two label maps for one case: {by_key[key]} and {source}"
+            problems[key] = _two_maps(by_key[key], source)
         by_key[key] = source
     return LabelMaps(by_key, [stem for stem, _ in maps], names_file, problems)
+
+
+def _two_maps(one, other) -> str:
+    return f"two label maps for one case: {one} and {other}. Leave the right one alone there."
 
 
 def attach_labels(cases: list[Case], maps: LabelMaps) -> list[Case]:

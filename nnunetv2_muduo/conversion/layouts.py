@@ -35,7 +35,7 @@ def find_cases(source: Path, patient_regex: str = "") -> list[Case]:
     if not cases:
         raise FileNotFoundError(
             f"No PET/CT found below {source}: neither <patient>/<study>/SUV.nii.gz with CTres.nii.gz or CT.nii.gz, "
-            + _joined("nor imagesTr/<case>_0000.nii.gz. For DICOM use `muduo convert dicom`", _any_other_format(source))
+            + _joined("nor imagesTr/<case>_0000.nii.gz. For DICOM use `muduo convert dicom`", any_other_format(source))
             + "."
         )
     return without_links(sorted(cases, key=lambda case: case.case_id))
@@ -113,7 +113,8 @@ def other_format(folder: Path, *stems: str) -> str:
     return next((_not_read(path) for path in paths if path.exists()), "")
 
 
-def _any_other_format(source: Path) -> str:
+def any_other_format(source: Path) -> str:
+    """Remark on an image below `source` in another format than NIfTI; "" where there is none."""
     paths = (path for _, paths in walk(source) for path in paths)
     return next((_not_read(path) for path in paths if path.name.endswith(OTHER_ENDINGS)), "")
 

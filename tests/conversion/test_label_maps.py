@@ -1,13 +1,17 @@
 """Label maps in folders, archives and trees: found and put beside their cases."""
 
+import gzip
 import json
 import shutil
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
 import SimpleITK as sitk
 from fixtures.conversion import write_organ_maps
+
+from nnunetv2_muduo.conversion.label_maps import find_label_maps
 
 
 def array(path):
@@ -63,8 +67,55 @@ def test_labels_of_another_tree_with_names(convert, petct, tmp_path):
 
 
 def test_real_organ_maps_of_autopet3(shared_data):
-    from nnunetv2_muduo.conversion.label_maps import find_label_maps
-
     maps = find_label_maps(shared_data / "autopet3_organs")
     assert len(maps.by_key) == 304
     assert len({key.split("_")[0] for key in maps.by_key}) == 260
+
+
+@pytest.mark.parametrize("packed", [False, True], ids=["folder", "zip"])
+@pytest.mark.parametrize("form", ["map.nii.gz", "map.NII.GZ", "map.nii", "map.NII", "plain.nii.gz"])
+def test_each_form_of_a_map_is_found_and_what_macos_leaves_is_not(convert, petct, tmp_path, packed, form):
+    source, labels = tmp_path / "src", tmp_path / "maps" / "below"
+    labels.mkdir(parents=True)
+    (tmp_path / "maps" / "__MACOSX" / "below").mkdir(parents=True)
+    for number in range(4):
+        study = petct.random_study(number)
+        ending = form.partition(".")[2]
+        whole = petct.write_study(tmp_path / "whole", {"SEG": study.pop("SEG")}) / "SEG.nii.gz"
+        data = whole.read_bytes() if form.lower() == "map.nii.gz" else gzip.decompress(whole.read_bytes())
+        (labels / f"p{number}.{ending}").write_bytes(data)
+        petct.write_study(source / f"p{number}", study)
+        for place in (labels, tmp_path / "maps" / "__MACOSX" / "below"):
+            (place / f"._p{number}.{ending}").write_bytes(b"\0\x05\x16\x07")
+    place = tmp_path / "maps"
+    if packed:
+        place = Path(shutil.make_archive(str(tmp_path / "maps"), "zip", tmp_path / "maps"))
+    done = convert("autopet", source, "--labels", place, sizes=(2, 1, 1))
+    assert done.exit_code == 0, done.report
+    assert "label maps belong to no PET/CT" not in done.report
+    for path in (done.dataset / "labelsTr").iterdir():
+        expected = petct.random_study(int(path.name[1]))["SEG"]
+        np.testing.assert_array_equal(array(path), sitk.GetArrayFromImage(expected))
+
+
+@pytest.mark.parametrize("layout", ["tree", "folder"])
+def test_two_maps_for_one_case_are_refused(convert, petct, tmp_path, layout):
+    for number in range(5):
+        study = petct.random_study(number)
+        place = tmp_path / "maps" / f"p{number}" if layout == "tree" else tmp_path / "maps"
+        written = petct.write_study(place, {"SEG" if layout == "tree" else f"p{number}": study.pop("SEG")})
+        petct.write_study(tmp_path / "src" / f"p{number}", study)
+    path = written / ("SEG.nii.gz" if layout == "tree" else "p4.nii.gz")
+    path.with_suffix("").write_bytes(gzip.decompress(path.read_bytes()))
+    done = convert("autopet", tmp_path / "src", "--labels", tmp_path / "maps", sizes=(2, 1, 1))
+    assert done.exit_code == 1
+    assert f"* p4: two label maps for one case: {path.with_suffix('')} and {path}. Leave" in done.report
+
+
+def test_maps_in_another_format_are_named(petct, tmp_path):
+    path = petct.write_study(tmp_path, {"p0": petct.random_study(0)["SEG"]}) / "p0.nii.gz"
+    path.rename(tmp_path / "p0.nrrd")
+    with pytest.raises(
+        FileNotFoundError, match=r"no \.nii\.gz label maps in it\. .*p0\.nrrd is not read.*save it as \.nii\.gz"
+    ):
+        find_label_maps(tmp_path)
