@@ -67,13 +67,14 @@ def rasterize(contours: list[np.ndarray], size: tuple[int, int, int]) -> tuple[n
     axis = slice_axis(contours)
     in_plane = [i for i in range(3) if i != axis]
     planes, n_beside = _planes_by_slice(contours, axis, size[axis])
-    mask = np.zeros(size, bool)
+    mask = np.zeros(size[::-1], bool)
+    mask_xyz = mask.T
     for number, of_slice in planes.items():
         part = _slice_mask([[contour[:, in_plane] for contour in plane] for plane in of_slice], size, in_plane)
-        mask[(slice(None),) * axis + (number,)] = part
+        mask_xyz[(slice(None),) * axis + (number,)] = part
     if not mask.any():
-        _mark_points([contour for of_slice in planes.values() for plane in of_slice for contour in plane], mask)
-    return mask.transpose(2, 1, 0), n_beside
+        _mark_points([contour for of_slice in planes.values() for plane in of_slice for contour in plane], mask_xyz)
+    return mask, n_beside
 
 
 def slice_axis(contours: list[np.ndarray]) -> int:
@@ -116,11 +117,16 @@ def _slice_mask(planes: list[list[np.ndarray]], size: tuple[int, int, int], in_p
     The nearest plane counts. Of further ones only parts that it doesn't touch do: planes that are finer than the slices
     make nothing thicker, and what is small is not lost.
     """
-    first, second = (size[i] for i in in_plane)
-    mask = np.zeros((second, first), bool)
+    ends = np.array([size[i] for i in in_plane])
+    mask = np.zeros(ends[::-1], bool)
     for plane in planes:
-        parts, _ = ndimage.label(fill(_without_copies(plane), mask.shape))
-        mask |= (parts > 0) & ~np.isin(parts, parts[mask])
+        points = np.concatenate(plane)
+        low, high = (
+            np.clip(corner, 0, ends).astype(int) for corner in (np.floor(points.min(0)), np.ceil(points.max(0)) + 1)
+        )
+        box = mask[low[1] : high[1], low[0] : high[0]]
+        parts, _ = ndimage.label(fill([outline - low for outline in _without_copies(plane)], box.shape))
+        box |= (parts > 0) & ~np.isin(parts, parts[box])
     return mask.T
 
 

@@ -14,6 +14,7 @@ from nnunetv2_muduo.conversion.dicom_series import Series
 from nnunetv2_muduo.conversion.dicom_tags import import_pydicom
 from nnunetv2_muduo.conversion.named_labels import WantedLabel
 
+CONTOUR_DATA = 0x30060050
 LABEL_MODALITIES = {"SEG": SegFile, "RTSTRUCT": RtStructFile}
 
 
@@ -88,12 +89,15 @@ def read_references(path: Path, series: Series, series_of_image: Mapping[str, st
     return References(list(dict.fromkeys([*most_used_first, *named])), frames - {""}, problem)
 
 
-def _nested(dataset):
-    """Elements in the sequences of a data set."""
-    for element in dataset:
-        if element.VR == "SQ":
+def _nested(dataset, depth: int = 0):
+    """UIDs in the sequences of a data set; contours, which may have millions of numbers, are not looked through."""
+    for tag in dataset.keys():
+        element = dataset[tag] if tag != CONTOUR_DATA else None
+        if element is not None and element.VR == "SQ":
             for item in element.value:
-                yield from (one for one in item.iterall() if one.VR == "UI")
+                yield from _nested(item, depth + 1)
+        elif element is not None and element.VR == "UI" and depth:
+            yield element
 
 
 def matching_pairs(
