@@ -5,7 +5,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from nnunetv2_muduo.conversion.case_check import AS_IS
-from nnunetv2_muduo.conversion.copies import copy_remarks
+from nnunetv2_muduo.conversion.copies import copy_remarks, with_copies_joined
 from nnunetv2_muduo.conversion.label_names import LabelScheme
 from nnunetv2_muduo.conversion.split import (
     LABELED,
@@ -52,7 +52,10 @@ class Report:
         return {case_id: entry for case_id, entry in self.cases.items() if entry["set"] == set_name}
 
     def patients(self, set_name: str) -> set[str]:
-        return {entry["patient_key"] for entry in self.members(set_name).values()} - {None}
+        """Known patients of a set; those who share a scan are one."""
+        known = {i: entry["patient_key"] for i, entry in self.cases.items() if entry["patient_key"] is not None}
+        joined = with_copies_joined(known, {case_id: self.cases[case_id]["findings"] for case_id in known})
+        return {joined[case_id] for case_id in self.members(set_name) if case_id in joined}
 
     @property
     def of_unknown_patients(self) -> list[str]:
@@ -92,7 +95,7 @@ def _disjoint(report: Report) -> str:
     proof = _table(("sets", "patients in both"), rows)
     unknown = report.of_unknown_patients
     if not unknown:
-        return f"## No patient in two sets\n\n{proof}"
+        return f"## {'**Patients in two sets**' if any(shared.values()) else 'No patient in two sets'}\n\n{proof}"
     text = (
         f"## Patients\n\n**The patients of {len(unknown)} cases are unknown**, so it can't be excluded that a patient is in "
         "two sets, which would make every figure of a training too good. Say by --patient-regex where their names hold the "

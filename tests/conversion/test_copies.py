@@ -107,6 +107,8 @@ def test_what_an_older_version_put_into_two_sets_is_said(convert, source, monkey
         convert("autopet", source)
     report = convert("autopet", source).report
     assert "the same scan in 2 sets**" in report
+    assert "Patients in two sets" in report
+    assert "No patient in two sets" not in report
 
 
 def test_groups_are_joined_by_any_member():
