@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from nnunetv2_muduo.imageio.grid import read_grid, require_same_grid
+from nnunetv2_muduo.imageio.image_files import is_of_macos
 from nnunetv2_muduo.imageio.images import read_labels
 from nnunetv2_muduo.labels import organ_names
 from nnunetv2_muduo.user_files import read_user_json
@@ -85,9 +86,9 @@ def list_images(folder: Path) -> dict[str, Path]:
         raise FileNotFoundError(f"No folder at {folder}.")
     images = {}
     for path in sorted(folder.iterdir()):
-        ending = next((ending for ending in FILE_ENDINGS if path.name.endswith(ending)), None)
-        if ending:
-            images[path.name.removesuffix(ending)] = path
+        ending = next((ending for ending in FILE_ENDINGS if path.name.lower().endswith(ending)), None)
+        if ending and not is_of_macos(path.name):
+            images[path.name[: -len(ending)]] = path
     if not images:
         raise FileNotFoundError(f"No images in {folder} (looked for {', '.join('*' + e for e in FILE_ENDINGS)}).")
     return images

@@ -6,6 +6,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from nnunetv2_muduo.conversion.label_names import AUTOPET3, LabelScheme, guess_scheme, read_scheme
+from nnunetv2_muduo.imageio.image_files import is_of_macos
 from nnunetv2_muduo.imageio.images import read_image
 from nnunetv2_muduo.imageio.nifti import is_nifti, nifti_stem
 
@@ -16,7 +17,7 @@ def find_label_files(folder: str | Path) -> list[Path]:
     """NIfTI files of a folder, or of `labelsTr` in it, sorted by name. Raises FileNotFoundError where there are none."""
     folder = Path(folder)
     place = folder / "labelsTr" if (folder / "labelsTr").is_dir() else folder
-    files = sorted(path for path in place.glob("*") if is_nifti(path.name))
+    files = sorted(path for path in place.glob("*") if is_nifti(path.name) and not is_of_macos(path.name))
     if not files:
         raise FileNotFoundError(f"no label maps (.nii.gz) in {place}; give the folder that holds them")
     return files

@@ -2,6 +2,7 @@
 
 import json
 
+import nibabel
 import numpy as np
 import pytest
 from fixtures.evaluation import SPACING_MM, evaluate, failure, metrics, truth_labels, write_image
@@ -54,6 +55,27 @@ def test_subset_measures_the_predicted_cases(folders):
     write_image(folders / "gt" / "e.nii.gz", truth_labels())
     assert evaluate(folders, "--subset") == 0
     assert set(metrics(folders).index.get_level_values("case")) == {"a", "b"}
+
+
+def test_what_macos_leaves_is_no_case_and_endings_may_be_in_capitals(folders):
+    for folder in ("pred", "gt"):
+        (folders / folder / "._a.nii.gz").write_bytes(b"\0\x05\x16\x07")
+        (folders / folder / ".DS_Store").write_bytes(b"Bud1")
+    (folders / "gt" / "b.nii.gz").rename(folders / "gt" / "b.NII.GZ")
+    assert evaluate(folders) == 0
+    assert set(metrics(folders).index.get_level_values("case")) == {"a", "b"}
+
+
+@pytest.mark.parametrize("folder", ["pred", "gt"])
+def test_a_map_that_lies_in_two_places_is_refused_with_both(folders, capsys, folder):
+    path = folders / folder / "a.nii.gz"
+    image = nibabel.load(path)
+    image = nibabel.Nifti1Image(np.asarray(image.dataobj), image.affine, image.header)
+    image.set_qform(image.affine @ np.diag([-1, 1, 1, 1]), 1)
+    nibabel.save(image, path)
+    message = failure(folders, capsys)
+    assert f"{path}: sform and qform" in message
+    assert message.index("sform: -") < message.index("qform: ")
 
 
 def test_missing_pet_is_named(folders, capsys):

@@ -13,6 +13,7 @@ def test_names_are_read_from_where_they_are(files, tmp_path):
     folder = tmp_path / "dataset" / "labelsTr"
     folder.mkdir(parents=True)
     shutil.copy(files[0], folder)
+    (folder / f"._{files[0].name}").write_bytes(b"\0\x05\x16\x07")  # as macOS leaves it
     found = find_label_files(tmp_path / "dataset")
     assert [path.name for path in found] == [files[0].name]
     (tmp_path / "dataset" / "dataset.json").write_text('{"labels": {"background": 0, "liver": 3}}')
