@@ -12,8 +12,6 @@ from nnunetv2_muduo.parallel import map_jobs
 
 DIRECTORY = "1.2.840.10008.1.3.10"
 """SOP class of a DICOMDIR."""
-IMAGES = tuple(f"1.2.840.10008.5.1.4.1.1.{number}" for number in (2, 7, 128, 130))
-"""How the SOP classes of CT, screenshots and PET begin, those with several frames in a file included."""
 _FIRST_GROUPS = (b"\x02\x00", b"\x08\x00")
 """Of the tags with which a data set begins: its file's own, or those of the image."""
 
@@ -23,8 +21,8 @@ class Unread:
     """Why a file can't be read."""
 
     reason: str
-    is_dicom: bool
-    """Whether it is DICOM for sure; all else may be something that lies beside slices, such as a README."""
+    is_damaged: bool
+    """True for damaged DICOM, and for what can't be opened; else it is no DICOM, perhaps a README."""
 
     def __str__(self) -> str:
         return self.reason
@@ -49,37 +47,45 @@ def read_headers(folder: str, files: list[str]) -> tuple[list[Page], dict[Path, 
             header = _read_header(path)
         except pydicom.errors.InvalidDicomError:
             header = _header_without_prefix(path)
-        except OSError as error:
-            unread[path] = Unread(f"{path}: can't be read ({error.strerror or error})", is_dicom=False)
-            continue
         except Exception as error:  # pydicom has no error of its own for damage; any may come, and none ends the search
-            unread[path] = Unread(f"{path}: can't be read ({type(error).__name__}: {error})", is_dicom=True)
+            unread[path] = Unread(f"{path}: can't be read ({type(error).__name__}: {error})", is_damaged=True)
             continue
         if header is None:
-            unread[path] = Unread(f"{path}: {_what_it_is(path)}", is_dicom=False)
+            unread[path] = Unread(f"{path}: {_what_it_is(path)}", is_damaged=False)
         elif header["SOPClassUID"] == DIRECTORY:
             continue
         elif not header["SeriesInstanceUID"]:
             reason = f"{path}: no DICOM image, its header has no SeriesInstanceUID (0020,000e); truncated?"
-            unread[path] = Unread(reason, is_dicom=False)
-        elif _breaks_off(header):
-            unread[path] = Unread(f"{path}: its header has no Rows (0028,0010) and Columns; truncated?", is_dicom=True)
+            unread[path] = Unread(reason, is_damaged=False)
         else:
             headers.append((str(path), header))
-    return headers, unread
+    for path in _cut_off(headers):
+        reason = f"{path}: its header breaks off in SeriesInstanceUID (0020,000e); truncated?"
+        unread[path] = Unread(reason, is_damaged=True)
+    return [page for page in headers if Path(page[0]) not in unread], unread
 
 
-def _breaks_off(header: dict) -> bool:
-    """Whether an image's header ends before it says how large the image is; a UID in it may be cut off, too."""
-    is_image = header["SOPClassUID"].startswith(IMAGES)
-    return is_image and (header["Rows"] in ("", "0") or header["Columns"] in ("", "0"))
+def _cut_off(headers: list[Page]) -> list[Path]:
+    """Files without an image whose SeriesInstanceUID is the beginning of another's: they would be a series of their own."""
+    whole = {header["SeriesInstanceUID"] for _, header in headers if header["Rows"]}
+    cut = [(path, header["SeriesInstanceUID"]) for path, header in headers if not header["Rows"]]
+    return [Path(path) for path, uid in cut if uid not in whole and any(other.startswith(uid) for other in whole)]
 
 
 def _read_header(path: Path, force: bool = False) -> dict:
     dataset = import_pydicom().dcmread(path, stop_before_pixels=True, specific_tags=list(TAGS), force=force)
-    header = {tag: _plain(dataset.get(tag), tag) for tag in TAGS}
+    header = {tag: _plain(_value(dataset, tag), tag) for tag in TAGS}
     header["SOPClassUID"] = header["SOPClassUID"] or str(dataset.file_meta.get("MediaStorageSOPClassUID") or "")
     return header
+
+
+def _value(dataset, tag: str):
+    try:
+        return dataset.get(tag)
+    except (
+        Exception
+    ):  # pydicom makes sense of bytes when they are asked for; what is wrong is said when slices are read
+        return None
 
 
 def _plain(value, tag: str) -> str | tuple[str, ...]:

@@ -60,7 +60,9 @@ def _says_that_it_is_no_slice(header: dict, pages: list[Page]) -> bool:
 def _is_beside(header: dict, a_slice: dict, places: set) -> bool:
     """Whether a page is no slice although it doesn't say so."""
     if not _has_place(header):
-        return any(header[tag] != a_slice[tag] for tag in ("SOPClassUID", "ImageType", "Rows", "Columns"))
+        has_size = header["Rows"] not in ("", "0")  # a slice that breaks off in its header has none
+        tags = ("SOPClassUID", "ImageType", *(("Rows", "Columns") if has_size else ()))
+        return any(header[tag] != a_slice[tag] for tag in tags)
     if header["ImagePositionPatient"] in places:
         return True
     cosine = float(np.dot(_normal(header), _normal(a_slice)))

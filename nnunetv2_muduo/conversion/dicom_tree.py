@@ -33,7 +33,7 @@ def find_dicom_cases(
     pairs = [pair for of_study in studies.values() for pair in pairs_of_study(of_study, wanted or Wanted())]
     if not pairs:
         raise FileNotFoundError(
-            f"No PET series below {source} ({len(found)} DICOM files, {len(series)} series, {len(unread)} files unreadable"
+            f"No PET series below {source} ({len(found)} DICOM files, {len(series)} series, {len(unread)} files that are no DICOM or can't be read"
             + (f", such as {next(iter(unread.values()))})." if unread else ").")
         )
     labels = Labels()

@@ -27,7 +27,7 @@ def add_unread(series: list[Series], unread: dict[Path, Unread]) -> tuple[list[S
     reasons, strays = defaultdict(list), defaultdict(list)
     for path, why in unread.items():
         numbers = neighbors.of(path)
-        if not (why.is_dicom or may_be_a_slice(path, (file for n in numbers for file in series[n].files))):
+        if not (why.is_damaged or may_be_a_slice(path, (file for n in numbers for file in series[n].files))):
             continue
         if len({series[number].StudyInstanceUID for number in numbers}) == 1:
             for number in numbers:
