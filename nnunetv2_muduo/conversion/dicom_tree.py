@@ -25,16 +25,19 @@ def find_dicom_cases(
     Raises FileNotFoundError where there is no PET series, RuntimeError where pydicom is missing.
     """
     import_pydicom()
+    wanted = wanted or Wanted()
     found, unread = read_tree(source, n_processes)
     series, strays = add_unread(group_series(found), unread)
     studies = defaultdict(list)
     for one in series:
         studies[one.PatientID, one.StudyInstanceUID].append(one)
-    pairs = [pair for of_study in studies.values() for pair in pairs_of_study(of_study, wanted or Wanted())]
+    pairs = [pair for of_study in studies.values() for pair in pairs_of_study(of_study, wanted)]
     if not pairs:
+        described = f" that --pet-description {wanted.pet!r} describes" if wanted.pet else ""
+        others = [*strays.values(), *map(str, unread.values())]
         raise FileNotFoundError(
-            f"No PET series below {source} ({len(found)} DICOM files, {len(series)} series, {len(unread)} files that are no DICOM or can't be read"
-            + (f", such as {next(iter(unread.values()))})." if unread else ").")
+            f"No PET series{described} below {source} ({len(found)} DICOM files, {len(series)} series, {len(unread)} other "
+            f"files" + (f", such as {others[0]})." if others else ").")
         )
     labels = Labels()
     if own_labels:
