@@ -1,7 +1,7 @@
 """What an image shows, whatever its file is called: equal voxels are the same scan.
 
-A file's own sha256 doesn't tell it: packing anew, another time in gzip's header, another type of numbers or another text in the
-header change every byte and no voxel.
+A file's own sha256 doesn't tell it: packing anew, another time in gzip's header, another type of numbers, another text in the
+header or axes that run the other way change every byte and no voxel.
 """
 
 import hashlib
@@ -22,17 +22,26 @@ _SLICES_AT_FIRST = (1, 8, 64)
 
 
 def voxel_digest(values: np.ndarray) -> str:
-    """Hash of an image's size and its values in float32, axes (z, y, x); where it lies does not count."""
+    """Hash of an image's size and its values in float32, axes (z, y, x); where it lies and which way axes run does not count."""
     digest = hashlib.blake2b(str(values.shape).encode(), digest_size=16)
-    for slice_values in values:  # one by one, since a whole body in another type is a copy of it
+    for slice_values in _run_one_way(values):  # one by one, since a whole body in another type is a copy of it
         digest.update((slice_values.astype("<f4") + np.float32(0)).tobytes())  # + 0 makes 0 of -0
     return digest.hexdigest()
+
+
+def _run_one_way(values: np.ndarray) -> np.ndarray:
+    """The same array for an image and its mirror images: each axis runs towards the brighter half."""
+    for axis, n in enumerate(values.shape):
+        profile = values.sum(tuple({0, 1, 2} - {axis}), dtype=np.float64)
+        if profile @ (np.arange(n) - (n - 1) / 2) < 0:
+            values = np.flip(values, axis)
+    return values
 
 
 def equal_images(paths: Iterable[Path]) -> list[list[Path]]:
     """Groups of two and more files with equal voxels; files that can't be read are in none.
 
-    Only what has the same size is opened, and only what begins alike is read to its end.
+    Only what has the same size is opened, and only what is alike at the feet is read to its end.
     """
     groups = [list(paths)]
     for property_of in (_size, _start, _whole):
@@ -55,10 +64,11 @@ def _size(path: Path) -> tuple[int, ...]:
 
 
 def _start(path: Path) -> str:
-    """Digest of the first slices that are not empty."""
-    n_slices = _size(path)[2]
-    for n_read in (*(n for n in _SLICES_AT_FIRST if n < n_slices), n_slices):
-        values = _first_slices(path, n_read)
+    """Digest of the lowest slices that are not empty."""
+    grid = read_grid(path)
+    n_slices, begins_at_feet = grid.size[2], grid.matrix[2, 2] > 0
+    for n in (*(n for n in _SLICES_AT_FIRST if n < n_slices), n_slices):
+        values = _first_slices(path, n) if begins_at_feet else _first_slices(path, n_slices)[-n:]
         if values.min() != values.max():
             break
     return voxel_digest(values)

@@ -34,7 +34,24 @@ def moved(path: Path, copy: Path) -> None:
     write(copy, origin=(5.0, 6.0, 7.0))
 
 
+def reversed_axes(*axes: bool):
+    def write_reversed(path: Path, copy: Path) -> None:
+        sitk.WriteImage(sitk.Flip(sitk.ReadImage(str(path)), axes), str(copy))
+
+    return write_reversed
+
+
+def without_header(path: Path, copy: Path) -> None:
+    """As where somebody saves the array alone."""
+    nibabel.save(nibabel.Nifti1Image(np.asarray(nibabel.load(path).dataobj), np.eye(4)), copy)
+
+
 COPIES = {
+    "left and right": reversed_axes(True, False, False),
+    "front and back": reversed_axes(False, True, False),
+    "head and feet": reversed_axes(False, False, True),
+    "all axes": reversed_axes(True, True, True),
+    "without header": without_header,
     "packed anew": packed_anew,
     "another program": saved_by_nibabel,
     "moved": moved,
@@ -83,5 +100,8 @@ def test_files_that_cannot_be_read_are_like_no_other(tmp_path):
 def test_the_digest_is_of_values_and_shape():
     assert voxel_digest(VALUES) == voxel_digest(VALUES.astype(np.float64))
     assert voxel_digest(VALUES) != voxel_digest(VALUES.reshape(10, 24, 11))
+    assert voxel_digest(VALUES) != voxel_digest(np.roll(VALUES, 1, 0))
+    assert voxel_digest(VALUES) != voxel_digest(np.sort(VALUES, 2))
+    assert len({voxel_digest(VALUES[::i, ::j, ::k]) for i in (1, -1) for j in (1, -1) for k in (1, -1)}) == 1
     whole = np.arange(24).reshape(2, 3, 4)
     assert voxel_digest(whole.astype(np.int16)) == voxel_digest(whole.astype(">f4"))
