@@ -25,6 +25,7 @@ def test_ct_on_its_own_grid_is_resampled_with_air_outside(convert, petct, tmp_pa
     for number in range(3):
         images = petct.random_study(number)
         ramp = np.tile(60 * np.arange(26, dtype=np.int16) - 900, (24, 30, 1))
+        ramp[:, :, -1] += number  # outside of the PET: every patient has a CT of its own
         ct = petct.image_of(ramp, spacing=(1.5, 1.5, 2), origin=(-30, 20, -100))
         petct.write_study(tmp_path / "src" / f"p{number}", {"CT": ct, "SUV": images["SUV"], "SEG": images["SEG"]})
     done = convert("autopet", tmp_path / "src", sizes=(1, 1, 1))
