@@ -13,15 +13,16 @@ def is_of_macos(name: str) -> bool:
 
 
 def files_of_cases(folder: Path, file_ending: str) -> tuple[dict[str, list[Path]], list[Path]]:
-    """({case: its files, by channel}, files with the ending whose names hold no channel), sorted by name.
+    """({case: its files, by channel}, files that nnU-Net would take for none or another case), sorted by name.
 
     Args:
-        file_ending: as in dataset.json, such as .nii.gz; other files, and what macOS leaves, are no images.
+        file_ending: as in dataset.json, such as .nii.gz; other files, and what macOS leaves, are no images. Endings in another
+            case (.NII.GZ) are, but nnU-Net doesn't see them.
     """
     channel = re.compile(rf"(.+)_\d{{4}}{re.escape(file_ending)}", re.DOTALL)
     cases, odd = {}, []
-    for path in sorted(folder.glob(f"*{file_ending}")):
-        if is_of_macos(path.name):
+    for path in sorted(folder.glob("*")):
+        if is_of_macos(path.name) or not path.name.lower().endswith(file_ending.lower()):
             continue
         match = channel.fullmatch(path.name)
         if match:
@@ -32,8 +33,8 @@ def files_of_cases(folder: Path, file_ending: str) -> tuple[dict[str, list[Path]
 
 
 def explain_names(odd: Iterable[Path], file_ending: str, channels: Iterable[str]) -> str:
-    """What is wrong with the names of files without channel."""
+    """What is wrong with the names of files that are not of nnU-Net's form."""
     names = [path.name for path in odd]
     right = " and ".join(f"CASE_{number:04d}{file_ending} ({name})" for number, name in enumerate(channels))
     more = f" and {len(names) - 5} more" if len(names) > 5 else ""
-    return f"no channel number in the name of {', '.join(names[:5])}{more}: name files {right}"
+    return f"no channel number before {file_ending} in the name of {', '.join(names[:5])}{more}: name files {right}"

@@ -58,8 +58,8 @@ def rounded_labels(values: np.ndarray, source) -> np.ndarray:
     if not off.max() <= LABEL_TOLERANCE:
         worst = values.flat[int(np.nan_to_num(off, nan=np.inf).argmax())]
         raise CaseRefused(
-            f"{source} is no label map: it has values that aren't whole numbers of at most 16 bits, such as {worst:g}. Give the "
-            "map as it was before it was resampled; labels between others come from interpolation."
+            f"{source} is no label map: it has values that aren't whole numbers of at most 16 bits, such as {worst:g}. Labels "
+            "that are not whole numbers come from interpolation: give the map as it was before it was resampled."
         )
     return np.rint(values).clip(-(2**31), 2**31 - 1).astype(np.int32)
 

@@ -14,6 +14,10 @@ DAMAGE = (OSError, ValueError, TypeError, RuntimeError, *_ARCHIVES, *_NIBABEL)  
 """What is raised about a file that can't be read."""
 
 
+_OF_METAIMAGE = "Reason: No such file or directory"
+"""What it says of every file, whatever the reason."""
+
+
 class CaseRefused(ValueError):
     """This case can't be used; the message says what is wrong with it and what to do. Other cases go on."""
 
@@ -32,5 +36,7 @@ def refusing_damage(name: str) -> Iterator[None]:
 def _what_happened(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:  # of the system: no such file, no permission
         return f" ({error.strerror})"
-    last_line = str(error).strip().splitlines()[-1:] or [type(error).__name__]
-    return f", truncated or damaged ({last_line[0]})"
+    if "orthonormal" in str(error):  # ITK's word
+        return ": its axes are not at right angles. Resample it, or let nnU-Net read the data set with NibabelIO"
+    lines = [line for line in str(error).strip().splitlines() if line != _OF_METAIMAGE]
+    return f", truncated or damaged ({lines[-1] if lines else type(error).__name__})"

@@ -113,3 +113,18 @@ def test_supervised_training_needs_no_unlabeled_case(dataset, check):
     exit_code, found = check("-tr", "nnUNetTrainerMeanTeacher")
     assert exit_code == 1
     assert "imagesUn is empty" in found["cases"][1]
+
+
+@pytest.mark.parametrize("name", ["patient9.nii.gz", "case_CT.nii.gz", "case_0000 (1).nii.gz", "case_0000.NII.GZ"])
+@pytest.mark.parametrize("folder", ["imagesTr", "imagesUn"])
+def test_files_that_no_case_has_are_named_as_they_are(dataset, check, folder, name):
+    shutil.copy(dataset / "imagesUn" / "unlabeled_1_0001.nii.gz", dataset / folder / name)
+    assert_named(check, "files", f"in the name of {name}: name files CASE_0000.nii.gz (CT)")
+
+
+def test_what_macos_leaves_is_no_case(dataset, check):
+    good = check()
+    for folder in ("imagesTr", "imagesUn", "labelsTr"):
+        for name in ("._labeled_1_0001.nii.gz", "._labeled_1.nii.gz", ".DS_Store"):
+            (dataset / folder / name).write_bytes(b"\0\x05\x16\x07")
+    assert check() == good

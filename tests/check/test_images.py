@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import nibabel
 import numpy as np
 import pytest
 import SimpleITK as sitk
@@ -105,3 +106,28 @@ def test_what_is_broken_is_named(dataset, check, name):
     subject, damage, words = BREAKAGES[name]
     damage(dataset)
     assert_named(check, subject, words)
+
+
+@pytest.mark.parametrize(("factor", "words"), [(1.25, "such as 2.5"), (0.9999999, "cuts off to 0")])
+def test_labels_that_are_not_whole_numbers_are_named(dataset, check, factor, words):
+    change_image(dataset / "labelsTr" / "labeled_1.nii.gz", lambda labels: labels * np.float64(factor))
+    assert_named(check, "labels", words)
+
+
+def test_labels_just_above_whole_numbers_are_what_nnunet_makes_of_them(dataset, check):
+    change_image(dataset / "labelsTr" / "labeled_1.nii.gz", lambda labels: labels * np.float64(1.0000001))
+    assert check()[0] == 0
+
+
+@pytest.mark.parametrize("file", ["imagesTr/labeled_1_0001", "imagesUn/unlabeled_1_0000", "labelsTr/labeled_2"])
+def test_headers_that_say_two_places_are_named(dataset, check, file):
+    path = dataset / f"{file}.nii.gz"
+    image = nibabel.load(path)
+    image.set_sform(image.affine, 1)
+    mirrored = image.affine.copy()
+    mirrored[0, 0], mirrored[0, 3] = -mirrored[0, 0], mirrored[0, 3] + mirrored[0, 0] * (image.shape[0] - 1)
+    image.set_qform(mirrored, 1)
+    nibabel.save(nibabel.Nifti1Image(np.asarray(image.dataobj), None, image.header), path)
+    exit_code, found = check()
+    assert exit_code == 1
+    assert f"{path}: sform and qform put its voxels up to" in found["grids"][1]

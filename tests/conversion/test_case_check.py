@@ -173,3 +173,38 @@ def test_a_file_that_vanishes_after_it_was_checked_is_no_crash(convert, nifti_so
 
     monkeypatch.setattr(case_check, "case_stamps", only_once)
     assert convert("autopet", nifti_source).exit_code == 0
+
+
+def scaled_labels(path, factor):
+    image = sitk.Cast(sitk.ReadImage(str(path)), sitk.sitkFloat64) * factor
+    sitk.WriteImage(image, str(path))
+
+
+@pytest.mark.parametrize("link", [(), ("--link",)], ids=["copied", "linked"])
+@pytest.mark.parametrize("factor", [1.0000001, 0.9999999, 1.0005])
+def test_labels_that_a_header_has_scaled_are_written_as_whole_numbers(convert, nifti_source, factor, link):
+    """nnU-Net cuts off what is behind the point, so 0.9999999 must not be linked as it is."""
+    victims = sorted(nifti_source.rglob("SEG.nii.gz"))
+    true = {path: sitk.GetArrayFromImage(sitk.ReadImage(str(path))) for path in victims}
+    for path in victims:
+        scaled_labels(path, factor)
+    done = convert("autopet", nifti_source, *link)
+    assert done.exit_code == 0
+    assert "rounded to whole numbers" in done.report
+    entries = done.record["cases"]
+    written = {case: done.dataset / f"labelsTr/{case}.nii.gz" for case in done.members("labeled") + done.members("val")}
+    assert len(written) == 3
+    for case, path in written.items():
+        labels = sitk.ReadImage(str(path))
+        assert labels.GetPixelID() == sitk.sitkUInt8
+        of = next(source for source in true if str(source) == entries[case]["origin"]["label"])
+        assert (sitk.GetArrayFromImage(labels) == true[of]).all()
+        assert entries[case]["findings"]["labels"]["1"]["voxels"] == true[of].sum()
+
+
+def test_labels_between_whole_numbers_are_refused_with_the_worst(convert, nifti_source):
+    scaled_labels(sorted(nifti_source.rglob("SEG.nii.gz"))[0], 1.25)
+    done = convert("autopet", nifti_source)
+    assert done.exit_code == 1
+    assert "SEG.nii.gz" in (line := refusal_of(done, "petct_0000000000"))
+    assert "such as 1.25" in line

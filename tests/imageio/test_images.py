@@ -1,3 +1,4 @@
+import nibabel
 import numpy as np
 import pytest
 import SimpleITK as sitk
@@ -38,3 +39,39 @@ def test_labels_are_whole_numbers_of_16_bits(tmp_path):
         sitk.WriteImage(sitk.GetImageFromArray(np.full((3, 4, 5), value)), str(tmp_path / f"{name}.nii.gz"))
         with pytest.raises(CaseRefused, match=f"{name}.nii.gz is no label map"):
             read_labels(tmp_path / f"{name}.nii.gz")
+
+
+SCALE_SLOPE = slice(112, 116)
+"""Bytes of scl_slope in a header of NIfTI."""
+
+
+def write_labels(path, one, dtype=np.float32):
+    values = np.zeros((3, 4, 5), dtype)
+    values[1, 2, 3], values[0, 0, 1] = one, 2
+    sitk.WriteImage(sitk.GetImageFromArray(values), str(path))
+
+
+@pytest.mark.parametrize("one", [1.0000001, 0.9999999, 1.0009, 0.9991])
+@pytest.mark.parametrize("ending", [".nii.gz", ".nrrd"])
+def test_labels_are_rounded_where_a_header_has_scaled_them(tmp_path, one, ending):
+    write_labels(tmp_path / f"label{ending}", one)
+    labels = read_labels(tmp_path / f"label{ending}")
+    assert labels.dtype == np.int16
+    assert (labels[1, 2, 3], labels[0, 0, 1], np.abs(labels).sum()) == (1, 2, 3)
+
+
+@pytest.mark.parametrize("one", [1.002, 0.5, -0.01])
+def test_the_worst_label_is_named(tmp_path, one):
+    write_labels(tmp_path / "label.nii.gz", one, np.float64)
+    with pytest.raises(CaseRefused, match=rf"label.nii.gz is no label map: .* such as {one:g}\."):
+        read_labels(tmp_path / "label.nii.gz")
+
+
+def test_a_slope_in_the_header_leaves_labels_as_they_are(tmp_path):
+    """As tools write that use all of a byte: 85 times the slope in float32 is 1.9999999."""
+    image = nibabel.Nifti1Image(np.array([0, 85, 170], np.uint8).reshape(3, 1, 1), np.eye(4))
+    data = bytearray(image.to_bytes())
+    data[SCALE_SLOPE] = np.float32(2 / 85).tobytes()
+    (tmp_path / "label.nii").write_bytes(data)
+    assert nibabel.load(tmp_path / "label.nii").get_fdata()[1, 0, 0] != 2
+    assert read_labels(tmp_path / "label.nii").ravel().tolist() == [0, 2, 4]
