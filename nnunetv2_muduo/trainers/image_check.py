@@ -1,4 +1,7 @@
-"""Check that the raw images of the labeled cases are in HU and SUV, as those of unlabeled ones are checked when they are read."""
+"""Check the raw files of the labeled cases, as those of unlabeled ones are checked when they are read.
+
+Images must be in HU and SUV, and no header may say two places for an image or a label map.
+"""
 
 from contextlib import suppress
 from pathlib import Path
@@ -7,6 +10,7 @@ from nnunetv2.paths import nnUNet_raw
 
 from nnunetv2_muduo import storage
 from nnunetv2_muduo.conversion.raw_values import cases_in_bqml, read_plausible_case
+from nnunetv2_muduo.imageio.grid import read_grid
 from nnunetv2_muduo.imageio.modalities import channel_names
 from nnunetv2_muduo.parallel import listed, run_all
 
@@ -15,9 +19,9 @@ CHECKED_FILE = "muduo_checked_images.json"
 
 
 def check_labeled_images(trainer, n_processes: int, part_id: int = 0, num_parts: int = 1) -> None:
-    """Refuse labeled cases whose raw images are not in HU and SUV; nothing is checked where the raw data are elsewhere.
+    """Refuse labeled cases whose raw files are wrong; nothing is checked where the raw data are elsewhere.
 
-    Unchanged images that were found right before are not read again. Cases that the conversion left in Bq/ml are named.
+    Unchanged files that were found right before are not read again. Cases that the conversion left in Bq/ml are named.
 
     Args:
         trainer: an initialized nnU-Net trainer.
@@ -34,19 +38,20 @@ def check_labeled_images(trainer, n_processes: int, part_id: int = 0, num_parts:
             f"Warning: PET in Bq/ml, not SUV, by the conversion's record: {', '.join(sorted(in_bqml))}."
         )
     if wrong:
-        raise ValueError(f"Labeled cases that are not in HU and SUV. Correct or remove them:\n{listed(wrong)}")
+        raise ValueError(f"Labeled cases that can't be trained with. Correct or remove them:\n{listed(wrong)}")
 
 
 def _raw_files(trainer, raw: Path) -> dict[str, list[Path]]:
-    """Raw images by labeled case; cases of which one is elsewhere are left out."""
+    """Raw images, then the label map, by labeled case; cases of which one is elsewhere are left out."""
     ending, n_channels = trainer.dataset_json["file_ending"], len(channel_names(trainer.dataset_json))
     cases = sorted(trainer.dataset_class(trainer.preprocessed_dataset_folder, None).identifiers)
-    files = {case: [raw / "imagesTr" / f"{case}_{c:04d}{ending}" for c in range(n_channels)] for case in cases}
+    names = [f"imagesTr/{{case}}_{c:04d}{ending}" for c in range(n_channels)] + [f"labelsTr/{{case}}{ending}"]
+    files = {case: [raw / name.format(case=case) for name in names] for case in cases}
     return {case: found for case, found in files.items() if all(file.is_file() for file in found)}
 
 
 def _check_changed(files: dict[str, list[Path]], trainer, n_processes: int) -> dict[str, Exception]:
-    """What is wrong, by case, with images that are not known to be right."""
+    """What is wrong, by case, with files that are not known to be right."""
     stamps = {case: [storage.file_stamp(file, file.name) for file in found] for case, found in files.items()}
     checked_file = Path(trainer.preprocessed_dataset_folder_base) / CHECKED_FILE
     checked = storage.read_json(checked_file) or {}
@@ -62,5 +67,6 @@ def _check_changed(files: dict[str, list[Path]], trainer, n_processes: int) -> d
 
 
 def _check(job: tuple[str, list[Path], list[str]]) -> None:
-    _, files, names = job
-    read_plausible_case(files, names)
+    _, (*images, label), names = job
+    read_grid(label)
+    read_plausible_case(images, names)

@@ -1,5 +1,7 @@
 import json
 
+import nibabel
+import numpy as np
 import pytest
 import SimpleITK as sitk
 from support import DATASET
@@ -56,3 +58,16 @@ def test_cases_that_the_record_has_in_bqml_are_named_and_pass(prepared_dataset, 
     (prepared_dataset / "raw" / DATASET / "muduo_cases.json").write_text(json.dumps(record))
     assert prepare() == 0
     assert f"PET in Bq/ml, not SUV, by the conversion's record: {case}." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["imagesTr/labeled_1_0001", "labelsTr/labeled_1", "imagesUn/unlabeled_1_0000"])
+def test_a_header_that_says_two_places_is_refused(prepared_dataset, capsys, name):
+    path = prepared_dataset / "raw" / DATASET / f"{name}.nii.gz"
+    image = nibabel.load(path)
+    image = nibabel.Nifti1Image(np.asarray(image.dataobj), image.affine, image.header)
+    image.set_qform(image.affine @ np.diag([-1, 1, 1, 1]), 1)
+    nibabel.save(image, path)
+    assert prepare() == 1
+    error = capsys.readouterr().err
+    assert f"{path.name}: sform and qform" in error
+    assert "labeled_0" not in error
