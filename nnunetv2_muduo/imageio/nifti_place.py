@@ -105,4 +105,4 @@ def _with_spacing(sform: np.ndarray, header: nibabel.Nifti1Header) -> np.ndarray
 
 
 def _rows(affine: np.ndarray) -> str:
-    return "; ".join(" ".join(f"{value:.6g}" for value in row) for row in affine[:3])
+    return "; ".join(" ".join(f"{value + 0:.6g}" for value in row) for row in affine[:3])  # + 0 makes 0 of -0

@@ -6,6 +6,7 @@ import shutil
 import zipfile
 from pathlib import Path
 
+import nibabel
 import numpy as np
 import pytest
 import SimpleITK as sitk
@@ -119,3 +120,30 @@ def test_maps_in_another_format_are_named(petct, tmp_path):
         FileNotFoundError, match=r"no \.nii\.gz label maps in it\. .*p0\.nrrd is not read.*save it as \.nii\.gz"
     ):
         find_label_maps(tmp_path)
+
+
+@pytest.mark.parametrize("packed", [False, True], ids=["folder", "zip"])
+def test_a_map_that_lies_in_two_places_is_refused_with_both(convert, petct, tmp_path, packed):
+    (tmp_path / "maps").mkdir()
+    for number in range(5):
+        study = petct.random_study(number)
+        path = tmp_path / "maps" / f"p{number}.nii.gz"
+        sitk.WriteImage(study.pop("SEG"), str(path))
+        petct.write_study(tmp_path / "src" / f"p{number}", study)
+    image = nibabel.load(path)
+    image = nibabel.Nifti1Image(np.asarray(image.dataobj), image.affine, image.header)
+    image.set_qform(image.affine @ np.diag([-1, 1, 1, 1]), 1)
+    nibabel.save(image, path)
+    place = tmp_path / "maps"
+    if packed:
+        place = Path(shutil.make_archive(str(tmp_path / "maps"), "zip", tmp_path / "maps"))
+    done = convert("autopet", tmp_path / "src", "--labels", place, sizes=(2, 1, 1))
+    assert done.exit_code == 1
+    refusals = done.report.partition("## Refused")[2]
+    assert (
+        f"* p4: {place}{'!' if packed else '/'}p4.nii.gz: sform and qform put its voxels up to 22 voxels apart"
+        in refusals
+    )
+    assert "  sform: -4 0 0 30; 0 4 0 -20; 0 0 5 -100" in refusals
+    assert "  qform: 4 0 0 30; 0 4 0 -20; 0 0 5 -100" in refusals
+    assert refusals.count("\n* ") == 1
