@@ -58,6 +58,12 @@ class RawDataset:
             path for folder in FOLDERS_CHECKED.values() for path in files_of_cases(self.folder / folder, self.ending)[1]
         ]
 
+    @property
+    def of_macos(self) -> list[Path]:
+        """Files that macOS has left beside images, by whose endings nnU-Net takes them for images."""
+        folders = (self.folder / IMAGE_FOLDERS[name] for name in (LABELED, TEST))
+        return [path for folder in folders for path in folder.glob(f"._*{self.ending}")]
+
     def label_file(self, set_name: str, case: str) -> Path | None:
         """Where the label map of a case should be; None for the unlabeled."""
         folder = LABEL_FOLDERS.get(set_name)
@@ -146,9 +152,14 @@ def check_files(dataset: RawDataset) -> Finding:
     problem = explain_names(odd, dataset.ending, dataset.channels) if odd else ""
     problem = problem or (f"{len(missing)} missing: {first(missing)}" if missing else "")
     problem = problem or (f"{len(broken)} links lead nowhere: {first(broken)}" if broken else "")
-    return finding(
-        "files", f"{len(dataset.channels)} channel(s) per case, label maps" if not problem else "", problem=problem
-    )
+    found = f"{len(dataset.channels)} channel(s) per case, label maps" if not problem else ""
+    return finding("files", found, problem=problem, warning=_warn_of_macos(dataset))
+
+
+def _warn_of_macos(dataset: RawDataset) -> str:
+    names = [path.name for path in dataset.of_macos]
+    remove = f"remove them: find {dataset.folder} -name '._*' -delete"
+    return f"nnU-Net takes {len(names)} files of macOS for cases ({first(names)}), {remove}" if names else ""
 
 
 def check_split(dataset: RawDataset) -> Finding:

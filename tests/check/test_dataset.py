@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from fixtures.check import assert_named, change_json, put_in_one_patient, say_patient, write_split
+from nnunetv2.utilities.utils import get_identifiers_from_splitted_dataset_folder
 from support import DATASET, write_raw_dataset
 
 from nnunetv2_muduo.check.dataset import RawDataset
@@ -67,6 +68,22 @@ def test_links_that_lead_nowhere_are_named(dataset, check):
     assert "unlabeled_2_0001.nii.gz" in check()[1]["files"][1]
 
 
+def leave_files_of_macos(folder: Path) -> None:
+    for path in sorted(folder.iterdir()):
+        path.with_name(f"._{path.name}").write_bytes(b"\0\x05\x16\x07")
+    (folder / ".DS_Store").write_bytes(b"Bud1")
+
+
+def test_what_nnunet_would_take_for_cases_is_a_warning(dataset, check):
+    leave_files_of_macos(dataset / "imagesTr")
+    assert "._labeled_0" in get_identifiers_from_splitted_dataset_folder(str(dataset / "imagesTr"), ".nii.gz")
+    exit_code, found = check()
+    assert exit_code == 0
+    assert "3 labeled, 2 val, 4 unlabeled, 0 test" in found["cases"][1]
+    assert found["files"][0] == WARNING
+    assert "nnU-Net takes 10 files of macOS for cases (._labeled_0_0000.nii.gz" in found["files"][1]
+
+
 def test_val_equal_to_labeled_is_a_warning(dataset, check):
     write_split(dataset.parents[1], ["labeled_0", "labeled_1"], ["labeled_0", "labeled_1"])
     exit_code, found = check()
@@ -124,7 +141,6 @@ def test_files_that_no_case_has_are_named_as_they_are(dataset, check, folder, na
 
 def test_what_macos_leaves_is_no_case(dataset, check):
     good = check()
-    for folder in ("imagesTr", "imagesUn", "labelsTr"):
-        for name in ("._labeled_1_0001.nii.gz", "._labeled_1.nii.gz", ".DS_Store"):
-            (dataset / folder / name).write_bytes(b"\0\x05\x16\x07")
+    for folder in ("imagesUn", "labelsTr"):
+        leave_files_of_macos(dataset / folder)
     assert check() == good
