@@ -11,15 +11,14 @@ from nnunetv2_muduo.conversion.dataset import dataset_folder, make_folder, requi
 from nnunetv2_muduo.conversion.label_maps import LabelMaps
 from nnunetv2_muduo.conversion.label_names import LabelScheme
 from nnunetv2_muduo.conversion.options import Options
+from nnunetv2_muduo.conversion.partial_files import PARTIAL_FOLDER, partial_file
 from nnunetv2_muduo.conversion.planning import Findings, choose_scheme, choose_sets, foreign_labels, record_sets
 from nnunetv2_muduo.conversion.record import Record
 from nnunetv2_muduo.conversion.report import REPORT_FILE, Report
 from nnunetv2_muduo.conversion.split import LEFT_OUT
 from nnunetv2_muduo.conversion.write import (
-    PARTIAL_FOLDER,
     needs_no_rewriting,
     output_files,
-    partial_file,
     write_case,
 )
 from nnunetv2_muduo.parallel import map_jobs

@@ -5,9 +5,9 @@ import os
 import shutil
 from pathlib import Path
 
+from nnunetv2_muduo.conversion.partial_files import PARTIAL_FOLDER, partial_file
 from nnunetv2_muduo.conversion.record import Record
 from nnunetv2_muduo.conversion.split import LABELED, SETS, VAL
-from nnunetv2_muduo.conversion.write import PARTIAL_FOLDER, partial_file
 from nnunetv2_muduo.storage import write_json
 
 SPLITS_FILE = "splits_final.json"

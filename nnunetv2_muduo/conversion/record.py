@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 from nnunetv2_muduo.conversion.cases import patient_key, split_autopet_name
-from nnunetv2_muduo.conversion.write import partial_file
+from nnunetv2_muduo.conversion.partial_files import partial_file
 from nnunetv2_muduo.storage import naming_file, write_json
 from nnunetv2_muduo.user_files import expecting_fields, read_user_json
 

@@ -1,15 +1,14 @@
 """Writer of one case into nnU-Net's folders: a file is either there and complete, or not there at all."""
 
-import os
 import shutil
 from pathlib import Path
 
 from nnunetv2_muduo.conversion.cases import Case
+from nnunetv2_muduo.conversion.partial_files import partial_file
 from nnunetv2_muduo.conversion.split import LABELED, TEST, UNLABELED, VAL
 from nnunetv2_muduo.imageio.refusal import CaseRefused
 from nnunetv2_muduo.storage import replacing
 
-PARTIAL_FOLDER = ".muduo_partial"
 IMAGE_FOLDERS = {LABELED: "imagesTr", VAL: "imagesTr", TEST: "imagesTs", UNLABELED: "imagesUn"}
 LABEL_FOLDERS = {LABELED: "labelsTr", VAL: "labelsTr", TEST: "labelsTs"}
 
@@ -38,13 +37,6 @@ def write_case(case: Case, findings: dict, set_name: str, value_map: dict[int, i
     return {}
 
 
-def partial_file(dataset: Path, relative: str) -> Path:
-    """Where a file of the dataset is written: in a folder that nnU-Net doesn't see, with the ending that SimpleITK goes by."""
-    folder = dataset / PARTIAL_FOLDER
-    folder.mkdir(exist_ok=True)
-    return folder / f"{os.getpid()}_{relative.replace('/', '_')}"
-
-
 def needs_no_rewriting(case: Case, findings: dict, set_name: str, value_map: dict[int, int]) -> bool:
     """True where all of a case's own files can be linked or copied."""
     return all(_stands(case, findings, role, value_map) for role in output_files(case.case_id, set_name))
@@ -71,10 +63,10 @@ def _write(case: Case, findings: dict, role: str, value_map: dict[int, int], pat
 def _write_changed(case: Case, role: str, value_map: dict[int, int], path: Path) -> None:
     import SimpleITK as sitk
 
-    from nnunetv2_muduo.conversion.case_check import whole_numbers
     from nnunetv2_muduo.conversion.case_values import CT_OUTSIDE_HU
     from nnunetv2_muduo.conversion.label_grid import put_labels_on_grid
     from nnunetv2_muduo.imageio.grid import put_on_grid
+    from nnunetv2_muduo.imageio.images import whole_numbers
     from nnunetv2_muduo.imageio.write import write_nifti
 
     image = getattr(case, role).read()
