@@ -14,7 +14,7 @@ from nnunetv2_muduo.imageio.grid import (
     is_same_lattice,
     overlap_fraction,
 )
-from nnunetv2_muduo.imageio.images import rounded_labels
+from nnunetv2_muduo.imageio.images import whole_numbers
 from nnunetv2_muduo.imageio.refusal import CaseRefused
 from nnunetv2_muduo.imageio.voxels import voxel_digest
 
@@ -100,15 +100,6 @@ def _exact_relation(grid: Grid, reference: Grid) -> str | None:
     if is_same_grid(grid, reference):
         return AS_IS if has_equal_header(grid, reference) else NEW_HEADER
     return REORDERED if is_same_lattice(grid, reference) else None
-
-
-def whole_numbers(label: sitk.Image, source) -> sitk.Image:
-    """The label map in an integer type. Raises CaseRefused for values that are not whole numbers."""
-    if np.issubdtype(sitk.GetArrayViewFromImage(label).dtype, np.integer):
-        return label
-    whole = sitk.GetImageFromArray(rounded_labels(sitk.GetArrayViewFromImage(label), source))
-    whole.CopyInformation(label)
-    return whole
 
 
 def label_statistics(label: sitk.Image, pet: sitk.Image, source) -> dict[str, dict]:

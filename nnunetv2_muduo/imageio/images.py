@@ -64,6 +64,15 @@ def rounded_labels(values: np.ndarray, source) -> np.ndarray:
     return np.rint(values).clip(-(2**31), 2**31 - 1).astype(np.int32)
 
 
+def whole_numbers(label: sitk.Image, source) -> sitk.Image:
+    """The label map in an integer type. Raises CaseRefused for values that are not whole numbers; see `rounded_labels`."""
+    if np.issubdtype(sitk.GetArrayViewFromImage(label).dtype, np.integer):
+        return label
+    whole = sitk.GetImageFromArray(rounded_labels(sitk.GetArrayViewFromImage(label), source))
+    whole.CopyInformation(label)
+    return whole
+
+
 def read_pet(path: Path) -> np.ndarray:
     """Read a PET image in SUV as float32, axes (z, y, x). Raises CaseRefused."""
     image = read_image(path)  # a view does not keep its image alive

@@ -3,11 +3,10 @@
 from pathlib import Path
 
 import numpy as np
-import SimpleITK as sitk
 
 from nnunetv2_muduo.conversion.label_names import AUTOPET3, LabelScheme, guess_scheme, read_scheme
 from nnunetv2_muduo.imageio.image_files import is_of_macos
-from nnunetv2_muduo.imageio.images import read_image
+from nnunetv2_muduo.imageio.images import read_labels
 from nnunetv2_muduo.imageio.nifti import is_nifti, nifti_stem
 
 _N_LOOKED_AT = 3  # maps whose values are looked at where nothing names them
@@ -41,7 +40,7 @@ def find_organ_values(label_files: list[Path], names_file: str | Path | None = N
 
 
 def _autopet3_scheme(label_files: list[Path]) -> LabelScheme:
-    maps = [sitk.GetArrayFromImage(read_image(path)) for path in label_files[:_N_LOOKED_AT]]
+    maps = [read_labels(path) for path in label_files[:_N_LOOKED_AT]]
     values = [{*np.unique(labels).tolist()} for labels in maps]
     try:
         known = guess_scheme([nifti_stem(path.name) for path in label_files], values) is AUTOPET3

@@ -7,7 +7,8 @@ import numpy as np
 import SimpleITK as sitk
 from scipy.ndimage import find_objects
 
-from nnunetv2_muduo.imageio.images import read_image
+from nnunetv2_muduo.imageio.images import read_image, rounded_labels
+from nnunetv2_muduo.imageio.refusal import CaseRefused
 
 
 @dataclass(frozen=True)
@@ -38,11 +39,19 @@ def read_label_map(path: str | Path, spacing_mm: float) -> LabelMap:
     image = sitk.DICOMOrient(read_image(Path(path)), "LPS")
     if not np.allclose(image.GetDirection(), np.eye(3).ravel(), atol=1e-3):
         raise ValueError(f"{path}: the grid is oblique; resample the label map to the axes of the body")
-    labels = sitk.GetArrayViewFromImage(image)
-    as_uint8 = labels.astype(np.uint8)
-    if labels.dtype != np.uint8 and not np.array_equal(as_uint8, labels):
-        raise ValueError(f"{path}: whole numbers from 0 to 255 expected, found {labels.min()} to {labels.max()}")
-    return resample(LabelMap(as_uint8, image.GetSpacing()[::-1], image.GetOrigin()[::-1]), spacing_mm)
+    labels = _as_uint8(sitk.GetArrayViewFromImage(image), path)
+    return resample(LabelMap(labels, image.GetSpacing()[::-1], image.GetOrigin()[::-1]), spacing_mm)
+
+
+def _as_uint8(values: np.ndarray, path: str | Path) -> np.ndarray:
+    expected = f"{path}: whole numbers from 0 to 255 expected, found {values.min()} to {values.max()}"
+    try:
+        labels = rounded_labels(values, path)
+    except CaseRefused as error:
+        raise ValueError(expected) from error
+    if labels.min() < 0 or labels.max() > 255:
+        raise ValueError(expected)
+    return labels.astype(np.uint8)
 
 
 def resample(source: LabelMap, spacing_mm: float) -> LabelMap:

@@ -9,7 +9,7 @@ import SimpleITK as sitk
 from scipy import ndimage
 
 from nnunetv2_muduo.imageio.grid import require_same_grid
-from nnunetv2_muduo.imageio.images import read_image
+from nnunetv2_muduo.imageio.images import read_image, whole_numbers
 from nnunetv2_muduo.imageio.modalities import MODALITIES, Modality
 from nnunetv2_muduo.storage import file_stamp, read_json, write_json
 from nnunetv2_muduo.teacher_training.sources import LabeledScan
@@ -72,7 +72,8 @@ def read_isotropic(scan: LabeledScan, spacing_mm: float) -> tuple[np.ndarray, np
     Raises ValueError where the two have different grids or values that can't be used.
     """
     require_same_grid(scan.label, scan.image)
-    image, labels = sitk.Cast(read_image(scan.image), sitk.sitkFloat32), read_image(scan.label)
+    image = sitk.Cast(read_image(scan.image), sitk.sitkFloat32)
+    labels = whole_numbers(read_image(scan.label), scan.label)
     labels.CopyInformation(image)  # their headers may differ by rounding
     values = sitk.GetArrayViewFromImage(labels)
     if values.min() < 0 or values.max() > 255:

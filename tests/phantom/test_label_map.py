@@ -89,3 +89,11 @@ def test_oblique_broken_and_fractional_maps_are_refused(tmp_path):
     (tmp_path / "cut.nii.gz").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(ValueError, match="truncated or damaged"):
         read_label_map(tmp_path / "cut.nii.gz", 4.0)
+
+
+def test_labels_that_a_header_has_scaled_are_rounded(tmp_path):
+    labels = blobs(np.random.default_rng(0), (20, 22, 24))
+    whole = read_label_map(write(tmp_path / "whole.nii.gz", labels), 3.0)
+    for factor in (1 - 1e-7, 1 + 1e-7):
+        scaled = read_label_map(write(tmp_path / "scaled.nii.gz", labels * factor), 3.0)
+        np.testing.assert_array_equal(scaled.labels, whole.labels)

@@ -68,3 +68,16 @@ def test_organ_centers_are_those_of_simpleitks_boxes(volumes, raw_dataset):
         for label, center in volume.centers.items():
             x, y, z, *size = shapes.GetBoundingBox(label)
             assert center == tuple(a + (n - 1) // 2 for a, n in zip((x, y, z), size, strict=True))
+
+
+@pytest.mark.parametrize("off", [-1e-7, 1e-7, 4e-4])
+def test_labels_that_a_header_has_scaled_are_rounded(raw_dataset, tmp_path, off):
+    """Cut off, 0.9999999 would be background."""
+    scan = find_scans(str(raw_dataset), "ct")[0]
+    label = sitk.ReadImage(str(scan.label))
+    for name, factor in (("scaled", 1 + off), ("half", 0.5)):
+        sitk.WriteImage(sitk.Cast(label, sitk.sitkFloat64) * factor, str(tmp_path / f"{name}.nii.gz"))
+    scaled, half = (type(scan)("c", "p", scan.image, tmp_path / f"{name}.nii.gz", {}) for name in ("scaled", "half"))
+    np.testing.assert_array_equal(read_isotropic(scaled, 4.0)[1].T, sitk.GetArrayFromImage(label))
+    with pytest.raises(ValueError, match=r"half\.nii\.gz is no label map.* such as 0\.5"):
+        read_isotropic(half, 4.0)
