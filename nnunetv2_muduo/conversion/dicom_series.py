@@ -64,7 +64,7 @@ class Series:
     @property
     def may_be_used(self) -> bool:
         """False for PET without attenuation correction."""
-        return self.Modality != "PT" or not self.CorrectedImage or "ATTN" in self.CorrectedImage or bool(self.problem)
+        return self.Modality != "PT" or not self.CorrectedImage or "ATTN" in self.CorrectedImage
 
 
 def group_series(headers: list[Page]) -> list[Series]:
@@ -85,7 +85,8 @@ def _series(pages: list[Page]) -> Series | None:
     problem = _problem(slices) if is_image else _without_prefix(slices)
     has_frames = any(header["NumberOfFrames"] not in ("", "0", "1") for _, header in slices)
     is_volume = not is_image or bool(problem) or has_frames or n_places(slices) >= FEWEST_SLICES
-    return Series(_typical(slices), files, problem, len(pages) - len(slices), is_volume)
+    tags = _typical([page for page in slices if "ATTN" in page[1]["CorrectedImage"]] or slices)
+    return Series(tags, files, problem, len(pages) - len(slices), is_volume)
 
 
 def _typical(pages: list[Page]) -> dict:

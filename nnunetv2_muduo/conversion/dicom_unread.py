@@ -2,16 +2,16 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
 from nnunetv2_muduo.conversion.dicom_headers import Unread
+from nnunetv2_muduo.conversion.dicom_pages import FEWEST_SLICES
 from nnunetv2_muduo.conversion.dicom_series import Series
 
 DICOM_ENDINGS = (".dcm", ".dicom", ".dic", ".ima")
-UNFINISHED_ENDINGS = (".part", ".partial", ".crdownload", ".download", ".filepart", ".tmp", ".gz", ".bz2", ".xz")
-"""What downloads in progress and compressed files have behind their own ending."""
+ADDED_ENDINGS = (".part", ".partial", ".crdownload", ".download", ".tmp", ".htm", ".html", ".gz", ".bz2", ".xz")
+"""What downloads that went wrong and compressed files have behind their own ending, or in place of it."""
 _PLAIN_SUFFIX = re.compile(r"|\.\d+")
 """Of files without a real ending: nothing, or the last part of a UID."""
 
@@ -24,20 +24,24 @@ def add_unread(series: list[Series], unread: dict[Path, Unread]) -> tuple[list[S
     names, such as a README, is passed over.
     """
     neighbors = _Neighbors(series)
+    styles = [set(map(_style, one.files)) for one in series]
     reasons, strays = defaultdict(list), defaultdict(list)
     for path, why in unread.items():
         numbers = neighbors.of(path)
-        if not (why.is_damaged or may_be_a_slice(path, (file for n in numbers for file in series[n].files))):
+        if not (why.is_damaged or may_be_a_slice(path, set().union(*(styles[number] for number in numbers)))):
             continue
         if len({series[number].StudyInstanceUID for number in numbers}) == 1:
             for number in numbers:
                 reasons[number].append(str(why))
         else:
             strays[path.parent].append((path, str(why)))
-    named = {number: "; ".join(filter(None, (series[number].problem, *whys))) for number, whys in reasons.items()}
-    damaged = [replace(series[n], problem=problem, is_volume=True) for n, problem in named.items()]
-    whole = [one for number, one in enumerate(series) if number not in named]
-    return whole + damaged, dict(map(_first_of_folder, strays.values()))
+    series = [_damaged(one, reasons[number]) if number in reasons else one for number, one in enumerate(series)]
+    return series, dict(map(_first_of_folder, strays.values()))
+
+
+def _damaged(series: Series, reasons: list[str]) -> Series:
+    is_volume = series.is_volume or len(series.files) + len(reasons) >= FEWEST_SLICES
+    return replace(series, problem="; ".join(filter(None, (series.problem, *reasons))), is_volume=is_volume)
 
 
 class _Neighbors:
@@ -53,7 +57,9 @@ class _Neighbors:
                     self.by_parent[folder.parent].add(number)
 
     def of(self, path: Path) -> list[int]:
-        return sorted(self.by_folder.get(path.parent) or self.by_parent.get(path.parent.parent) or ())
+        """Those in the file's folder; where there are none, those in the folder above, or in folders beside its own."""
+        above = path.parent.parent
+        return sorted(self.by_folder.get(path.parent) or self.by_folder.get(above) or self.by_parent.get(above) or ())
 
 
 def _first_of_folder(files: list[tuple[Path, str]]) -> tuple[Path, str]:
@@ -61,15 +67,25 @@ def _first_of_folder(files: list[tuple[Path, str]]) -> tuple[Path, str]:
     return path, why + (f"; and {len(files) - 1} more files in its folder" if len(files) > 1 else "")
 
 
-def may_be_a_slice(path: Path, slices: Iterable[Path]) -> bool:
-    """True for a name with an ending of DICOM's, or that of the slices; where they have none, for one with a digit."""
-    ending = _ending(path)
+def may_be_a_slice(path: Path, styles: set[tuple[str, str]]) -> bool:
+    """True for a name with an ending of DICOM's, or that of the slices.
+
+    A name without an ending counts if it has a number and the slices have no ending either, or else the same pattern.
+
+    Args:
+        styles: (pattern, ending) of the slices' names.
+    """
+    pattern, ending = _style(path)
     if path.name.upper() == "DICOMDIR" or ending in DICOM_ENDINGS:
         return ending in DICOM_ENDINGS
-    return ending in set(map(_ending, slices)) and (ending != "" or any(map(str.isdigit, path.name)))
+    if ending or "#" not in pattern:
+        return ending != "" and ending in {other for _, other in styles}
+    return any(other == "" or of_slices == pattern for of_slices, other in styles)
 
 
-def _ending(path: Path) -> str:
-    if path.suffix.lower() in UNFINISHED_ENDINGS:
+def _style(path: Path) -> tuple[str, str]:
+    """(name with # for its numbers, ending) without endings that were added; the last part of a UID is no ending."""
+    if path.suffix.lower() in ADDED_ENDINGS:
         path = path.with_suffix("")
-    return "" if _PLAIN_SUFFIX.fullmatch(path.suffix) else path.suffix.lower()
+    name, ending = (path.name, "") if _PLAIN_SUFFIX.fullmatch(path.suffix) else (path.stem, path.suffix.lower())
+    return re.sub(r"\d[\d.]*", "#", name.lower()), ending

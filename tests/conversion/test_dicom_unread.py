@@ -7,10 +7,10 @@ import pytest
 
 pydicom = pytest.importorskip("pydicom")
 pytest.importorskip("highdicom")
-from dicom_writer import write_case, write_segmentation  # noqa: E402
+from dicom_writer import ct_volume, pet_volume, write_case, write_segmentation, write_series  # noqa: E402
 
 from nnunetv2_muduo.conversion.case_check import check_case  # noqa: E402
-from nnunetv2_muduo.conversion.dicom_tree import find_dicom_cases  # noqa: E402
+from nnunetv2_muduo.conversion.dicom_tree import Wanted, find_dicom_cases  # noqa: E402
 
 CONTENTS = {
     "empty": b"",
@@ -60,7 +60,22 @@ def test_slices_without_an_ending(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "name", ["README.txt", "readme.md", "series.json", "DICOMDIR", ".DS_Store", "._0001.dcm", "a.nii.gz"]
+    "name",
+    [
+        "README.txt",
+        "readme.md",
+        "series.json",
+        "0003.json",
+        "0042.png",
+        "0042.pdf",
+        "index.html",
+        "VERSION2",
+        "all.zip",
+        "DICOMDIR",
+        ".DS_Store",
+        "._0001.dcm",
+        "a.nii.gz",
+    ],
 )
 def test_what_is_no_slice_by_its_name_is_passed_over(tmp_path, name):
     write_case(tmp_path / "x")
@@ -81,13 +96,21 @@ def test_a_damaged_file_among_several_studies_stands_for_itself(tmp_path):
     assert ["damaged.dcm" in case.problem for case in cases if not case.patient] == [True]
 
 
-@pytest.mark.parametrize("ending", [".part", ".crdownload", ".gz", ".DCM", ".ima", ".dicom"])
+@pytest.mark.parametrize("ending", [".part", ".crdownload", ".gz", ".html", ".DCM", ".ima", ".dicom"])
 def test_a_slice_under_the_name_of_an_unfinished_download_counts(tmp_path, ending):
     write_case(tmp_path / "x")
     victim = along_z(tmp_path / "x" / "pet")[-1]
     victim.rename(victim.with_name(victim.name + ending)).write_bytes(b"half of it")
     (case,) = find_dicom_cases(tmp_path)
     assert victim.name + ending in case.problem
+
+
+@pytest.mark.parametrize("ending", ["", ".part", ".html", ".htm", ".gz"])
+def test_a_slice_that_lost_its_ending_counts_by_its_number(tmp_path, ending):
+    write_case(tmp_path / "x")
+    victim = along_z(tmp_path / "x" / "pet")[-1]
+    victim.rename(victim.with_suffix(ending)).write_bytes(b"<html>404</html>")
+    assert str(victim.with_suffix(ending)) in find_dicom_cases(tmp_path)[0].problem
 
 
 @pytest.mark.parametrize("name", ["IM0003", "IM0003.part", "1.2.840.3", "0003.dcm"])
@@ -98,6 +121,19 @@ def test_a_damaged_slice_beside_slices_without_an_ending(tmp_path, name):
     (tmp_path / "x" / "ct" / "IM0000").unlink()
     (tmp_path / "x" / "ct" / name).write_bytes(b"")
     assert name in find_dicom_cases(tmp_path)[0].problem
+
+
+@pytest.mark.parametrize("others_there", [False, True])
+def test_a_damaged_slice_in_a_folder_below_the_others(tmp_path, others_there):
+    write_case(tmp_path / "x")
+    *others, victim = along_z(tmp_path / "x" / "pet")[4:]
+    (tmp_path / "x" / "pet" / "late").mkdir()
+    victim = victim.rename(tmp_path / "x" / "pet" / "late" / victim.name)
+    for path in others if others_there else ():
+        path.rename(tmp_path / "x" / "pet" / "late" / path.name)
+    victim.write_bytes(b"")
+    (case,) = find_dicom_cases(tmp_path)
+    assert str(victim) in case.problem
 
 
 @pytest.mark.parametrize("place", [0, -1], ids=["first", "last"])
@@ -125,6 +161,16 @@ def test_a_folder_without_one_readable_slice_is_said_once(tmp_path):
     assert len(strays) == 2
     assert "y/ct/0000.dcm: no DICOM, it holds zeros alone; and 11 more files in its folder" in strays[0]
     assert "y/pet/0000.dcm: no DICOM, it holds zeros alone; and 9 more files in its folder" in strays[1]
+
+
+def test_a_damaged_file_of_a_series_that_is_not_used_does_no_harm(tmp_path):
+    write_case(tmp_path / "x")
+    nac = write_series(tmp_path / "x" / "nac", pet_volume(), series="NAC", tags={"CorrectedImage": ["DECY"]})
+    lung = write_series(tmp_path / "x" / "lung", ct_volume(), modality="CT", series="CT lung")
+    for folder in (nac, lung):
+        (folder / "0003.dcm").write_bytes(b"")
+    (case,) = find_dicom_cases(tmp_path, Wanted(ct="CT"))
+    assert case.problem == ""
 
 
 def test_a_link_to_nothing_is_a_slice_that_is_lost(tmp_path):
