@@ -14,9 +14,9 @@ from nnunetv2_muduo.conversion.dicom_series import group_series
 from nnunetv2_muduo.conversion.dicom_slices import sorted_slices
 from nnunetv2_muduo.conversion.dicom_tags import MissingTag, import_pydicom, required
 from nnunetv2_muduo.conversion.dicom_unread import add_unread
-from nnunetv2_muduo.conversion.folders import is_of_macos
 from nnunetv2_muduo.conversion.header_check import require_true_slopes
 from nnunetv2_muduo.conversion.suv import Scaling, suv_scaling
+from nnunetv2_muduo.imageio.image_files import is_of_macos
 from nnunetv2_muduo.imageio.plausibility import require_possible_dose
 from nnunetv2_muduo.imageio.refusal import CaseRefused
 
