@@ -44,6 +44,10 @@ def naming_file(path: Path, temporary: Path | None = None) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        if type(error) is OSError and error.errno is None:  # numpy's, which tells how many bytes there was room for
+            raise OSError(
+                f"{path} could not be written whole ({error}). Make room, then run the command again."
+            ) from error
         if error.errno is not None and error.filename in (None, str(temporary)):
             error.filename, error.filename2 = str(path), None
         raise

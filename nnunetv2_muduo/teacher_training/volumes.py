@@ -11,7 +11,7 @@ from scipy import ndimage
 from nnunetv2_muduo.imageio.grid import require_same_grid
 from nnunetv2_muduo.imageio.images import read_image, whole_numbers
 from nnunetv2_muduo.imageio.modalities import MODALITIES, Modality
-from nnunetv2_muduo.storage import file_stamp, read_json, write_json
+from nnunetv2_muduo.storage import file_stamp, naming_file, read_json, write_json
 from nnunetv2_muduo.teacher_training.sources import LabeledScan
 
 MIN_ORGAN_MM3 = 3375  # 1000 voxels of 1.5 mm, as published
@@ -102,8 +102,9 @@ def _isotropic_grid(image: sitk.Image, spacing_mm: float) -> sitk.Image:
 def _write(scan: LabeledScan, modality: str, spacing_mm: float, path: Path) -> dict[int, list[int]]:
     image, labels = read_isotropic(scan, spacing_mm)
     path.mkdir(parents=True, exist_ok=True)
-    np.save(path / "image.npy", _to_keep(image, MODALITIES[modality], scan.image))
-    np.save(path / "labels.npy", np.ascontiguousarray(labels))
+    with naming_file(path):
+        np.save(path / "image.npy", _to_keep(image, MODALITIES[modality], scan.image))
+        np.save(path / "labels.npy", np.ascontiguousarray(labels))
     return _centers(labels, min_organ_voxels(spacing_mm))
 
 
