@@ -70,7 +70,8 @@ def require_readable_header(path: Path, name: str, tolerance_vox: float) -> None
     if is_of_pair(path.name) and magic != _MAGIC_OF_PAIR:
         return  # Analyze, which has no transforms
     if magic not in (_MAGIC_OF_FILE, _MAGIC_OF_PAIR):
-        raise CaseRefused(f"{name} can't be read: it is no NIfTI file, truncated or damaged ({len(start)} bytes, no NIfTI header).")
+        why = f"truncated or damaged ({len(start)} bytes, no NIfTI header)"
+        raise CaseRefused(f"{name} can't be read: it is no NIfTI file, {why}.")
     require_one_place(NiftiHeader(start[:_NIFTI_1_BYTES], check=False), name, tolerance_vox)
 
 

@@ -40,12 +40,12 @@ REFUSED = {
     "two.nii.gz": (gzip.compress(NIFTI_2), "is NIfTI-2"),
     "two_plain.nii.gz": (NIFTI_2, "is NIfTI-2"),
     "two_big.nii": (NIFTI_2_BIG, "is NIfTI-2"),
-    "analyze.nii": (ANALYZE, "is no NIfTI file"),
-    "page.nii.gz": (b"<!DOCTYPE html><html>Sign in</html>" * 99, "is no NIfTI file"),
-    "zip.nii.gz": (b"PK\x03\x04" + bytes(600), "is no NIfTI file"),
-    "of_macos.nii.gz": (b"\0\x05\x16\x07", "is no NIfTI file"),
-    "empty.nii": (b"", "is no NIfTI file, truncated or damaged"),
-    "zeros.nii": (bytes(1000), "is no NIfTI file"),
+    "analyze.nii": (ANALYZE, "can't be read: it is no NIfTI file"),
+    "page.nii.gz": (b"<!DOCTYPE html><html>Sign in</html>" * 99, "can't be read: it is no NIfTI file"),
+    "zip.nii.gz": (b"PK\x03\x04" + bytes(600), "can't be read: it is no NIfTI file"),
+    "of_macos.nii.gz": (b"\0\x05\x16\x07", "can't be read: it is no NIfTI file"),
+    "empty.nii": (b"", "can't be read: it is no NIfTI file, truncated or damaged"),
+    "zeros.nii": (bytes(1000), "can't be read: it is no NIfTI file"),
 }
 
 
