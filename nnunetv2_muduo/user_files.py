@@ -89,4 +89,5 @@ def expecting_fields(path: Path) -> Iterator[None]:
 
 def _require_kind(value: Any, kind: type, what: str) -> None:
     if not isinstance(value, kind):
-        raise ValueError(f"{what} must be {_WORDS[kind]}, found {_WORDS[type(value)]}. Correct the file.")
+        found = _WORDS.get(type(value), type(value).__name__)
+        raise ValueError(f"{what} must be {_WORDS[kind]}, found {found}. Correct the file.")

@@ -1,6 +1,11 @@
-import numpy as np
-from fixtures.training_record import page_of
+import json
 
+import numpy as np
+import pytest
+from fixtures.training_record import DATASET, page_of
+
+from nnunetv2_muduo.cli import main
+from nnunetv2_muduo.phantom.cohort import write_cohort
 from nnunetv2_muduo.visualization.report_data import read_training
 from nnunetv2_muduo.visualization.report_warnings import find_warnings
 
@@ -45,6 +50,63 @@ def test_warning_of_patients_in_two_sets(made_up_training):
     made_up_training.change_case("other_9_study", patient_key="psma_1")
     (warning,) = warnings_of(made_up_training)
     assert warning.startswith("1 patient(s) are in unlabeled and in val: psma_1.")
+
+
+def test_studies_that_were_left_out_are_no_leakage(made_up_training):
+    """`muduo convert` leaves further studies of a patient out, so that its patients stand in one set each."""
+    for i, patient in enumerate(("fdg_0", "psma_1", "other_9")):
+        made_up_training.add_case(f"{patient}_later_{i}", set="left_out", patient_key=patient)
+    assert warnings_of(made_up_training) == []
+    page = page_of(made_up_training)
+    assert "too good to be true" not in page
+    assert '<td class="text">left out</td><td data-value="3">' in page
+    assert "left_out" not in page
+
+
+@pytest.mark.parametrize(
+    ("case", "patient", "sets"),
+    [
+        ("psma_1_study", "fdg_0", "labeled and in val"),
+        ("other_9_study", "fdg_0", "labeled and in unlabeled"),
+        ("other_9_study", "psma_1", "unlabeled and in val"),
+    ],
+)
+def test_leakage_is_warned_of_beside_studies_that_were_left_out(made_up_training, case, patient, sets):
+    made_up_training.add_case("fdg_1_later", set="left_out", patient_key="fdg_1")
+    made_up_training.change_case(case, patient_key=patient)
+    (warning,) = warnings_of(made_up_training)
+    assert warning == f"1 patient(s) are in {sets}: {patient}. Figures of this training are too good to be true."
+
+
+def test_a_test_case_of_a_training_patient_is_warned_of(made_up_training):
+    made_up_training.add_case("fdg_0_later", set="test", patient_key="fdg_0")
+    (warning,) = warnings_of(made_up_training)
+    assert warning.startswith("1 patient(s) are in labeled and in test: fdg_0.")
+
+
+def test_what_convert_leaves_out_is_no_leakage(made_up_training, tmp_path, monkeypatch):
+    """The record of a real conversion, in which a patient's second and third study are left out."""
+    write_cohort(tmp_path / "cohort", n_cases=9, seed=0, spacing_mm=12, n_processes=1)
+    arguments = [
+        "convert",
+        "autopet",
+        str(tmp_path / "cohort"),
+        "-d",
+        "8",
+        "--labeled",
+        "3",
+        "--val",
+        "2",
+        "--test",
+        "1",
+    ]
+    assert main([*arguments, "--seed", "4", "-np", "1"]) == 0
+    converted = tmp_path / "raw" / "Dataset008_AutoPET" / "muduo_cases.json"
+    sets = [entry["set"] for entry in json.loads(converted.read_text())["cases"].values()]
+    assert "left_out" in sets
+    converted.replace(tmp_path / "raw" / DATASET / "muduo_cases.json")
+    (tmp_path / "pre" / DATASET / "splits_final.json").unlink()
+    assert not [warning for warning in warnings_of(made_up_training) if "patient" in warning]
 
 
 def test_warning_of_missed_organs_and_broken_losses(made_up_training):
