@@ -1,6 +1,5 @@
 """Table with one row per case and organ, measured from files over several processes."""
 
-import hashlib
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,6 +13,7 @@ from nnunetv2_muduo.evaluation.organs import measure_labels
 from nnunetv2_muduo.imageio.grid import read_grid
 from nnunetv2_muduo.imageio.images import read_labels, read_pet
 from nnunetv2_muduo.parallel import map_jobs
+from nnunetv2_muduo.storage import file_digest
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def try_case(case: Case, settings: Settings) -> CaseResult:
         rows = measure_case(case, settings)
     except ValueError as error:
         return CaseResult([], {}, f"{case.name}: {error}")
-    sha256 = {role: hashlib.sha256(path.read_bytes()).hexdigest() for role, path in case.files.items()}
+    sha256 = {role: file_digest(path) for role, path in case.files.items()}
     return CaseResult([{"case": case.name, **row} for row in rows], sha256)
 
 

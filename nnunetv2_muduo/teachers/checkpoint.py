@@ -5,7 +5,6 @@ Layout, as of SAM-Med3D's files: weights under `model_state_dict` or bare, and f
 """
 
 import argparse
-import hashlib
 import json
 import pickle
 from dataclasses import asdict, dataclass
@@ -62,15 +61,6 @@ def write_teacher_file(path: Path, content: TeacherFile) -> None:
         save_file(content.state, path, metadata={key: json.dumps(value) for key, value in about.items()})
     else:
         torch.save({WEIGHTS_KEY: content.state, **about}, path)
-
-
-def sha256(path: Path) -> str:
-    """Hexadecimal digest of a file."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def _read_safetensors(path: Path) -> tuple[State, dict]:

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import torch
 
-from nnunetv2_muduo.teachers.checkpoint import TeacherFile, read_teacher_file, sha256, write_teacher_file
+from nnunetv2_muduo.storage import file_digest
+from nnunetv2_muduo.teachers.checkpoint import TeacherFile, read_teacher_file, write_teacher_file
 from nnunetv2_muduo.teachers.hub import fetch
 from nnunetv2_muduo.teachers.registry import TEACHERS, PublicTeacher, SmallTeacher
 from nnunetv2_muduo.teachers.sam3d.config import Sam3DConfig
@@ -47,7 +48,7 @@ def load_teacher(source: str | Path, device: str | torch.device = "cpu", modalit
 
 def teacher_digest(source: str | Path) -> str:
     """sha256 of a teacher's file; `source` and FileNotFoundError as with `load_teacher`."""
-    return sha256(_path(source, TEACHERS.get(str(source))))
+    return file_digest(_path(source, TEACHERS.get(str(source))))
 
 
 def save_teacher(teacher: Sam3DTeacher, path: str | Path, modality: str | None = None) -> None:
@@ -70,7 +71,7 @@ def _existing(source: str | Path) -> Path:
 
 
 def _report_digest(path: Path, expected: str | None) -> None:
-    digest = sha256(path)
+    digest = file_digest(path)
     print(f"teacher weights: {path} (sha256 {digest})")
     if expected not in (None, digest):
         raise ValueError(

@@ -14,8 +14,8 @@ import torch
 from fixtures.teachers import assert_same_weights
 from support import build_small_teacher
 
+from nnunetv2_muduo.storage import file_digest
 from nnunetv2_muduo.teachers import load_teacher
-from nnunetv2_muduo.teachers.checkpoint import sha256
 from nnunetv2_muduo.teachers.weights import save_teacher
 
 
@@ -55,7 +55,7 @@ def test_digest_is_printed(tmp_path, capsys):
     save_teacher(build_small_teacher(0), path)
     load_teacher(path)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    assert sha256(path) == digest
+    assert file_digest(path) == digest
     assert digest in capsys.readouterr().out
 
 
