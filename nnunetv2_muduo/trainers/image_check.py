@@ -6,11 +6,13 @@ Images must be in HU and SUV, and no header may say two places for an image or a
 from contextlib import suppress
 from pathlib import Path
 
+from nnunetv2.imageio.base_reader_writer import BaseReaderWriter
 from nnunetv2.paths import nnUNet_raw
 
 from nnunetv2_muduo import storage
 from nnunetv2_muduo.conversion.raw_values import cases_in_bqml, read_plausible_case
-from nnunetv2_muduo.imageio.grid import read_grid
+from nnunetv2_muduo.data.raw_images import READERS_OF_NIBABEL, read_case
+from nnunetv2_muduo.imageio.grid import read_affine_grid, read_grid
 from nnunetv2_muduo.imageio.modalities import channel_names
 from nnunetv2_muduo.parallel import listed, run_all
 
@@ -55,8 +57,8 @@ def _check_changed(files: dict[str, list[Path]], trainer, n_processes: int) -> d
     stamps = {case: [storage.file_stamp(file, file.name) for file in found] for case, found in files.items()}
     checked_file = Path(trainer.preprocessed_dataset_folder_base) / CHECKED_FILE
     checked = storage.read_json(checked_file) or {}
-    names = channel_names(trainer.dataset_json)
-    jobs = [(case, files[case], names) for case in files if checked.get(case) != stamps[case]]
+    names, reader = channel_names(trainer.dataset_json), trainer.plans_manager.image_reader_writer_class
+    jobs = [(case, files[case], names, reader) for case in files if checked.get(case) != stamps[case]]
     if not jobs:
         return {}
     wrong = run_all(_check, jobs, n_processes, "Checking labeled images")
@@ -66,7 +68,11 @@ def _check_changed(files: dict[str, list[Path]], trainer, n_processes: int) -> d
     return wrong
 
 
-def _check(job: tuple[str, list[Path], list[str]]) -> None:
-    _, (*images, label), names = job
-    read_grid(label)
-    read_plausible_case(images, names)
+def _check(job: tuple[str, list[Path], list[str], type[BaseReaderWriter]]) -> None:
+    _, (*images, label), names, reader = job
+    if issubclass(reader, READERS_OF_NIBABEL):  # whose axes need not be at right angles, as ITK's must
+        read_affine_grid(label)
+        read_case([str(image) for image in images], reader(), names)
+    else:
+        read_grid(label)
+        read_plausible_case(images, names)

@@ -60,6 +60,28 @@ def test_cases_that_the_record_has_in_bqml_are_named_and_pass(prepared_dataset, 
     assert f"PET in Bq/ml, not SUV, by the conversion's record: {case}." in capsys.readouterr().out
 
 
+def shear(path):
+    """Tilt the axes as a tilted gantry does, which ITK does not read and nibabel does."""
+    image = nibabel.load(path)
+    affine = image.affine.copy()
+    affine[1, 2] += 0.2 * affine[2, 2]
+    sheared = nibabel.Nifti1Image(np.asarray(image.dataobj), affine)
+    sheared.set_sform(affine, 1)
+    sheared.set_qform(affine, 0)
+    nibabel.save(sheared, path)
+
+
+@pytest.mark.parametrize(("reader", "exit_code"), [("NibabelIO", 0), ("SimpleITKIO", 1)])
+def test_sheared_axes_are_read_where_nnunet_reads_them(prepared_dataset, capsys, reader, exit_code):
+    plans_file = prepared_dataset / "pre" / DATASET / "nnUNetPlans.json"
+    plans_file.write_text(json.dumps(json.loads(plans_file.read_text()) | {"image_reader_writer": reader}))
+    raw = prepared_dataset / "raw" / DATASET
+    for path in (*(raw / "imagesTr").glob("labeled_1_*"), raw / "labelsTr" / "labeled_1.nii.gz"):
+        shear(path)
+    assert prepare() == exit_code
+    assert ("labeled_1" in capsys.readouterr().err) is bool(exit_code)
+
+
 @pytest.mark.parametrize("name", ["imagesTr/labeled_1_0001", "labelsTr/labeled_1", "imagesUn/unlabeled_1_0000"])
 def test_a_header_that_says_two_places_is_refused(prepared_dataset, capsys, name):
     path = prepared_dataset / "raw" / DATASET / f"{name}.nii.gz"
