@@ -1,8 +1,8 @@
 """Checks of a raw dataset's lists: cases per set, split, patients, label names."""
 
-import json
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
@@ -14,9 +14,11 @@ from nnunetv2_muduo.conversion.record import known_patients
 from nnunetv2_muduo.conversion.split import LABELED, TEST, UNLABELED
 from nnunetv2_muduo.conversion.write import IMAGE_FOLDERS, LABEL_FOLDERS
 from nnunetv2_muduo.data.splits import cases_in_no_fold, new_splits, why_no_fold
+from nnunetv2_muduo.imageio.grid import Grid, read_grid
 from nnunetv2_muduo.imageio.image_files import explain_names, files_of_cases
 from nnunetv2_muduo.imageio.modalities import channel_names, modality_of
-from nnunetv2_muduo.user_files import read_splits
+from nnunetv2_muduo.imageio.refusal import CaseRefused
+from nnunetv2_muduo.user_files import read_splits, read_user_json
 
 FOLDERS_CHECKED = {name: IMAGE_FOLDERS[name] for name in (LABELED, UNLABELED, TEST)}  # cases of val are in imagesTr
 
@@ -35,7 +37,7 @@ class RawDataset:
         path = self.folder / "dataset.json"
         if not path.is_file():
             raise FileNotFoundError(f"{path} is missing. Convert the data with `muduo convert`, or write it by hand.")
-        return json.loads(path.read_text(encoding="utf-8"))
+        return read_user_json(path)
 
     @property
     def ending(self) -> str:
@@ -49,14 +51,21 @@ class RawDataset:
     @cached_property
     def images(self) -> dict[str, dict[str, list[Path]]]:
         """{labeled, unlabeled or test: {case: files by channel}}; labeled are all cases of imagesTr."""
-        return {name: files_of_cases(self.folder / folder, self.ending)[0] for name, folder in FOLDERS_CHECKED.items()}
+        return {name: cases for name, (cases, _) in self._listed.items()}
 
     @property
     def odd_names(self) -> list[Path]:
         """Files in the folders of images whose names hold no channel."""
-        return [
-            path for folder in FOLDERS_CHECKED.values() for path in files_of_cases(self.folder / folder, self.ending)[1]
-        ]
+        return [path for _, odd in self._listed.values() for path in odd]
+
+    @cached_property
+    def _listed(self) -> dict[str, tuple[dict[str, list[Path]], list[Path]]]:
+        return {name: files_of_cases(self.folder / folder, self.ending) for name, folder in FOLDERS_CHECKED.items()}
+
+    @cached_property
+    def grids(self) -> dict[str, dict[str, Grid]]:
+        """{labeled, unlabeled or test: {case: grid of its first channel}}, without cases whose header can't be read."""
+        return {name: dict(_readable_grids(cases)) for name, cases in self.images.items()}
 
     @property
     def of_macos(self) -> list[Path]:
@@ -103,6 +112,12 @@ class RawDataset:
     def patients(self) -> dict[str, str]:
         """Patient by case, from muduo_cases.json, else from names of AutoPET; cases of unknown patients are left out."""
         return known_patients(self.folder, set().union(*self.images.values()))
+
+
+def _readable_grids(cases: dict[str, list[Path]]) -> Iterator[tuple[str, Grid]]:
+    for case, files in cases.items():
+        with suppress(CaseRefused):  # which check_images names
+            yield case, read_grid(files[0])
 
 
 def check_lists(dataset: RawDataset, needs: Needs) -> list[Finding]:

@@ -1,9 +1,7 @@
 """Checks of a training before it starts: sides and mirroring, disk space."""
 
-import json
 import math
 import shutil
-from collections.abc import Iterator
 from contextlib import suppress
 
 from nnunetv2_muduo.check.dataset import RawDataset
@@ -11,8 +9,7 @@ from nnunetv2_muduo.check.findings import Finding, finding
 from nnunetv2_muduo.check.needs import Needs
 from nnunetv2_muduo.check.preprocessed import check_preprocessed
 from nnunetv2_muduo.config import TrainingConfig, load_config
-from nnunetv2_muduo.imageio.grid import Grid, read_grid
-from nnunetv2_muduo.imageio.refusal import CaseRefused
+from nnunetv2_muduo.user_files import read_user_json
 
 CHANNEL_BYTES, PROMPT_MAP_BYTES = 4, 1
 """Per voxel: a channel as float32 (the most it is stored with) and a prompt map, uncompressed."""
@@ -21,7 +18,7 @@ CHANNEL_BYTES, PROMPT_MAP_BYTES = 4, 1
 def check_preparation(dataset: RawDataset, needs: Needs, plans_name: str, configuration: str) -> list[Finding]:
     """Findings on plans, mirroring and disk space."""
     path = dataset.preprocessed / f"{plans_name}.json" if dataset.preprocessed else None
-    plans = json.loads(path.read_text(encoding="utf-8")) if path and path.is_file() else None
+    plans = read_user_json(path) if path and path.is_file() else None
     return [
         check_plans(plans, plans_name, configuration),
         check_preprocessed(dataset),
@@ -41,20 +38,19 @@ def check_plans(plans: dict | None, plans_name: str, configuration: str) -> Find
 
 def check_sides(dataset: RawDataset, plans: dict | None) -> Finding:
     """Organs that come in left and right switch mirroring off along the axis from side to side."""
-    from nnunetv2_muduo.data.left_right import doubtful_names, left_right_axis, left_right_names, sides_of_labels
+    from nnunetv2_muduo.data.left_right import left_right_axis, left_right_names, sides_of_labels
 
     labels, said = dataset.json["labels"], _said_of_sides()
     has_sides, why = sides_of_labels(labels, said)
     if not has_sides:
-        asked = why if said is None and doubtful_names(labels) else ""
+        asked = why if said is None else ""
         return finding("left and right", "no label names in pairs: mirroring along all axes", warning=asked)
     transpose = plans["transpose_forward"] if plans else [0, 1, 2]
-    directions = {name: [grid.direction for grid in _grids(dataset, name)] for name in ("labeled", "unlabeled", "test")}
-    axes = {left_right_axis(direction, transpose) for direction in directions["labeled"]}
+    axes = {left_right_axis(grid.direction, transpose) for grid in dataset.grids["labeled"].values()}
     pairs = len(left_right_names(labels))
     found = f"{pairs} pairs of organs" if pairs else why
     found += f": no mirroring along axis {_listed(axes)} of the patch"
-    return finding("left and right", found, **_other_orientations(directions))
+    return finding("left and right", found, **_other_orientations(dataset))
 
 
 def _said_of_sides() -> bool | None:
@@ -62,11 +58,11 @@ def _said_of_sides() -> bool | None:
         return load_config(config_class=TrainingConfig).labels_have_sides
 
 
-def _other_orientations(directions: dict[str, list[tuple[float, ...]]]) -> dict[str, str]:
+def _other_orientations(dataset: RawDataset) -> dict[str, str]:
     """What is wrong with the orientations of a data set whose labels have sides: nnU-Net doesn't look at them."""
-    from nnunetv2_muduo.data.orientation import orientation_of
-
-    labeled, unlabeled, test = (set(map(orientation_of, directions[name])) for name in ("labeled", "unlabeled", "test"))
+    labeled, unlabeled, test = (
+        {grid.orientation for grid in dataset.grids[name].values()} for name in ("labeled", "unlabeled", "test")
+    )
     stored = f"labeled cases are stored as {' and '.join(sorted(labeled))}"
     others = " and ".join(sorted(test - labeled or unlabeled - labeled))
     if len(labeled) > 1:
@@ -80,13 +76,6 @@ def _other_orientations(directions: dict[str, list[tuple[float, ...]]]) -> dict[
     return {}
 
 
-def _grids(dataset: RawDataset, name: str) -> Iterator[Grid]:
-    """Grids of a set's cases, without those that can't be read, which is another finding."""
-    for files in dataset.images[name].values():
-        with suppress(CaseRefused):
-            yield read_grid(files[0])
-
-
 def _listed(axes: set[int]) -> str:
     return ", ".join(map(str, sorted(axes)))
 
@@ -96,7 +85,7 @@ def check_disk(dataset: RawDataset, needs: Needs, plans: dict | None, configurat
     if dataset.preprocessed is None:
         return finding("disk", "", problem="nnUNet_preprocessed is not set: export nnUNet_preprocessed=/path")
     spacing_mm = plans["configurations"].get(configuration, {}).get("spacing") if plans else None
-    n_voxels = sum(_n_voxels(grid, spacing_mm) for grid in _grids(dataset, "unlabeled"))
+    n_voxels = sum(_n_voxels(grid, spacing_mm) for grid in dataset.grids["unlabeled"].values())
     bytes_per_voxel = len(dataset.channels) * CHANNEL_BYTES + needs.prompt_maps * PROMPT_MAP_BYTES
     place = next(path for path in (dataset.preprocessed, *dataset.preprocessed.parents) if path.exists())
     needed_gb, free_gb = n_voxels * bytes_per_voxel / 1e9, shutil.disk_usage(place).free / 1e9

@@ -15,9 +15,7 @@ _GLUED = re.compile("left|right|links|rechts|gauche|droite?")  # words long enou
 _WORD_BEGINS = re.compile(
     r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|(?<=\D)(?=\d)|(?<=\d)(?=\D)|(?=[左右])|(?<=[左右])"
 )
-_LEAST_REST = (
-    3  # letters that a name without blanks has beside an l or r: lkid and rkid are kidneys, lv and rv may be anything
-)
+_LEAST_REST = 3  # letters beside an l or r without a blank: lkid and rkid are kidneys, lv and rv may be anything
 _NUMBERING = {"1": "2", "a": "b", "i": "ii"}
 L, R = "<left>", "<right>"  # stand for the words of a side, in whatever language
 
