@@ -74,11 +74,3 @@ def stack_grid(size: tuple[int, int, int], pixel_mm, step_mm: float, origin_mm, 
     direction = np.stack([row, column, np.cross(row, column)], 1).ravel().tolist()
     spacing_mm = float(pixel_mm[1]), float(pixel_mm[0]), float(step_mm)
     return Grid(size, spacing_mm, tuple(map(float, origin_mm)), tuple(direction))
-
-
-def set_grid(image: sitk.Image, grid: Grid) -> sitk.Image:
-    """The image with the geometry of `grid`."""
-    image.SetSpacing(grid.spacing_mm)
-    image.SetOrigin(grid.origin_mm)
-    image.SetDirection(grid.direction)
-    return image

@@ -7,10 +7,10 @@ import numpy as np
 import SimpleITK as sitk
 
 from nnunetv2_muduo.conversion.contour_raster import distances_to_slices, rasterize
-from nnunetv2_muduo.conversion.dicom_label_file import DicomLabelFile, grid_of_series, set_grid
+from nnunetv2_muduo.conversion.dicom_label_file import DicomLabelFile, grid_of_series
 from nnunetv2_muduo.conversion.named_labels import WantedLabel
 from nnunetv2_muduo.conversion.named_masks import LabelVolume, choose_masks
-from nnunetv2_muduo.imageio.grid import Grid
+from nnunetv2_muduo.imageio.grid import Grid, set_grid
 from nnunetv2_muduo.imageio.refusal import CaseRefused
 
 AREAS = ("CLOSED_PLANAR", "CLOSEDPLANAR_XOR")

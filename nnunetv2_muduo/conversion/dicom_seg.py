@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 import SimpleITK as sitk
 
-from nnunetv2_muduo.conversion.dicom_label_file import DicomLabelFile, grid_of_series, set_grid, stack_grid
+from nnunetv2_muduo.conversion.dicom_label_file import DicomLabelFile, grid_of_series, stack_grid
 from nnunetv2_muduo.conversion.label_names import same_name
 from nnunetv2_muduo.conversion.named_labels import WantedLabel
 from nnunetv2_muduo.conversion.named_masks import LabelVolume, choose_masks
-from nnunetv2_muduo.imageio.grid import Grid
+from nnunetv2_muduo.imageio.grid import Grid, set_grid
 from nnunetv2_muduo.imageio.refusal import CaseRefused
 
 BINARY, LABELMAP = "BINARY", "LABELMAP"

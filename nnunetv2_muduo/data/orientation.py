@@ -8,14 +8,10 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
-import SimpleITK as sitk
+
+from nnunetv2_muduo.imageio.grid import orientation_of
 
 _AXES = ("LR", "PA", "SI")
-
-
-def orientation_of(direction: Sequence[float]) -> str:
-    """Three letters such as LPS: where the image's axes x, y, z point to, by SimpleITK's nine direction cosines."""
-    return sitk.DICOMOrientImageFilter.GetOrientationFromDirectionCosines(list(direction))
 
 
 def common_orientation(directions: Iterable[Sequence[float] | None]) -> str | None:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from nnunetv2_muduo import storage
 from nnunetv2_muduo.data.excluded_cases import SUFFIX, exclusion_reason
-from nnunetv2_muduo.data.orientation import orientation_of
 from nnunetv2_muduo.data.unlabeled_dataset import channel_files
+from nnunetv2_muduo.imageio.grid import orientation_of
 
 
 def outdated_cases(

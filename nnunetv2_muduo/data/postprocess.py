@@ -7,7 +7,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from nnunetv2_muduo.data.distant_parts import Extents, largest_extents_mm, remove_distant_parts
-from nnunetv2_muduo.imageio.grid import Grid, read_grid
+from nnunetv2_muduo.imageio.grid import Grid, read_grid, set_grid
 from nnunetv2_muduo.imageio.images import read_labels
 from nnunetv2_muduo.imageio.write import write_nifti
 
@@ -41,10 +41,7 @@ def postprocess_file(prediction: Path, out_path: Path, extents_mm: Extents) -> d
     cleaned, removed = remove_distant_parts(organ_map, spacing_mm, extents_mm)
     stored = cleaned.transpose(np.argsort(_array_axes(grid)))
     image = sitk.GetImageFromArray(stored.astype(np.uint8 if stored.max() < 256 else np.int16))
-    image.SetSpacing(grid.spacing_mm)
-    image.SetOrigin(grid.origin_mm)
-    image.SetDirection(grid.direction)
-    write_nifti(image, out_path)
+    write_nifti(set_grid(image, grid), out_path)
     return removed
 
 

@@ -15,7 +15,7 @@ from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager
 from nnunetv2_muduo import storage
 from nnunetv2_muduo.data.channels import without_air_noise, write_channel
 from nnunetv2_muduo.data.excluded_cases import ExcludedCase, record_excluded
-from nnunetv2_muduo.data.orientation import orientation_of, reoriented
+from nnunetv2_muduo.data.orientation import reoriented
 from nnunetv2_muduo.data.raw_images import read_case
 from nnunetv2_muduo.data.unlabeled_dataset import channel_files, outside_file
 from nnunetv2_muduo.data.views import (
@@ -24,6 +24,7 @@ from nnunetv2_muduo.data.views import (
     ChannelNormalization,
     channel_normalization,
 )
+from nnunetv2_muduo.imageio.grid import orientation_of
 from nnunetv2_muduo.imageio.modalities import MODALITIES, Modality, channel_names, modality_of
 from nnunetv2_muduo.parallel import listed, run_all
 

@@ -1,6 +1,6 @@
 """Grids in physical space: whether two images lie on the same one, and resampling from one onto another."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -42,11 +42,16 @@ class Grid:
     @property
     def orientation(self) -> str:
         """Three letters such as LPS: where the index axes point to."""
-        return sitk.DICOMOrientImageFilter.GetOrientationFromDirectionCosines(self.direction)
+        return orientation_of(self.direction)
 
     def __str__(self) -> str:
         numbers = [" x ".join(map(str, self.size)), _short(self.spacing_mm), _short(self.origin_mm)]
         return "size {}, spacing {} mm, origin {} mm, direction {}".format(*numbers, _short(self.direction))
+
+
+def orientation_of(direction: Sequence[float]) -> str:
+    """Three letters such as LPS: where the axes x, y, z of an image point to, by SimpleITK's nine direction cosines."""
+    return sitk.DICOMOrientImageFilter.GetOrientationFromDirectionCosines(list(direction))
 
 
 def read_grid(path: Path, name: str = "") -> Grid:
@@ -87,6 +92,14 @@ def read_affine_grid(path: Path) -> Grid:
     to_mm = np.diag([-1, -1, 1]) @ image.affine[:3]  # NIfTI's axes x and y point the other way
     spacing_mm = np.linalg.norm(to_mm[:, :3], axis=0)
     return Grid(image.shape, tuple(spacing_mm), tuple(to_mm[:, 3]), tuple((to_mm[:, :3] / spacing_mm).ravel()))
+
+
+def set_grid(image: sitk.Image, grid: Grid) -> sitk.Image:
+    """The image with the geometry of `grid`."""
+    image.SetSpacing(grid.spacing_mm)
+    image.SetOrigin(grid.origin_mm)
+    image.SetDirection(grid.direction)
+    return image
 
 
 def _short(values) -> str:

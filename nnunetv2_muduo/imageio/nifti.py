@@ -17,7 +17,7 @@ import nibabel
 import numpy as np
 import SimpleITK as sitk
 
-from nnunetv2_muduo.imageio.grid import read_grid
+from nnunetv2_muduo.imageio.grid import read_grid, set_grid
 from nnunetv2_muduo.imageio.nifti_header import NIFTI_ENDINGS, NiftiHeader, is_nifti, is_packed, nifti_stem
 from nnunetv2_muduo.imageio.refusal import CaseRefused, refusing_damage
 from nnunetv2_muduo.storage import file_stamp
@@ -77,10 +77,7 @@ def _image(data: bytes, path: Path, name: str) -> sitk.Image:
         voxels = voxels.astype(voxels.dtype.newbyteorder("="), copy=False).reshape(grid.size, order="F")
         image = sitk.GetImageFromArray(voxels.transpose())
     require_finite(voxels, name)
-    image.SetSpacing(grid.spacing_mm)
-    image.SetOrigin(grid.origin_mm)
-    image.SetDirection(grid.direction)
-    return image
+    return set_grid(image, grid)
 
 
 @dataclass(frozen=True)

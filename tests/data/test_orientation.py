@@ -7,7 +7,8 @@ import pytest
 import SimpleITK as sitk
 from nnunetv2.imageio.simpleitk_reader_writer import SimpleITKIO
 
-from nnunetv2_muduo.data.orientation import common_orientation, orientation_of, reoriented
+from nnunetv2_muduo.data.orientation import common_orientation, reoriented
+from nnunetv2_muduo.imageio.grid import orientation_of
 
 ORIENTATIONS = [
     "".join(letters) for order in itertools.permutations(("LR", "PA", "SI")) for letters in itertools.product(*order)
