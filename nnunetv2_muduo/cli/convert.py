@@ -64,6 +64,13 @@ def add_common_arguments(parser: argparse.ArgumentParser, default_name: str) -> 
     files = parser.add_mutually_exclusive_group()
     files.add_argument("--link", action="store_true", help="link files that can be used as they are")
     files.add_argument("--copy", action="store_true", help="copy them (default)")
+    parser.add_argument(
+        "--pseudonyms",
+        type=Path,
+        metavar="KEYFILE",
+        help="call patients and studies by keyed hashes, and keep dates and paths out of all that is written; the key is "
+        "made where the file is missing, and who is who stands in a table beside it",
+    )
     parser.add_argument("--dry-run", action="store_true", help="check and report, write nothing")
     parser.add_argument("-np", dest="n_processes", type=int, default=n_cores(), help="processes (default: all cores)")
 
@@ -107,4 +114,5 @@ def options_from(args: argparse.Namespace):
         n_processes=args.n_processes,
         allow_bqml=getattr(args, "allow_bqml", False),
         patient_regex=getattr(args, "patient_regex", ""),
+        pseudonyms=args.pseudonyms,
     )

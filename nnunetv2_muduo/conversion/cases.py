@@ -28,9 +28,13 @@ class Case:
     """What the report should say of how the case was found."""
     name: str = ""
     """What the source calls the case, where that isn't patient and study."""
+    days: int | None = None
+    """Days from the patient's first study, where a pseudonym stands in for the study's date."""
+    original: "Case | None" = None
+    """The case under its own name, where it has a pseudonym. Messages name it; no file may."""
 
     def __str__(self) -> str:
-        return self.name or f"{self.patient}/{self.study}"
+        return str(self.original) if self.original else self.name or f"{self.patient}/{self.study}"
 
     @property
     def case_id(self) -> str:

@@ -7,14 +7,21 @@ from pathlib import Path
 from nnunetv2_muduo.conversion import case_check
 from nnunetv2_muduo.conversion.case_list import CaseList, same_names
 from nnunetv2_muduo.conversion.cases import Case
-from nnunetv2_muduo.conversion.dataset import dataset_folder, make_folder, require_own_folder, write_dataset_files
+from nnunetv2_muduo.conversion.dataset import (
+    dataset_folder,
+    make_folder,
+    require_own_folder,
+    require_same_names,
+    write_dataset_files,
+)
 from nnunetv2_muduo.conversion.label_maps import LabelMaps
 from nnunetv2_muduo.conversion.label_names import LabelScheme
 from nnunetv2_muduo.conversion.options import Options
 from nnunetv2_muduo.conversion.partial_files import PARTIAL_FOLDER, partial_file
 from nnunetv2_muduo.conversion.planning import Findings, choose_scheme, choose_sets, foreign_labels, record_sets
+from nnunetv2_muduo.conversion.pseudonyms import Pseudonyms, findings_to_keep, open_pseudonyms, telling_label
 from nnunetv2_muduo.conversion.record import Record
-from nnunetv2_muduo.conversion.report import REPORT_FILE, Report
+from nnunetv2_muduo.conversion.report import REPORT_FILE, Report, without_sources
 from nnunetv2_muduo.conversion.split import LEFT_OUT
 from nnunetv2_muduo.conversion.write import (
     needs_no_rewriting,
@@ -31,40 +38,66 @@ def convert_cases(cases: list[Case], source: Path, maps: LabelMaps | None, optio
     Raises ValueError or RuntimeError where nothing can be converted: no folders set, another dataset in the place, too
     few labeled cases, labels of unknown meaning.
     """
-    record, case_list = open_record(options), CaseList(cases)
+    record = Record(dataset_folder(options.dataset_id, options.dataset_name), options.dry_run)
+    pseudonyms = open_pseudonyms(options.pseudonyms, record) if options.pseudonyms else None
+    open_record(record, options, pseudonyms)
+    remarks = maps.remarks(cases) if maps else ()
+    if pseudonyms:
+        remarks += pseudonyms.remarks(cases)
+        cases = pseudonyms.rename(cases)
+    case_list = CaseList(cases)
     case_list.refuse(same_names(cases))
-    findings, excluded = check_all(case_list.accepted, record, options)
+    findings, excluded = check_all(case_list.accepted, record, options, pseudonyms)
     case_list.refuse(excluded)
     scheme = plan(case_list, findings, record, source, maps, options)
     if not options.dry_run:
         write_dataset(case_list, record, scheme, options)
-    report_conversion(record, scheme, case_list.refused, options, maps.remarks(cases) if maps else ())
+    report_conversion(record, scheme, case_list.refused, options, remarks)
     return 1 if case_list.refused else 0
 
 
-def open_record(options: Options) -> Record:
-    """What is known of the dataset's folder, which is made ready. Raises where it can't be ours."""
-    record = Record(dataset_folder(options.dataset_id, options.dataset_name), options.dry_run)
+def open_record(record: Record, options: Options, pseudonyms: Pseudonyms | None) -> None:
+    """Make the dataset's folder ready for a conversion. Raises ValueError or RuntimeError where it can't be ours."""
     settings = asdict(options.sizes) | {"seed": options.seed, "patient_regex": options.patient_regex}
+    if pseudonyms:  # a regular expression may hold patients' names
+        settings |= {"patient_regex": pseudonyms.hidden(options.patient_regex), "pseudonyms": pseudonyms.key_id}
+    require_same_names(record, pseudonyms and pseudonyms.key_id)
     require_own_folder(record, settings)
     record.settings = settings
     if not options.dry_run:
         make_folder(record.dataset)
-    return record
+        if pseudonyms and record.key_id is None:
+            record.note_key(pseudonyms.key_id)
 
 
-def check_all(cases: Mapping[str, Case], record: Record, options: Options) -> tuple[dict[str, dict], dict[str, str]]:
+def check_all(
+    cases: Mapping[str, Case], record: Record, options: Options, pseudonyms: Pseudonyms | None = None
+) -> tuple[dict[str, dict], dict[str, str]]:
     """(findings, refusals) by case; what an earlier call has read and is unchanged isn't read again."""
     stamps, refused = stamps_of_all(cases)
+    if pseudonyms:  # stamps have paths and times
+        stamps = {case_id: [pseudonyms.hidden(stamp)] for case_id, stamp in stamps.items()}
     findings = {i: known for i in stamps if (known := record.findings(i, stamps[i])) is not None}
     jobs = [(cases[case_id], options.allow_bqml) for case_id in stamps if case_id not in findings]
     for (case, _), found in map_jobs(case_check.check_case, jobs, options.n_processes, "checking"):
+        if pseudonyms:
+            found = told_and_kept(case, found)
         if "problem" in found:
             refused[case.case_id] = found["problem"]
         else:
             findings[case.case_id] = found
             record.note_checked(case.case_id, stamps[case.case_id], found)
     return {case_id: findings[case_id] for case_id in cases if case_id in findings}, refused
+
+
+def told_and_kept(case: Case, found: dict) -> dict:
+    """What may be written of a pseudonym's findings, or {"problem": text}; what may not be is said here."""
+    why = found.get("problem") or telling_label(case, found)
+    if why:
+        return {"problem": why}
+    for remark in found.get("label_remarks", ()):
+        print(f"{case}: {remark}")
+    return findings_to_keep(found)
 
 
 def stamps_of_all(cases: Mapping[str, Case]) -> tuple[dict[str, list], dict[str, str]]:
@@ -152,10 +185,11 @@ def write_jobs(
 def report_conversion(
     record: Record, scheme: LabelScheme, refused: dict[str, str], options: Options, remarks: tuple[str, ...]
 ) -> None:
-    """Print the report and keep it in the dataset's folder."""
+    """Print the report and keep it in the dataset's folder, there without what would name the source of pseudonyms."""
     remarks += ("**Dry run**: nothing was written.",) if options.dry_run else ()
-    text = Report(options.dataset_name, record.cases, scheme, refused, options.sizes, options.seed, remarks).text()
+    report = Report(options.dataset_name, record.cases, scheme, refused, options.sizes, options.seed, remarks)
     if not options.dry_run:
-        write_text(text, record.dataset / REPORT_FILE, partial_file(record.dataset, REPORT_FILE))
+        kept = without_sources(report) if options.pseudonyms else report
+        write_text(kept.text(), record.dataset / REPORT_FILE, partial_file(record.dataset, REPORT_FILE))
         (record.dataset / PARTIAL_FOLDER).rmdir()
-    print(text)
+    print(report.text())

@@ -35,6 +35,20 @@ def require_own_folder(record: Record, settings: dict) -> None:
         raise ValueError(f"{folder} was made with {record.settings}, not {settings}. Choose another -d, or the same.")
 
 
+def require_same_names(record: Record, key_id: str | None) -> None:
+    """Raises ValueError where cases of a folder have their own names and new ones would have pseudonyms, or the reverse.
+
+    Args:
+        key_id: of the key of the new cases' pseudonyms, None where they would have their own names.
+    """
+    if not record.exists or record.key_id == key_id:
+        return
+    if key_id is None:
+        raise ValueError(f"{record.dataset} was made with --pseudonyms. Give the same key, or choose another -d.")
+    found = "by another key" if record.key_id else "by their own names"
+    raise ValueError(f"{record.dataset} calls its cases {found}, which can't be mixed. Choose another -d.")
+
+
 def make_folder(folder: Path) -> None:
     """Make the folder ready for writing; what a killed call left half-written goes."""
     folder.mkdir(parents=True, exist_ok=True)

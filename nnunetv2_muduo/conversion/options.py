@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from nnunetv2_muduo.conversion.split import SetSizes
 from nnunetv2_muduo.parallel import n_cores
@@ -12,7 +13,8 @@ class Options:
     """Name of the data set, sizes of its sets, and how it is made.
 
     Raises:
-        ValueError: no id or name of nnU-Net's, or no regular expression with a group for the patient.
+        ValueError: no id or name of nnU-Net's, no regular expression with a group for the patient, or
+            links, which would name the sources, beside pseudonyms.
     """
 
     dataset_id: int
@@ -24,12 +26,16 @@ class Options:
     n_processes: int = field(default_factory=n_cores)
     allow_bqml: bool = False
     patient_regex: str = ""
+    pseudonyms: Path | None = None
+    """Key file of the pseudonyms that stand in for the sources' names, if any."""
 
     def __post_init__(self):
         if not 1 <= self.dataset_id <= 999 or not re.fullmatch(r"\w+", self.name, re.ASCII):
             raise ValueError(
                 f"A dataset is DatasetXXX_Name, XXX from 1 to 999; got {self.dataset_id} and {self.name!r}"
             )
+        if self.link and self.pseudonyms:
+            raise ValueError("--link makes links that name the files of the source. With --pseudonyms, use --copy.")
         try:
             n_groups = re.compile(self.patient_regex).groups
         except re.error as error:

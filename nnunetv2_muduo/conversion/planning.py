@@ -78,6 +78,13 @@ def choose_sets(
     return {case_id: sets[case_id] for case_id in cases if case_id not in refused}, refused
 
 
+def _origin(case: Case) -> dict:
+    """Where a case comes from, or when its study was where that may not be said."""
+    if case.original:
+        return {"days_after_first_study": case.days}
+    return {"origin": {role: str(getattr(case, role)) for role in ("ct", "pet", "label") if getattr(case, role)}}
+
+
 def record_sets(cases: Mapping[str, Case], findings: Findings, sets: Mapping[str, str], record: Record) -> None:
     """Give every case that has a set its entry in the record."""
     for case_id, name in sets.items():
@@ -87,7 +94,7 @@ def record_sets(cases: Mapping[str, Case], findings: Findings, sets: Mapping[str
             "patient": case.patient,
             "patient_key": case.patient_key,
             "study": case.study,
-            "origin": {role: str(getattr(case, role)) for role in ("ct", "pet", "label") if getattr(case, role)},
+            **_origin(case),
             "stamps": record.stamps(case_id),
             "findings": findings[case_id],
         } | ({"remark": case.remark} if case.remark else {})

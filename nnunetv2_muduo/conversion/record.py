@@ -13,7 +13,7 @@ from nnunetv2_muduo.user_files import expecting_fields, read_user_json
 
 RECORD_FILE = "muduo_cases.json"
 JOURNAL_FILE = ".muduo_journal.jsonl"
-CHECKED, WRITTEN = "checked", "written"
+CHECKED, WRITTEN, KEY = "checked", "written", "key"
 BQ_PER_ML = "Bq/ml"
 """Unit that the findings of a case name, under `pet_unit`, where its PET is not in SUV."""
 
@@ -42,6 +42,8 @@ class Record:
         self.settings: dict = {}
         self.labels: dict = {}
         self.cases: dict[str, dict] = {}
+        self.key_id: str | None = None
+        """Of the key of the cases' pseudonyms; None where they have their own names."""
         self._checked: dict[str, dict] = {}
         self._written: dict[str, list] = {}
         self._journal_ends_whole = True
@@ -56,12 +58,15 @@ class Record:
         if path.exists():
             content = read_user_json(path, {"settings": dict, "labels": dict, "cases": dict, "complete": bool})
             self.settings, self.labels, self.cases = content["settings"], content["labels"], content["cases"]
+            self.key_id = self.settings.get("pseudonyms")
             for case_id, entry in self.cases.items():
                 self._checked[case_id] = {"stamps": entry["stamps"], "findings": entry["findings"]}
                 if content["complete"]:
                     self._written[case_id] = entry["stamps"]
         for line in self._journal_lines():
-            if line["what"] == CHECKED:
+            if line["what"] == KEY:
+                self.key_id = line["id"]
+            elif line["what"] == CHECKED:
                 self._checked[line["case"]] = line
             else:
                 self._written[line["case"]] = line["stamps"]
@@ -91,6 +96,10 @@ class Record:
     def is_written(self, case_id: str, stamps: list, files: dict[str, str]) -> bool:
         """True where an earlier call converted the same files and the results are still there."""
         return self._written.get(case_id) == stamps and all((self.dataset / f).exists() for f in files.values())
+
+    def note_key(self, key_id: str) -> None:
+        self.key_id = key_id
+        self._append({"what": KEY, "id": key_id})
 
     def note_checked(self, case_id: str, stamps: list, findings: dict) -> None:
         self._checked[case_id] = {"stamps": stamps, "findings": findings}

@@ -2,7 +2,8 @@
 
 import os
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import PurePath
 
 from nnunetv2_muduo.conversion.case_check import AS_IS
 from nnunetv2_muduo.conversion.copies import copy_remarks, with_copies_joined
@@ -60,6 +61,14 @@ class Report:
     @property
     def of_unknown_patients(self) -> list[str]:
         return sorted(i for i, entry in self.cases.items() if entry["patient_key"] is None and entry["set"] != LEFT_OUT)
+
+
+def without_sources(report: Report) -> Report:
+    """A report that may be handed on with a data set of pseudonyms: no paths, no reasons that quote headers or names."""
+    scheme = replace(report.scheme, origin=PurePath(report.scheme.origin).name)
+    refused = dict.fromkeys((PurePath(name).name for name in report.refused), "see what the conversion said")
+    remark = "Names are pseudonyms; reasons and remarks that could name the source were said on the screen alone."
+    return replace(report, scheme=scheme, refused=refused, remarks=(remark,))
 
 
 def _remarks(report: Report) -> str:

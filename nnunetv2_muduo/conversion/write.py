@@ -45,6 +45,8 @@ def needs_no_rewriting(case: Case, findings: dict, set_name: str, value_map: dic
 def _stands(case: Case, findings: dict, role: str, value_map: dict[int, int]) -> bool:
     from nnunetv2_muduo.conversion.case_check import AS_IS
 
+    if case.original:  # a copy would keep what else the file says: its header's texts, its own name
+        return False
     keeps_values = all(value_map[int(value)] == int(value) for value in findings.get("labels", {}))
     unchanged = findings["changes"].get(role, AS_IS) == AS_IS and (role != "label" or keeps_values)
     return unchanged and getattr(case, role).can_stand_as_it_is
@@ -75,4 +77,7 @@ def _write_changed(case: Case, role: str, value_map: dict[int, int], path: Path)
     elif role == "label":
         image = put_labels_on_grid(whole_numbers(image, case.label), case.pet.read())
         image = sitk.Cast(sitk.ChangeLabel(image, changeMap={k: v for k, v in value_map.items() if k}), sitk.sitkUInt8)
+    if case.original:
+        for key in image.GetMetaDataKeys():
+            image.EraseMetaData(key)
     write_nifti(image, path)
