@@ -8,18 +8,24 @@ of its own.
 
 import difflib
 import os
+import reprlib
 import warnings
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin
 
-import yaml
+from nnunetv2_muduo.storage import write_text
+from nnunetv2_muduo.user_files import read_user_text
+from nnunetv2_muduo.yaml_files import parse_json, parse_yaml, to_yaml
 
 CONFIG_VARIABLE = "nnUNet_muduo_config"
 # Beside the checkpoints of a training:
 CONFIG_FILE = "muduo_config.yaml"
 PROGRESS_NAME = "muduo_progress"  # .csv and .png
 PANEL_FOLDER = "muduo_panels"
+
+MOST = 1_000_000
+"""The largest number of a field that gives no other: a thousand times what any training has been run with."""
 
 _NO_MATTER = ("picture_every_epochs",)  # may change in the middle of a training
 _FORMER = {"teacher_spacing": "patch"}  # fields until 0.1.0, with the one value that they could have
@@ -31,9 +37,14 @@ def one_of(*choices: str) -> Any:
     return field(default=choices[0], metadata={"choices": choices})
 
 
-def positive(default: float | None) -> Any:
-    """A config field that must be above 0."""
-    return field(default=default, metadata={"positive": True})
+def positive(default: float | None, most: float = MOST) -> Any:
+    """A config field that must be above 0, and at most `most`."""
+    return field(default=default, metadata={"positive": True, "most": most})
+
+
+def from_zero(default: float, most: float = MOST) -> Any:
+    """A config field that must be 0 or above, and at most `most`."""
+    return field(default=default, metadata={"from_zero": True, "most": most})
 
 
 @dataclass(frozen=True)
@@ -47,17 +58,17 @@ class TrainingConfig:
     student_channels: str | list[str] = "all"
     """Channels that the student sees: `all`, `ct`, `pet`, or a list of channel names of dataset.json."""
 
-    patch_size: int | None = positive(None)
+    patch_size: int | None = positive(None, most=1024)
     """Edge of the patch in voxels. None: the teachers' image size for methods that have them (they take no other) and for the
     supervised training that MuDuo is compared with; for other methods the plan's own patch."""
 
-    consistency_weight: float = 0.3
+    consistency_weight: float = from_zero(0.3, most=1000)
     """Weight of the unlabeled loss at the end of its ramp-up, against nnU-Net's loss. 0 is plain nnU-Net."""
 
     ramp_up_epochs: float | None = positive(None)
     """Epochs over which the weight rises as exp(-5 (1 - t)^2). None: a fifth of the training (200 of 1000)."""
 
-    unlabeled_batch_size: int | None = positive(None)
+    unlabeled_batch_size: int | None = positive(None, most=4096)
     """Unlabeled patches per step, over all GPUs. None: as many as labeled ones (the plan's batch size)."""
 
     num_epochs: int | None = positive(None)
@@ -77,20 +88,16 @@ class TrainingConfig:
     labels_have_sides: bool | None = None
     """Whether labels tell left from right, which switches mirroring from side to side off. None: as their names say."""
 
-    picture_every_epochs: int = 10
+    picture_every_epochs: int = from_zero(10)
     """Epochs between two pictures of what the teachers say of two fixed unlabeled patches. 0: none."""
 
     def __post_init__(self):
         for each in fields(self):
             _check_field(each, getattr(self, each.name))
-        if not 0 <= self.consistency_weight < float("inf"):
-            raise ValueError(f"consistency_weight must be 0 or above, got {self.consistency_weight!r}.")
-        if self.picture_every_epochs < 0:
-            raise ValueError(f"picture_every_epochs must be 0 or above, got {self.picture_every_epochs!r}.")
         named = isinstance(self.student_channels, list) and all(isinstance(n, str) for n in self.student_channels)
         if self.student_channels not in ("all", "ct", "pet") and not (named and self.student_channels):
             raise ValueError(
-                f"student_channels must be all, ct, pet or a list of channel names, got {self.student_channels!r}."
+                f"student_channels must be all, ct, pet or a list of channel names, got {reprlib.repr(self.student_channels)}."
             )
 
     def to_dict(self) -> dict[str, Any]:
@@ -99,11 +106,11 @@ class TrainingConfig:
 
     def save(self, path: str | Path) -> None:
         """Write the fields as YAML, in the form that `load_config` reads."""
-        Path(path).write_text(self.to_yaml(), encoding="utf-8")
+        write_text(self.to_yaml(), Path(path))
 
     def to_yaml(self) -> str:
         """A line for each field, in the form that `load_config` reads."""
-        return yaml.safe_dump(self.to_dict(), sort_keys=False)
+        return to_yaml(self.to_dict())
 
 
 @dataclass(frozen=True)
@@ -125,10 +132,10 @@ class MuDuoConfig(TrainingConfig):
     ct_mask_prompt_value: str = one_of("logit", "probability")
     """`logit` of the probability, clipped, which is what the teachers were trained with, or the bare `probability`."""
 
-    n_points: int = positive(3)
+    n_points: int = positive(3, most=1000)
     """Points per organ that prompt the PET teacher (the paper's K)."""
 
-    point_smoothing_voxels: float = positive(3.0)
+    point_smoothing_voxels: float = positive(3.0, most=100)
     """Standard deviation, in voxels, of the Gaussian under which the highest places of an organ become points."""
 
     suppress_between_points: bool = True
@@ -222,10 +229,12 @@ def _read_file() -> dict[str, Any]:
     path = Path(os.environ[CONFIG_VARIABLE])
     if not path.is_file():
         raise FileNotFoundError(f"{CONFIG_VARIABLE} names {path}, which is no file. Correct or unset the variable.")
+    text, kind = read_user_text(path), "JSON" if path.suffix.lower() == ".json" else "YAML"
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is not valid YAML: {error}") from error
+        values = (parse_json if kind == "JSON" else parse_yaml)(text.removeprefix("\ufeff"))
+    except ValueError as error:
+        raise ValueError(f"{path} is not valid {kind}: {error}") from error
+    values = {} if values is None else values
     if not isinstance(values, dict):
         raise ValueError(f"{path} must hold a mapping of config fields to values, got {type(values).__name__}.")
     return _without_former_fields(values, path)
@@ -251,13 +260,21 @@ def _known_fields(config_class: type[TrainingConfig] = TrainingConfig) -> dict[s
 
 
 def _check_field(each, value: Any) -> None:
-    types = [get_origin(t) or t for t in get_args(each.type) or (each.type,)]
+    types, found = [get_origin(t) or t for t in get_args(each.type) or (each.type,)], reprlib.repr(value)
     if not isinstance(value, (*types, int) if float in types else tuple(types)) or (
         isinstance(value, bool) and bool not in types
     ):
         readable = each.type.__name__ if isinstance(each.type, type) else str(each.type).replace("None", "none")
-        raise ValueError(f"{each.name} must be {readable}, got {value!r}.")
+        raise ValueError(f"{each.name} must be {readable}, got {found}.")
     if "choices" in each.metadata and value not in each.metadata["choices"]:
-        raise ValueError(f"{each.name} must be one of {', '.join(each.metadata['choices'])}, got {value!r}.")
-    if "positive" in each.metadata and value is not None and not value > 0:
-        raise ValueError(f"{each.name} must be above 0, got {value!r}.")
+        raise ValueError(f"{each.name} must be one of {', '.join(each.metadata['choices'])}, got {found}.")
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        _check_number(each, value, found)
+
+
+def _check_number(each, value: float, found: str) -> None:
+    least = "above 0" if "positive" in each.metadata else "0 or above" if "from_zero" in each.metadata else "a number"
+    too_low = (least == "above 0" and not value > 0) or (least == "0 or above" and not value >= 0)
+    most = each.metadata.get("most", MOST)
+    if too_low or not -MOST <= value <= most:
+        raise ValueError(f"{each.name} must be {least} and at most {most:,}, got {found}.")

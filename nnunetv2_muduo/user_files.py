@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import yaml
+from nnunetv2_muduo.yaml_files import parse_yaml
 
 DATASET_FIELDS = {"channel_names": dict, "labels": dict, "file_ending": str}
 """Kinds of the fields of nnU-Net's dataset.json that this package reads."""
@@ -19,9 +19,22 @@ def read_user_text(path: Path) -> str:
     if not path.is_file():
         raise FileNotFoundError(f"{path} is {'a folder, not a file' if path.is_dir() else 'missing'}.")
     try:
-        return path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
-        raise ValueError(f"{path} is no text in UTF-8 ({error.reason} at byte {error.start}).") from error
+        raise ValueError(
+            f"{path} is no text in UTF-8: {_found(error.object, error.start)}. Save it as UTF-8."
+        ) from error
+    if "\0" in text:
+        raise ValueError(
+            f"{path} is no text in UTF-8: {_found(text.encode(), text.encode().index(0))}. Save it as UTF-8."
+        )
+    return text
+
+
+def _found(content: bytes, at: int) -> str:
+    """The byte that UTF-8 doesn't have, and the encoding that is likely."""
+    encoding = "UTF-16" if b"\0" in content or content[:2] in (b"\xff\xfe", b"\xfe\xff") else "Latin-1 (Windows-1252)"
+    return f"line {content.count(10, 0, at) + 1} holds the byte 0x{content[at]:02x}, as texts in {encoding} do"
 
 
 def read_user_json(path: Path, fields: Mapping[str, type] | None = None, kind: type = dict) -> Any:
@@ -40,6 +53,8 @@ def read_user_json(path: Path, fields: Mapping[str, type] | None = None, kind: t
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"
         raise ValueError(f"{path} is no valid JSON: {error.msg} ({place}). Correct the file.") from error
+    except RecursionError as error:
+        raise ValueError(f"{path} is nested too deeply.") from error
     _require_kind(content, kind, str(path))
     for name, kind_of_field in (fields or {}).items():
         if name not in content:
@@ -67,9 +82,10 @@ def read_splits(path: Path) -> list[dict[str, list[str]]]:
 
 def read_user_yaml(path: Path) -> dict[str, Any]:
     """Fields of a YAML file, none for an empty one. Raises as `read_user_json`."""
+    text = read_user_text(path)
     try:
-        content = yaml.safe_load(read_user_text(path))
-    except yaml.YAMLError as error:
+        content = parse_yaml(text)
+    except ValueError as error:
         raise ValueError(f"{path} is no valid YAML: {error}. Correct the file.") from error
     content = {} if content is None else content
     _require_kind(content, dict, str(path))

@@ -85,3 +85,118 @@ def test_differences_are_listed():
 
 def test_pictures_make_no_other_training():
     assert differences(MuDuoConfig().to_dict(), MuDuoConfig(picture_every_epochs=3).to_dict()) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "field", "value"),
+    [
+        ("consistency_weight: 1e-1", "consistency_weight", 0.1),
+        ("consistency_weight: 1E-1", "consistency_weight", 0.1),
+        ("num_epochs: 010", "num_epochs", 10),
+        ("n_points: 0o10", "n_points", 8),
+        ("ramp_up_epochs: 2.5e1", "ramp_up_epochs", 25),
+        ("ct_teacher: yes", "ct_teacher", "yes"),
+        ("student_channels: [on, 'no']", "student_channels", ["on", "no"]),
+        ("\ufeffn_points: 5", "n_points", 5),
+        ("n_points: 5\r\nteachers: ct\r\n", "n_points", 5),
+        ("labels_have_sides: True", "labels_have_sides", True),
+    ],
+)
+def test_yaml_means_what_it_looks_like(config_file, text, field, value):
+    config_file.write_text(text, encoding="utf-8")
+    assert getattr(load_config(), field) == value
+
+
+@pytest.mark.parametrize("text", ['{\t"consistency_weight":\t1e-1\t}', '\ufeff{"consistency_weight": 0.1}'])
+def test_json_is_read_as_json(tmp_path, monkeypatch, text):
+    path = tmp_path / "config.JSON"
+    path.write_text(text, encoding="utf-8")
+    monkeypatch.setenv(CONFIG_VARIABLE, str(path))
+    assert load_config().consistency_weight == 0.1
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        (
+            "c.yaml",
+            b"n_points: 3\nteachers: ct\nn_points: 5",
+            r"c\.yaml is not valid YAML: 'n_points' stands twice, in line 1 ",
+        ),
+        (
+            "c.json",
+            b'{"n_points": 3,\n"n_points": 3}',
+            r"c\.json is not valid JSON: 'n_points' stands twice, in line 1 and in ",
+        ),
+        ("c.json", b"n_points: 3", r"c\.json is not valid JSON: .*line 1"),
+        ("c.json", b'{"n_points": 3,}', r"c\.json is not valid JSON"),
+        ("c.yaml", "ct_teacher: /daten/Köln".encode("latin-1"), r"c\.yaml is no text in UTF-8: line 1 .*0xf6.*Latin-1"),
+        ("c.json", '{\n"ct_teacher": "é"}'.encode("latin-1"), r"c\.json is no text in UTF-8: line 2 .*0xe9.*Latin-1"),
+        ("c.yaml", "n_points: 3".encode("utf-16"), r"c\.yaml is no text in UTF-8: line 1 .*UTF-16"),
+        ("c.yaml", "n_points: 3\n".encode("utf-16-le"), r"c\.yaml is no text in UTF-8: line 1 .*0x00.*UTF-16"),
+        ("c.yaml", "n_points: 3\n".encode("utf-16-be"), r"c\.yaml is no text in UTF-8: line 1 .*UTF-16"),
+        ("c.yaml", b"\tn_points: 3", r"c\.yaml is not valid YAML(.|\n)*line 1"),
+        ("c.yaml", b"n_points: " + b"[" * 10_000, r"c\.yaml is not valid YAML: it is nested too deeply"),
+        ("c.yaml", b"false", r"c\.yaml must hold a mapping"),
+        ("c.json", b"[]", r"c\.json must hold a mapping"),
+    ],
+)
+def test_files_that_can_not_be_meant(tmp_path, monkeypatch, name, content, message):
+    (tmp_path / name).write_bytes(content)
+    monkeypatch.setenv(CONFIG_VARIABLE, str(tmp_path / name))
+    with pytest.raises(ValueError, match=message):
+        load_config()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("consistency_weight: .inf", "consistency_weight must be 0 or above and at most 1,000, got inf"),
+        ("consistency_weight: 1e400", "consistency_weight must be .*, got inf"),
+        ("consistency_weight: -.inf", "consistency_weight must be"),
+        ("consistency_weight: 1e9", "consistency_weight must be .* at most 1,000, got 1000000000.0"),
+        ("ramp_up_epochs: .nan", "ramp_up_epochs must be above 0 and at most 1,000,000, got nan"),
+        ("ramp_up_epochs: .inf", "ramp_up_epochs must be .*, got inf"),
+        ("point_smoothing_voxels: .inf", "point_smoothing_voxels must be .* at most 100, got inf"),
+        ("agreement_threshold: .nan", "agreement_threshold"),
+        ("patch_size: 100000", "patch_size must be above 0 and at most 1,024, got 100000"),
+        ("unlabeled_batch_size: 1000000", "unlabeled_batch_size must be .* at most 4,096"),
+        ("num_epochs: 99999999999999999999", "num_epochs must be .* at most 1,000,000"),
+        ("num_iterations_per_epoch: 1000001", "num_iterations_per_epoch must be"),
+        ("prompt_generator_num_epochs: 1000001", "prompt_generator_num_epochs must be"),
+        ("n_points: 100000", "n_points must be above 0 and at most 1,000"),
+        ("picture_every_epochs: 100000000", "picture_every_epochs must be 0 or above and at most"),
+        ("n_points: 1e1", "n_points must be int, got 10.0"),
+        ("teachers: [[ct]]", r"teachers must be str, got \[\['ct'\]\]"),
+    ],
+)
+def test_absurd_numbers_name_field_and_bounds(config_file, text, message):
+    config_file.write_text(text)
+    with pytest.raises(ValueError, match=message):
+        load_config()
+
+
+def test_a_few_lines_can_not_become_a_message_without_end(config_file):
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]" for i in range(1, 12)]
+    nested = "\n".join(lines).replace("a11: &a11", "student_channels:").replace("a0: &a0", "a0: &a0", 1)
+    config_file.write_text(nested)
+    with pytest.raises(ValueError, match="unknown key 'a0'"):
+        load_config()
+    inner = "[x, x]"
+    for i in range(40):
+        inner = f"[&b{i} {inner}, *b{i}]"
+    config_file.write_text(f"student_channels: {inner}")
+    with pytest.raises(ValueError, match="student_channels must be") as error:
+        load_config()
+    assert len(str(error.value)) < 10_000
+
+
+def test_saving_is_in_one_step(config_file, monkeypatch):
+    MuDuoConfig().save(config_file)
+    before = config_file.read_bytes()
+    monkeypatch.setattr("pathlib.Path.write_text", lambda self, *args, **kwargs: self.write_bytes(b"tor") and 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        MuDuoConfig(n_points=7).save(config_file)
+    assert config_file.read_bytes() == before
+    assert list(config_file.parent.iterdir()) == [config_file]

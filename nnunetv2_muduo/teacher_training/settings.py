@@ -6,6 +6,11 @@ Source: https://github.com/uni-medical/SAM-Med3D (train.py), summarized in docs/
 from dataclasses import asdict, dataclass
 from typing import Literal
 
+MOST = {"n_iterations": 10**8, "lr": 1.0, "decoder_lr": 1.0, "weight_decay": 1.0, "seed": 2**63 - 1}
+"""The largest values that make sense; of other counts, `MOST_OF_ALL`."""
+MOST_OF_ALL = 10**6
+MOST_SPACING_MM = 100.0
+
 
 @dataclass(frozen=True)
 class TrainingSettings:
@@ -49,8 +54,16 @@ class TrainingSettings:
         object.__setattr__(self, "lr_drops", tuple(self.lr_drops))
         if self.modality not in ("ct", "pet"):
             raise ValueError(f"modality must be 'ct' or 'pet', got {self.modality!r}")
-        if len(self.spacing_mm) != 2 or not 0 < self.spacing_mm[0] <= self.spacing_mm[1]:
-            raise ValueError(f"spacing must be one size in mm or a rising range, got {self.spacing_mm}")
+        if len(self.spacing_mm) != 2 or not 0 < self.spacing_mm[0] <= self.spacing_mm[1] <= MOST_SPACING_MM:
+            raise ValueError(
+                f"spacing must be one size in mm or a rising range, at most {MOST_SPACING_MM:g}, got {self.spacing_mm}"
+            )
         for name, value in asdict(self).items():
-            if type(value) is int and value < (0 if name == "seed" else 1):
-                raise ValueError(f"{name} must be at least 1, got {value}")
+            if type(value) in (int, float):
+                self._check_number(name, value)
+
+    def _check_number(self, name: str, value: float) -> None:
+        most, from_zero = MOST.get(name, MOST_OF_ALL), name in ("seed", "weight_decay")
+        if not 0 <= value <= most or (value == 0 and not from_zero):
+            least = "at least 0" if from_zero else "at least 1" if type(value) is int else "above 0"
+            raise ValueError(f"{name} must be {least} and at most {most:,}, got {value}")
