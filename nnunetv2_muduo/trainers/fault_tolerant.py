@@ -1,16 +1,13 @@
-"""Fault-tolerant training: exact resume, whole checkpoints, skipped non-finite steps, devices of several machines.
+"""Fault-tolerant training: exact resume, whole checkpoints, devices of several machines.
 
 docs/reliability.md lists every fault with its test.
 """
 
-from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
-import torch
 from batchgenerators.utilities.file_and_folder_operations import join
-from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
-from torch import Tensor, autocast, nn
+from torch import Tensor
 
 from nnunetv2_muduo.checkpoints import (
     BEST,
@@ -26,15 +23,11 @@ from nnunetv2_muduo.checkpoints import (
 from nnunetv2_muduo.data.loader import random_states, set_random_states
 from nnunetv2_muduo.data.worker_status import TrackedDataset, WorkerStatus
 from nnunetv2_muduo.trainers import distributed
+from nnunetv2_muduo.trainers.stepping import SteppingTrainer
 
-MOST_SKIPPED_IN_A_ROW = 20
 
-
-class FaultTolerantTrainer(nnUNetTrainer):
+class FaultTolerantTrainer(SteppingTrainer):
     """nnU-Net's trainer with exact resuming, checkpoints that are whole, and steps that can't spoil the weights."""
-
-    autocast_dtype: torch.dtype | None = None
-    """Type of mixed precision, on any device. None: nnU-Net's own, which is float16 on CUDA and none elsewhere."""
 
     worker_status: WorkerStatus | None = None
     """What the processes that load data are at; from `initialize` on."""
@@ -44,7 +37,6 @@ class FaultTolerantTrainer(nnUNetTrainer):
     def initialize(self):
         """nnU-Net's, but in a training of several processes each takes the GPU that its own machine gives it."""
         self.worker_status = WorkerStatus()  # before there are workers, which share it
-        self.n_skipped_in_epoch = self.n_skipped_in_a_row = 0
         # nnU-Net takes the rank for the GPU's number, which is right on one machine alone: joining is done here.
         joined, self.is_ddp = self.is_ddp, False
         if joined:
@@ -57,91 +49,6 @@ class FaultTolerantTrainer(nnUNetTrainer):
             self._set_batch_size_and_oversample()
             self.loss = self._build_loss()
             self.network = distributed.wrap(self.network, self.device)
-
-    # ------------------------------------------------------------------ a step
-
-    def train_step(self, batch: dict) -> dict:
-        """nnU-Net's step, left out where its loss is not finite."""
-        self.optimizer.zero_grad(set_to_none=True)
-        loss = self.learn_from_labels(batch)
-        return {"loss": loss, "finite": self.update_student(loss)}
-
-    def learn_from_labels(self, batch: dict) -> np.ndarray:
-        """nnU-Net's own loss on the labeled batch, and its gradients."""
-        data, target = self._to_device(batch["data"]), batch["target"]
-        target = [self._to_device(t) for t in target] if isinstance(target, list) else self._to_device(target)
-        with self._autocast():
-            loss = self.loss(self.network(data), target)
-        self._backward(loss)
-        return loss.detach().cpu().numpy()
-
-    def update_student(self, *losses: np.ndarray) -> bool:
-        """nnU-Net's optimizer step on the gradients gathered so far, if all is finite; the same on every GPU.
-
-        Returns:
-            Whether the losses are finite everywhere.
-
-        Raises:
-            RuntimeError: nothing could be learned for 20 steps in a row.
-        """
-        finite = distributed.true_everywhere(bool(np.isfinite(losses).all()), self.device)
-        learned = finite and self._optimizer_step()
-        if learned:
-            self.on_student_updated()
-        self.n_skipped_in_epoch += not learned
-        self.n_skipped_in_a_row = 0 if learned else self.n_skipped_in_a_row + 1
-        if self.n_skipped_in_a_row >= MOST_SKIPPED_IN_A_ROW:
-            newest = max(resumable(Path(self.output_folder)), key=lambda file: file.stat().st_mtime, default="none yet")
-            raise RuntimeError(
-                f"Loss or gradients were not finite in {self.n_skipped_in_a_row} steps in a row (last losses: "
-                f"{', '.join(f'{float(loss):g}' for loss in losses)}). No such step has touched the weights. Last good "
-                f"checkpoint: {newest}. Look for images with extreme values; with --c the training goes on from it."
-            )
-        return finite
-
-    def on_student_updated(self) -> None:
-        """Called after a step that has changed the student's weights, never after one left out. For subclasses."""
-
-    def networks(self) -> list[nn.Module]:
-        """Networks whose gradients are clipped, and must be finite, at a step. For subclasses that train more than the student.
-
-        Their optimizers, their wrapping for several GPUs and their place in the checkpoint are the subclass's own.
-        """
-        return [self.network]
-
-    def _optimizer_step(self) -> bool:
-        """Whether the gradients were finite: others never reach the weights. DDP has made them the same on every GPU."""
-        if self.grad_scaler is not None:
-            self.grad_scaler.unscale_(self.optimizer)
-        norms = [nn.utils.clip_grad_norm_(network.parameters(), 12) for network in self.networks()]
-        finite = all(bool(norm.isfinite()) for norm in norms)
-        if self.grad_scaler is not None:  # leaves the step out by itself, and lowers its scale
-            self.grad_scaler.step(self.optimizer)
-            self.grad_scaler.update()
-        elif finite:
-            self.optimizer.step()
-        return finite
-
-    def _to_device(self, tensor: Tensor) -> Tensor:
-        return tensor.to(self.device, non_blocking=True)
-
-    def _backward(self, loss: Tensor) -> None:
-        (loss if self.grad_scaler is None else self.grad_scaler.scale(loss)).backward()
-
-    def _autocast(self):
-        if self.autocast_dtype is not None:
-            return autocast(self.device.type, dtype=self.autocast_dtype)
-        return autocast("cuda") if self.device.type == "cuda" else nullcontext()
-
-    def on_train_epoch_end(self, train_outputs: list[dict]):
-        """nnU-Net's, on the steps whose losses were finite; the others are counted in the log."""
-        if self.n_skipped_in_epoch:
-            self.print_to_log_file(
-                f"Skipped {self.n_skipped_in_epoch} of {len(train_outputs)} steps, in which loss or gradients were not finite"
-                + (" (some are usual when mixed precision starts)." if self.grad_scaler is not None else ".")
-            )
-            self.n_skipped_in_epoch = 0
-        super().on_train_epoch_end(finite_steps(train_outputs))
 
     # ------------------------------------------------------------------ reading
 
@@ -263,8 +170,3 @@ class FaultTolerantTrainer(nnUNetTrainer):
             )
         self.print_to_log_file(f"Continuing from {found[0]}.")
         return found[0]
-
-
-def finite_steps(train_outputs: list[dict]) -> list[dict]:
-    """The outputs of steps whose losses were finite on every GPU; all of them where none was."""
-    return [output for output in train_outputs if output["finite"]] or train_outputs

@@ -8,7 +8,7 @@ The two halves of a step run forward and backward one after the other, so that p
 instance norm the sum of their gradients is that of one joint step. A method is a subclass that writes `unlabeled_loss`.
 """
 
-from contextlib import nullcontext
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,9 +26,9 @@ from nnunetv2_muduo.data.views import split_views
 from nnunetv2_muduo.distillation.losses import ramp_up
 from nnunetv2_muduo.trainers import distributed, pictures, prepare
 from nnunetv2_muduo.trainers.base import MuDuoTrainer
-from nnunetv2_muduo.trainers.fault_tolerant import finite_steps
 from nnunetv2_muduo.trainers.requirements import Preparation
 from nnunetv2_muduo.trainers.schedule import generator_schedule
+from nnunetv2_muduo.trainers.stepping import finite_steps
 from nnunetv2_muduo.trainers.unlabeled_loading import start_unlabeled_loader, unlabeled_left_right_axes
 
 RAMP_UP_SHARE = 0.2  # of the training: 200 of 1000 epochs
@@ -62,9 +62,9 @@ class SemiSupervisedTrainer(MuDuoTrainer):
     # ------------------------------------------------------------------ a step
 
     def train_step(self, batch: dict) -> dict:
-        """One step on a labeled batch (nnU-Net's own loss, see `fault_tolerant`) and the next unlabeled one."""
+        """One step on a labeled batch (nnU-Net's own loss, see `stepping`) and the next unlabeled one."""
         weight = self.consistency_weight()
-        self.optimizer.zero_grad(set_to_none=True)
+        self.forget_gradients()
         with self._gradients_stay_local(weight > 0):
             supervised_loss = self.learn_from_labels(batch)
         outcome = self.learn_from_unlabeled(self.next_unlabeled(), weight) if weight > 0 else self._no_outcome()
@@ -126,7 +126,10 @@ class SemiSupervisedTrainer(MuDuoTrainer):
 
     def _gradients_stay_local(self, more_to_come: bool):
         """Under DDP the first half's gradients wait for the second's, and are reduced once."""
-        return self.network.no_sync() if self.is_ddp and more_to_come else nullcontext()
+        waiting = ExitStack()
+        for network in self.networks() if self.is_ddp and more_to_come else ():
+            waiting.enter_context(network.no_sync())
+        return waiting
 
     def _tie(self, output) -> Tensor | float:
         """Zero that depends on every deep-supervision output, so that DDP sees a gradient for each parameter."""
