@@ -15,6 +15,7 @@ from batchgeneratorsv2.transforms.utils.pseudo2d import Convert2DTo3DTransform, 
 from nnunetv2.training.dataloading.data_loader import nnUNetDataLoader
 
 from nnunetv2_muduo.data.excluded_cases import refuse_too_many
+from nnunetv2_muduo.data.signed_distances import SignedDistancesTransform
 from nnunetv2_muduo.data.views import N_CHANNELS
 from nnunetv2_muduo.data.worker_status import DamagedCase, TrackedDataset
 
@@ -42,10 +43,12 @@ def shared_spatial_transforms(
 ) -> ComposeTransforms:
     """nnU-Net's training transforms for stacked views: spatial ones move all views, the others change the student's.
 
+    What a method derives from labels alone is left out.
+
     Args:
         n_channels: of the student's view, which comes first.
     """
-    transforms = training_transforms.transforms
+    transforms = [t for t in training_transforms.transforms if not isinstance(t, SignedDistancesTransform)]
     return ComposeTransforms([t if isinstance(t, _SPATIAL) else StudentOnly(t, n_channels) for t in transforms])
 
 

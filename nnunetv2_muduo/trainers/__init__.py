@@ -10,6 +10,7 @@ from nnunetv2_muduo.trainers.ablations import (
     nnUNetTrainerMuDuo_PETTeacherOnly,
     nnUNetTrainerMuDuo_SinglePoint,
 )
+from nnunetv2_muduo.trainers.cps import nnUNetTrainerCPS
 from nnunetv2_muduo.trainers.mean_teacher import nnUNetTrainerMeanTeacher
 from nnunetv2_muduo.trainers.muduo import nnUNetTrainerMuDuo
 from nnunetv2_muduo.trainers.prompt_generator import (
@@ -17,9 +18,12 @@ from nnunetv2_muduo.trainers.prompt_generator import (
     nnUNetTrainerMuDuoPromptGenerator_1epoch,
     nnUNetTrainerMuDuoPromptGenerator_5epochs,
 )
+from nnunetv2_muduo.trainers.sassnet import nnUNetTrainerSASSNet
 from nnunetv2_muduo.trainers.supervised import nnUNetTrainerMuDuo_Supervised
+from nnunetv2_muduo.trainers.uncertainty_aware import nnUNetTrainerUAMeanTeacher
 
 __all__ = [
+    "nnUNetTrainerCPS",
     "nnUNetTrainerMeanTeacher",
     "nnUNetTrainerMuDuo",
     "nnUNetTrainerMuDuoPromptGenerator",
@@ -34,4 +38,6 @@ __all__ = [
     "nnUNetTrainerMuDuo_SinglePoint",
     "nnUNetTrainerMuDuo_Supervised",
     "nnUNetTrainerMuDuo_paper",
+    "nnUNetTrainerSASSNet",
+    "nnUNetTrainerUAMeanTeacher",
 ]

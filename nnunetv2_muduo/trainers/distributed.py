@@ -3,6 +3,7 @@
 import os
 from functools import lru_cache
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch import distributed as dist
@@ -99,6 +100,24 @@ def own_rows(matrix: Tensor, n_own: int) -> Tensor:
 def share_weight(n_own: int) -> float:
     """Factor that turns DDP's mean over ranks of each one's mean over `n_own` patches into the mean over the global batch."""
     return n_own * world_size() / sum(_counts(n_own)) if world_size() > 1 else 1.0
+
+
+def mean_over_patches(mean: Tensor, n_own: int) -> Tensor:
+    """Mean over the patches of all ranks, from each rank's mean over its `n_own`. Without gradient."""
+    if world_size() == 1:
+        return mean.detach()
+    share = mean.detach() * share_weight(n_own) / world_size()
+    dist.all_reduce(share)
+    return share
+
+
+def sum_over_ranks(values: np.ndarray) -> np.ndarray:
+    """Sum of an array over all ranks."""
+    if world_size() == 1:
+        return values
+    of_ranks: list = [None] * world_size()
+    dist.all_gather_object(of_ranks, values)
+    return np.sum(of_ranks, axis=0)
 
 
 def mean_over_ranks(value: float) -> float:

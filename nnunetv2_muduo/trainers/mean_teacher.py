@@ -42,10 +42,14 @@ class nnUNetTrainerMeanTeacher(SemiSupervisedTrainer):
         self.noise_generator = torch.Generator(self.device).manual_seed(torch.initial_seed() + self.local_rank)
 
     def unlabeled_loss(self, student_logits: Tensor, patches: UnlabeledPatches) -> tuple[Tensor, dict]:
-        with torch.no_grad(), self._autocast():
-            output = self.mean_teacher(patches.student_view + self._noise(patches.student_view))
-        teacher_probs = self.full_resolution(output).float().softmax(1)
-        return (student_logits.softmax(1) - teacher_probs).square().mean(), {}
+        return (student_logits.softmax(1) - self.teacher_probs(patches.student_view)).square().mean(), {}
+
+    @torch.no_grad()
+    def teacher_probs(self, view: Tensor) -> Tensor:
+        """Probabilities of the moving average, whose input is noisy: [B, 1 + n_organs, a, b, c], float32."""
+        with self._autocast():
+            output = self.mean_teacher(view + self._noise(view))
+        return self.full_resolution(output).float().softmax(1)
 
     def _noise(self, view: Tensor) -> Tensor:
         noise = torch.randn(view.shape, generator=self.noise_generator, device=view.device, dtype=view.dtype)

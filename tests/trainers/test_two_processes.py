@@ -12,18 +12,20 @@ from torch import distributed as dist
 from torch.nn.parallel import DistributedDataParallel
 
 N_UNLABELED = 3  # does not divide by two
+METHODS = ["MuDuo", "MeanTeacher", "UAMeanTeacher", "CPS", "SASSNet"]
 
 
 def one_step(trainer, labeled: dict, unlabeled: dict) -> dict[str, torch.Tensor]:
     """Gradients of both halves of a step; zeros where nnU-Net gives the coarsest output no weight."""
-    trainer.optimizer.zero_grad(set_to_none=False)
+    for optimizer in trainer.optimizers():
+        optimizer.zero_grad(set_to_none=False)
     with trainer._gradients_stay_local(True):
         trainer.learn_from_labels(labeled)
     trainer.learn_from_unlabeled(unlabeled, weight=0.5)
-    parameters = trainer.network.named_parameters()
     return {
-        name.removeprefix("module."): torch.zeros_like(p) if p.grad is None else p.grad.clone()
-        for name, p in parameters
+        f"{number} {name.removeprefix('module.')}": torch.zeros_like(p) if p.grad is None else p.grad.clone()
+        for number, network in enumerate(trainer.networks())
+        for name, p in network.named_parameters()
     }
 
 
@@ -48,14 +50,17 @@ def ready_trainer(root, name):
     torch.manual_seed(0)
     trainer = make_trainer(name)
     trainer.initialize()
-    if name == "nnUNetTrainerMeanTeacher":
+    if name in ("nnUNetTrainerMeanTeacher", "nnUNetTrainerUAMeanTeacher"):
         trainer.mean_teacher.double()
         trainer._noise = torch.zeros_like  # each process has noise of its own
-    else:
+    elif name == "nnUNetTrainerMuDuo":
         trainer.ensemble = TeachersOfThePromptMap()
         trainer._draw_alpha = lambda pairs: torch.full((len(pairs),), 0.3)
     trainer.network.load_state_dict(torch.load(root / "weights.pth"))
-    trainer.network.double()  # in float32 the order of summation alone moves gradients by up to 1e-4
+    if name == "nnUNetTrainerSASSNet":
+        trainer.discriminator.register_forward_pre_hook(lambda _judge, inputs: tuple(x.float() for x in inputs))
+    for network in trainer.networks():
+        network.double()  # in float32 the order of summation alone moves gradients by up to 1e-4
     return trainer
 
 
@@ -64,7 +69,8 @@ def run_rank(rank: int, root, port: int, name: str) -> None:
     torch.set_num_threads(1)
     trainer = ready_trainer(root, name)  # before the group exists: nnU-Net's DDP is for CUDA alone
     dist.init_process_group("gloo", rank=rank, world_size=2)
-    trainer.network, trainer.is_ddp, trainer.local_rank = DistributedDataParallel(trainer.network), True, rank
+    trainer.is_ddp, trainer.local_rank = True, rank
+    wrap_all(trainer)
     batches = torch.load(root / "batches.pth")
     shares = {"labeled": [slice(0, 1), slice(1, 2)], "unlabeled": [slice(0, 2), slice(2, 3)]}
     for step, (labeled, unlabeled) in enumerate(batches):  # more than one: DDP finds missing gradients at the next step
@@ -74,6 +80,14 @@ def run_rank(rank: int, root, port: int, name: str) -> None:
             torch.save(gradients, root / f"gradients_{step}.pth")
     lose_a_step(trainer, own[0], rank, root)
     dist.destroy_process_group()
+
+
+def wrap_all(trainer) -> None:
+    trainer.network = DistributedDataParallel(trainer.network)
+    if hasattr(trainer, "peer"):
+        trainer.peer["network"] = DistributedDataParallel(trainer.peer["network"])
+    if hasattr(trainer, "shape_head"):
+        trainer.shape_head = DistributedDataParallel(trainer.shape_head)
 
 
 def lose_a_step(trainer, labeled: dict, rank: int, root) -> None:
@@ -86,10 +100,10 @@ def lose_a_step(trainer, labeled: dict, rank: int, root) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["nnUNetTrainerMuDuo", "nnUNetTrainerMeanTeacher"])
+@pytest.mark.parametrize("name", [f"nnUNetTrainer{method}" for method in METHODS])
 def test_gradients_equal_those_of_one_process(prepared_root, tmp_path, monkeypatch, name):
     set_nnunet_folders(monkeypatch, prepared_root)
-    write_config(monkeypatch, tmp_path, unlabeled_batch_size=N_UNLABELED, patch_size=24)
+    write_config(monkeypatch, tmp_path, unlabeled_batch_size=N_UNLABELED, patch_size=24, teacher_dropout=0.0)
     torch.manual_seed(0)
     trainer = make_trainer(name)
     trainer.on_train_start()

@@ -1,0 +1,147 @@
+"""SASSNet (Li et al. 2020, arXiv 2007.10732): shapes of unlabeled patches should be such that they pass for labeled ones.
+
+    labeled patch ───► student ─┬─► logits ─► nnU-Net's loss
+                                └─► shape head ─► signed distances ─► squared difference from the labels' own
+    unlabeled patch ─► student ─┴─► shape head ─► signed distances ─► discriminator ─► "labeled?"
+
+Own reading: the paper has one organ, a head with one map and zeros where a patch has no organ; here there is a map per organ,
+and an organ that is not there lies far away everywhere. The discriminator pools whatever size is left (that of SSL4MIS sees
+a corner of a 128^3 patch) and learns from the maps that the step has made already, where the paper makes them anew after it.
+The student is optimized by nnU-Net's loss, SGD and schedule. MuDuo's release has no code for this row of its table.
+"""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from nnunetv2_muduo.config import TrainingConfig, positive
+from nnunetv2_muduo.data.signed_distances import SignedDistancesTransform, targets_and_distances
+from nnunetv2_muduo.trainers import distributed
+from nnunetv2_muduo.trainers.discriminator import LABELED, Discriminator, classes
+from nnunetv2_muduo.trainers.semi_supervised import SemiSupervisedTrainer, UnlabeledPatches
+
+
+@dataclass(frozen=True)
+class SASSNetConfig(TrainingConfig):
+    """SASSNet's choices."""
+
+    consistency_weight: float = 0.01
+    """Weight of passing for labeled at the end of its ramp-up, against nnU-Net's loss. 0: plain nnU-Net, without shape head."""
+
+    shape_weight: float = 0.3
+    """Weight of the labels' signed distances against nnU-Net's loss (the paper's beta)."""
+
+    discriminator_learning_rate: float = positive(1e-4)
+    """Learning rate of the discriminator's Adam."""
+
+
+class nnUNetTrainerSASSNet(SemiSupervisedTrainer):
+    """nnU-Net's network with a second head of signed distances, and a discriminator that judges them."""
+
+    config_class = SASSNetConfig
+    logged = ("taken_for_labeled",)
+
+    # ------------------------------------------------------------------ a step
+
+    def labeled_loss(self, data: Tensor, target: list[Tensor]) -> Tensor:
+        """nnU-Net's, and the squared difference of the shape head's maps from the labels' signed distances."""
+        if not self.has_shapes:
+            return super().labeled_loss(data, target)
+        target, distances = targets_and_distances(target)
+        loss = super().labeled_loss(data, target)
+        maps = self.distance_maps()
+        self.seen_labeled = maps.detach(), data
+        return loss + self.muduo_config.shape_weight * F.mse_loss(maps, distances)
+
+    def unlabeled_loss(self, student_logits: Tensor, patches: UnlabeledPatches) -> tuple[Tensor, dict]:
+        maps = self.distance_maps()
+        self.seen_unlabeled = maps.detach(), patches.student_view
+        judge = distributed.bare(self.discriminator).requires_grad_(False).eval()
+        judged_logits = judge(maps, patches.student_view)
+        pretended = torch.full((len(maps),), LABELED, device=maps.device)
+        loss = F.cross_entropy(judged_logits, pretended) + 0.0 * student_logits.mean()
+        return loss, {"taken_for_labeled": judged_logits.detach().softmax(1)[:, LABELED].mean().cpu().numpy()}
+
+    def distance_maps(self) -> Tensor:
+        """Signed distances [B, n_organs, a, b, c] of the patches that the student has just seen, in [-1, 1], float32."""
+        features, self.decoder_features = self.decoder_features, None
+        with self._autocast():
+            maps = self.shape_head(features)
+        return maps.float().tanh()
+
+    def on_student_updated(self) -> None:
+        """The discriminator's step, on the maps of both halves."""
+        if self.has_shapes and self.seen_unlabeled is not None:
+            (labeled_maps, labeled_images), (maps, images) = self.seen_labeled, self.seen_unlabeled
+            self.discriminator.requires_grad_(True).train()
+            logits = self.discriminator(torch.cat([labeled_maps, maps]), torch.cat([labeled_images, images]))
+            truth = classes(len(labeled_maps), len(maps), logits.device)
+            self.discriminator_optimizer.zero_grad(set_to_none=True)
+            F.cross_entropy(logits, truth).backward()
+            self.discriminator_optimizer.step()
+        self.seen_labeled = self.seen_unlabeled = None
+
+    def networks(self) -> list[nn.Module]:
+        return [self.network, self.shape_head] if self.has_shapes else [self.network]
+
+    # ------------------------------------------------------------------ around the steps
+
+    def initialize(self):
+        super().initialize()
+        self.seen_labeled = self.seen_unlabeled = None
+        if self.has_shapes:
+            # Own random numbers, so that further networks change nothing about the student.
+            with torch.random.fork_rng(devices=[]):
+                self._add_shape_head()
+                self._add_discriminator()
+
+    @property
+    def has_shapes(self) -> bool:
+        """Whether there are shapes to learn; with weight 0 the training is plain nnU-Net."""
+        return self.muduo_config.consistency_weight > 0
+
+    def _add_shape_head(self) -> None:
+        """A head beside the last segmentation layer. It is no part of the network, whose weights stay nnU-Net's."""
+        last_layer = distributed.bare(self.network).decoder.seg_layers[-1]
+        last_layer.register_forward_pre_hook(self._keep_features)
+        head = nn.Conv3d(last_layer.in_channels, len(self.organ_labels), 1).to(self.device)
+        self.optimizer.add_param_group({"params": head.parameters()})
+        self.shape_head = distributed.wrap(head, self.device) if self.is_ddp else head
+
+    def _add_discriminator(self) -> None:
+        judge = Discriminator(len(self.organ_labels), self.num_input_channels, self.patch_size).to(self.device)
+        rate = self.muduo_config.discriminator_learning_rate
+        self.discriminator_optimizer = torch.optim.Adam(judge.parameters(), rate, betas=(0.9, 0.99))
+        self.discriminator = distributed.wrap(judge, self.device) if self.is_ddp else judge
+
+    def _keep_features(self, _layer: nn.Module, inputs: tuple[Tensor]) -> None:
+        self.decoder_features = inputs[0] if torch.is_grad_enabled() else None
+
+    def _do_i_compile(self) -> bool:
+        return False  # a compiled network does not hand out its features
+
+    def get_training_transforms(self, *args, **kwargs):
+        """nnU-Net's, and the labels' signed distances after them."""
+        transforms = super().get_training_transforms(*args, **kwargs)
+        if self.has_shapes:
+            transforms.transforms.append(SignedDistancesTransform(self.organ_labels))
+        return transforms
+
+    def own_state(self) -> dict:
+        return {name: part.state_dict() for name, part in self._parts().items()}
+
+    def restore(self, state: dict) -> None:
+        for name, part in self._parts().items():
+            part.load_state_dict(state[name])
+
+    def _parts(self) -> dict:
+        """What must survive `--c` beside the student."""
+        if not self.has_shapes:
+            return {}
+        return {
+            "shape_head": distributed.bare(self.shape_head),
+            "discriminator": distributed.bare(self.discriminator),
+            "discriminator_optimizer": self.discriminator_optimizer,
+        }
