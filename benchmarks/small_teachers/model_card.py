@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from nnunetv2_muduo.tables import markdown_row
 from nnunetv2_muduo.teacher_training.report import dice_table
 
 CARD_HEAD = """\
@@ -47,9 +48,9 @@ def card_section(modality: str, figures: dict) -> str:
     """Held-out Dice of one teacher as Markdown."""
     best = figures["best"]
     table = dice_table(best["dice"])
-    lines = ["| organ | " + " | ".join(table.columns) + " |", "|---|" + "---|" * len(table.columns)]
+    lines = [markdown_row(["organ", *table.columns]), "|---|" + "---|" * len(table.columns)]
     for organ, row in table.iterrows():
-        lines.append(f"| {organ} | " + " | ".join("" if np.isnan(dice) else f"{dice:.2f}" for dice in row) + " |")
+        lines.append(markdown_row([organ, *("" if np.isnan(dice) else f"{dice:.2f}" for dice in row)]))
     heading = f"## {modality.upper()}: Dice on held-out patients after {best['iteration']} iterations"
     stages = ["Trained in this order; the iterations above are the last stage's:", ""]
     stages += [f"{number}. {stage}" for number, stage in enumerate(figures["stages"], start=1)]

@@ -12,6 +12,7 @@ from benchmarks.study.quality_table import quality_table
 from benchmarks.study.split import Split
 from benchmarks.study.tables import REPORTED, differences_table, means_per_seed, results_table
 from nnunetv2_muduo.evaluation.text import markdown_table
+from nnunetv2_muduo.tables import csv_table, from_csv
 
 KEYS = ("n_labeled", "seed", "method", "case", "organ", "volume_truth_ml", "missed")
 DRAWN = ("supervised_pet", "supervised", "ct_teacher", "pet_teacher", "muduo", "dice_0.3")
@@ -32,10 +33,10 @@ def write(splits: Sequence[Split], experiments: Sequence[Experiment], out: Path,
     """Write what is finished of some experiments as CSV, Markdown and figure to `out`; returns the Markdown."""
     out.mkdir(parents=True, exist_ok=True)
     measures, pseudo_labels = (read(splits, experiments, kind) for kind in ("measures", "pseudo_labels"))
-    measures[[*KEYS, *REPORTED]].round(5).to_csv(out / "measures.csv.gz", index=False)
-    means_per_seed(measures).reset_index().to_csv(out / "per_seed.csv", index=False)
+    csv_table(measures[[*KEYS, *REPORTED]].round(5)).to_csv(out / "measures.csv.gz", index=False)
+    csv_table(means_per_seed(measures).reset_index()).to_csv(out / "per_seed.csv", index=False)
     if len(pseudo_labels):
-        pseudo_labels.round(4).to_csv(out / "pseudo_labels.csv.gz", index=False)
+        csv_table(pseudo_labels.round(4)).to_csv(out / "pseudo_labels.csv.gz", index=False)
     parts = [heading]
     for title, table in tables_by_title(measures, pseudo_labels).items():
         cells = [[str(cell) for cell in line] for line in table.itertuples(index=False)]
@@ -49,7 +50,7 @@ def write(splits: Sequence[Split], experiments: Sequence[Experiment], out: Path,
 def read(splits: Sequence[Split], experiments: Sequence[Experiment], kind: str) -> pd.DataFrame:
     """The finished tables of a kind, one below the other; empty where none is finished."""
     files = [split.result_file(experiment.name, kind) for split, experiment in product(splits, experiments)]
-    tables = [pd.read_csv(file) for file in files if file.is_file()]
+    tables = [from_csv(pd.read_csv(file)) for file in files if file.is_file()]
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
 
 

@@ -21,6 +21,7 @@ from nnunetv2_muduo.data.batched_predictor import BatchedPredictor
 from nnunetv2_muduo.evaluation.cases import read_label_names
 from nnunetv2_muduo.evaluation.table import Settings, measure_methods
 from nnunetv2_muduo.storage import replacing
+from nnunetv2_muduo.tables import csv_table
 from nnunetv2_muduo.trainers.fault_tolerant import FaultTolerantTrainer
 from nnunetv2_muduo.trainers.prepare import Training, prepare
 
@@ -146,7 +147,7 @@ def write_results(split: Split, experiment: Experiment, predictions: Path, pseud
 def _write(table: pd.DataFrame, file: Path) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     with replacing(file) as part:
-        table.to_csv(part, index=False)
+        csv_table(table).to_csv(part, index=False)
 
 
 def _seed_all(seed: int) -> None:

@@ -75,7 +75,8 @@ def run(args: argparse.Namespace) -> int:
     results = collect_results(measures, args.published)
     text = results_text(results, tolerances)
     if args.output:
-        inputs = {"truth": str(args.truth), "predictions": {n: str(f) for n, f in folders.items()}, "sha256": sha256}
+        names = {name: folder.resolve().name for name, folder in folders.items()}  # no paths, which name people
+        inputs = {"truth": args.truth.resolve().name, "predictions": names, "sha256": sha256}
         _write(args.output, results, text, settings, inputs)
     print(text)
     return 0

@@ -19,6 +19,7 @@ from nnunetv2_muduo.conversion.split import (
     shared_patients,
 )
 from nnunetv2_muduo.conversion.uptake_report import coverage_remarks, uptake_section
+from nnunetv2_muduo.tables import markdown_row
 
 REPORT_FILE = "muduo_conversion_report.md"
 LEFT_AXIS_LPS = 0
@@ -196,8 +197,8 @@ def _refused(report: Report) -> str:
 
 
 def _table(header: tuple, rows: list[tuple]) -> str:
-    lines = [header, ("---",) * len(header), *rows]
-    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
+    rule = f"| {' | '.join(('---',) * len(header))} |"
+    return "\n".join([markdown_row(header), rule, *map(markdown_row, rows)])
 
 
 def _counted(counter: Counter) -> str:

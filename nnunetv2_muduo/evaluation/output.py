@@ -11,6 +11,7 @@ import pandas as pd
 from nnunetv2_muduo.evaluation.results import Results
 from nnunetv2_muduo.evaluation.table import Settings
 from nnunetv2_muduo.storage import replacing, write_text
+from nnunetv2_muduo.tables import csv_table
 
 PACKAGES = ("nnunetv2_muduo", "numpy", "scipy", "pandas", "SimpleITK")
 
@@ -26,7 +27,7 @@ def write_tables(folder: Path, results: Results) -> None:
     for name, table in tables.items():
         if table is not None:
             with replacing(folder / f"{name}.csv") as temporary:
-                table.to_csv(temporary, index=False)
+                csv_table(table).to_csv(temporary, index=False)
 
 
 def write_metrics_json(path: Path, results: Results, settings: Settings, inputs: dict) -> None:

@@ -16,6 +16,7 @@ from nnunetv2_muduo.evaluation.measures import (
 )
 from nnunetv2_muduo.evaluation.metrics import Tolerances
 from nnunetv2_muduo.evaluation.results import Results
+from nnunetv2_muduo.tables import markdown_cell
 
 NOTES = (
     "Cells are mean ± standard deviation over cases; the last row is the mean of the organs' means ± the mean of their "
@@ -113,7 +114,7 @@ def failure_cells(rows: pd.DataFrame) -> pd.DataFrame:
 
 def markdown_table(heading: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     """Markdown table with aligned columns, the first one to the left, the others to the right."""
-    rows = [list(heading), *map(list, rows)]
+    rows = [[*map(markdown_cell, row)] for row in (heading, *rows)]
     widths = [max(3, *map(len, column)) for column in zip(*rows, strict=True)]
     lines = [" | ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in rows]
     rule = " | ".join(["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])])

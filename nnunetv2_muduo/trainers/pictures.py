@@ -8,6 +8,8 @@ from nnunetv2.utilities.helpers import empty_cache
 from nnunetv2_muduo.config import PANEL_FOLDER, PROGRESS_NAME
 from nnunetv2_muduo.data.views import split_views
 from nnunetv2_muduo.labels import organ_names
+from nnunetv2_muduo.storage import replacing
+from nnunetv2_muduo.tables import csv_table
 from nnunetv2_muduo.trainers.inspection import Inspection, inspect_patches
 
 
@@ -45,7 +47,8 @@ def draw_curves(trainer, epoch: int) -> None:
     names = organ_names(trainer.dataset_json)
     table = progress_table(trainer.logger.local_logger.my_fantastic_logging, list(names.values()))
     path = Path(trainer.output_folder) / PROGRESS_NAME
-    table.to_csv(path.with_suffix(".csv"), index=False)
+    with replacing(path.with_suffix(".csv")) as temporary:
+        csv_table(table).to_csv(temporary, index=False)
     plot_progress(table, names, path.with_suffix(".png"))
 
 

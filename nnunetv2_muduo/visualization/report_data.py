@@ -16,6 +16,7 @@ from nnunetv2_muduo.data.unlabeled import unlabeled_folder
 from nnunetv2_muduo.data.unlabeled_dataset import UnlabeledDataset
 from nnunetv2_muduo.labels import organ_names
 from nnunetv2_muduo.storage import read_json
+from nnunetv2_muduo.tables import from_csv
 from nnunetv2_muduo.user_files import (
     expecting_fields,
     read_dataset_json,
@@ -136,7 +137,7 @@ def read_progress(path: Path) -> pd.DataFrame:
     if not path.is_file():
         return pd.DataFrame({"epoch": []})
     try:
-        table = pd.read_csv(path)
+        table = from_csv(pd.read_csv(path))
         table[_NEEDED_CURVES if len(table) else []].astype(float)
     except (ValueError, KeyError) as error:  # of pandas, which doesn't name the file
         raise ValueError(f"{path} is no table of a training's curves ({error}). Remove the file.") from error
