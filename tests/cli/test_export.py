@@ -1,3 +1,5 @@
+import io
+import json
 import os
 import shutil
 import subprocess
@@ -80,6 +82,93 @@ def test_the_zip_holds_a_model_of_nnunets_own_trainer(own_results, tmp_path, cap
     for name, weight in original["network_weights"].items():
         assert torch.equal(weight, exported["network_weights"][name])
     assert [path.name for path in tmp_path.glob(".model.zip*")] == []
+
+
+@pytest.fixture
+def telling_model(own_results):
+    """A model all of whose files name people, machines and cases, as nnU-Net's and users' do."""
+    model = untrained_model()
+    fold = model / "fold_0"
+    dataset = json.loads((model / "dataset.json").read_text())
+    cases = {
+        "mueller_77": {"images": ["/home/anna/raw/mueller_77_0000.nii.gz"], "label": "/home/anna/raw/mueller_77.nii.gz"}
+    }
+    dataset |= {
+        "dataset": cases,
+        "description": "by Anna on host42",
+        "reference": "see /home/anna/paper.pdf",
+        "licence": "CC BY",
+    }
+    (model / "dataset.json").write_text(json.dumps(dataset))
+    plans = json.loads((model / "plans.json").read_text())
+    plans |= {
+        "note": "C:\\Users\\anna\\plans",
+        "teachers": ["/home/anna/w/sam.pth", {"~/w/x": "//host42/share/anna/y"}],
+    }
+    (model / "plans.json").write_text(json.dumps(plans))
+    (model / "dataset_fingerprint.json").write_text(json.dumps({"spacings": [[1, 1, 1]], "from": "/home/anna/raw"}))
+    (fold / "validation").mkdir()
+    measured = {"metrics": {"1": {"Dice": 0.5, "n_ref": 3}}, "prediction_file": "/home/anna/res/mueller_77.nii.gz"}
+    measured["reference_file"] = "/home/anna/pre/gt_segmentations/mueller_77.nii.gz"
+    summary = {"foreground_mean": {"Dice": 0.5}, "mean": {"1": {"Dice": float("nan")}}, "metric_per_case": [measured]}
+    (fold / "validation" / "summary.json").write_text(json.dumps(summary | {"host": "host42"}))
+    for name in ("debug.json", "muduo_config.yaml", "training_log_2026.txt"):
+        (fold / name).write_text('{"hostname": "host42", "ct_teacher": "/home/anna/w/sam.pth"}')
+    checkpoint = torch.load(fold / "checkpoint_final.pth", weights_only=False)
+    checkpoint["init_args"] |= {"dataset_json": dataset, "my_folder": "/home/anna", "plans": plans}
+    checkpoint |= {"logging": {"case": "mueller_77"}, "host": "host42"}
+    torch.save(checkpoint, fold / "checkpoint_final.pth")
+    return model
+
+
+def test_the_zip_names_no_path_no_case_and_nobody(telling_model, tmp_path):
+    assert main(["export", "1", "nnUNetTrainerMuDuo", "0", "-o", str(tmp_path / "model.zip")]) == 0
+    archive = zipfile.ZipFile(tmp_path / "model.zip")
+    contents = {name: archive.read(name) for name in archive.namelist()}
+    assert {Path(name).name for name in contents} == {
+        "plans.json", "dataset.json", "dataset_fingerprint.json", "checkpoint_final.pth", "progress.png", "summary.json",
+    }  # fmt: skip
+    inner = zipfile.ZipFile(io.BytesIO(contents[f"{TARGET}/fold_0/checkpoint_final.pth"]))
+    contents |= {name: inner.read(name) for name in inner.namelist() if "/data/" not in name}
+    telling = {"anna", "mueller", "host42", str(tmp_path), "/home", "C:\\\\Users"}
+    assert [(word, name) for name, data in contents.items() for word in telling if word.encode() in data.lower()] == []
+    summary = json.loads(contents[f"{TARGET}/fold_0/validation/summary.json"])
+    assert summary["metric_per_case"][0]["metrics"]["1"] == {"Dice": 0.5, "n_ref": 3}
+    assert summary["foreground_mean"] == {"Dice": 0.5}
+    dataset = json.loads(contents[f"{TARGET}/dataset.json"])
+    assert dataset["licence"] == "CC BY"
+    assert dataset["reference"] == "see paper.pdf"
+    assert dataset["labels"] == json.loads((telling_model / "dataset.json").read_text())["labels"]
+
+
+def test_stock_commands_install_and_predict_with_what_is_left(telling_model, own_results, tmp_path, monkeypatch):
+    from nnunetv2.inference.predict_from_raw_data import predict_entry_point
+    from nnunetv2.model_sharing.entry_points import install_from_zip_entry_point
+
+    assert main(["export", "1", "nnUNetTrainerMuDuo", "0", "-o", str(tmp_path / "model.zip")]) == 0
+    shutil.rmtree(telling_model)
+    monkeypatch.setattr(sys, "argv", ["nnUNetv2_install_pretrained_model_from_zip", str(tmp_path / "model.zip")])
+    install_from_zip_entry_point()
+    images, out = tmp_path / "images", tmp_path / "out"
+    images.mkdir()
+    for channel in (0, 1):
+        shutil.copy(own_results / "raw" / DATASET / "imagesUn" / f"unlabeled_3_000{channel}.nii.gz", images)
+    arguments = f"nnUNetv2_predict -i {images} -o {out} -d 1 -c 3d_fullres -f 0 -device cpu -npp 1 -nps 1 --disable_tta"
+    monkeypatch.setattr(sys, "argv", arguments.split())
+    n_threads = torch.get_num_threads()
+    predict_entry_point()
+    torch.set_num_threads(n_threads)
+    assert (out / "unlabeled_3.nii.gz").is_file()
+    assert "anna" not in "".join(file.read_text() for file in out.glob("*.json")).lower()
+
+
+def test_a_damaged_summary_is_named(telling_model, tmp_path, capsys):
+    summary = telling_model / "fold_0" / "validation" / "summary.json"
+    for content in ('{"metric_per_case": [1]}', '{"metric_per_case": 5}', "[]", "{"):
+        summary.write_text(content)
+        assert main(["export", "1", "nnUNetTrainerMuDuo", "0", "-o", str(tmp_path / "model.zip")]) == 1
+        assert str(summary) in capsys.readouterr().err
+        assert list(tmp_path.glob("*.zip*")) == []
 
 
 def test_several_folds_become_an_ensemble(own_results, tmp_path):
