@@ -16,6 +16,8 @@ from pathlib import Path
 from nnunetv2_muduo.cli.arguments import require_folder_place
 from nnunetv2_muduo.cli.demo_plan import FEATURES, N_EPOCHS, Plan, measure_speed, plan_demo
 from nnunetv2_muduo.cli.demo_steps import StepRunner
+from nnunetv2_muduo.storage import write_text
+from nnunetv2_muduo.user_files import read_plans
 
 DATASET = "Dataset705_Phantom"
 RAW = f"nnUNet_raw/{DATASET}"
@@ -115,7 +117,7 @@ def _run_all(folder: Path, runner: StepRunner) -> None:
 
 
 def _narrow_network(plans_file: Path) -> None:
-    plans = json.loads(plans_file.read_text(encoding="utf-8"))
+    plans = read_plans(plans_file)
     kwargs = plans["configurations"]["3d_fullres"]["architecture"]["arch_kwargs"]
     kwargs["features_per_stage"] = [FEATURES[min(i, len(FEATURES) - 1)] for i in range(kwargs["n_stages"])]
     plans_file.write_text(json.dumps(plans, indent=4), encoding="utf-8")
@@ -135,7 +137,7 @@ def _conclude(folder: Path, plan: Plan, minutes: float) -> None:
         f"and {N_TEST} synthetic test cases: what unlabeled cases can be worth, not what to expect of real ones."
     )
     page = folder / "index.html"
-    page.write_text(demo_page(scores, picture, note, folder), encoding="utf-8")
+    write_text(demo_page(scores, picture, note, folder), page)
     print(f"\nDone in {minutes:.1f} minutes. Mean over organs and {N_TEST} test cases:\n\n{score_table(scores)}\n")
     print(textwrap.fill(note, 100))
     print(f"\nPicture:    {picture}\nThe page:   {page}\nAll files:  {folder}")

@@ -28,7 +28,7 @@ def run(args: argparse.Namespace) -> int:
     from nnunetv2_muduo.data.distant_parts import TOLERANCE
     from nnunetv2_muduo.data.postprocess import measure_extents_mm, postprocess_file
     from nnunetv2_muduo.evaluation.cases import find_labels, list_images
-    from nnunetv2_muduo.storage import write_json
+    from nnunetv2_muduo.storage import replacing, write_json
 
     if args.output.resolve() == args.prediction.resolve():
         raise ValueError(f"{args.output} holds the predictions themselves. Name another folder with -o.")
@@ -40,7 +40,8 @@ def run(args: argparse.Namespace) -> int:
     removed = {case: postprocess_file(path, args.output / path.name, extents_mm) for case, path in predictions.items()}
     for file in (args.prediction / name for name in _NNUNET_FILES):
         if file.is_file():
-            shutil.copy(file, args.output)
+            with replacing(args.output / file.name) as temporary:
+                shutil.copy(file, temporary)
     record = {
         "tolerance": TOLERANCE,
         "largest_extents_xyz_mm": {o: extents_mm[v, v].tolist() for o, v in organs.items() if (v, v) in extents_mm},

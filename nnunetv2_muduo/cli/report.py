@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write the report and repeat its warnings; 0 on success."""
-    from nnunetv2_muduo.storage import naming_file
+    from nnunetv2_muduo.storage import write_text
     from nnunetv2_muduo.visualization.report_data import read_training
     from nnunetv2_muduo.visualization.report_page import report_page
     from nnunetv2_muduo.visualization.report_warnings import find_warnings
@@ -34,8 +34,7 @@ def run(args: argparse.Namespace) -> int:
     path = args.output or record.folder / "muduo_report.html"
     require_file_place(path)
     page = report_page(record, warnings)
-    with naming_file(path):
-        path.write_text(page, encoding="utf-8")
+    write_text(page, path)
     for warning in warnings:
         print(f"Warning: {warning}")
     print(f"{path} ({path.stat().st_size / 1e6:.1f} MB)")

@@ -1,8 +1,11 @@
 """Writer of NIfTI files: whole, or an error that names the file."""
 
+import os
 from pathlib import Path
 
 import SimpleITK as sitk
+
+from nnunetv2_muduo.storage import replacing
 
 _HEADER_BYTES = 352  # before the voxels, in every single-file NIfTI that ITK writes
 
@@ -11,18 +14,21 @@ def write_nifti(image: sitk.Image, path: Path) -> None:
     """Write an image as .nii.gz or .nii. ITK ends without a word where a disk is full, so the file's length is looked at.
 
     Raises:
-        OSError: the file could not be written, or not whole; what there was of it is removed.
+        OSError: the file could not be written, or not whole; a file that was there before stays as it was.
     """
-    try:
-        sitk.WriteImage(image, str(path), useCompression=True)
-    except RuntimeError as error:
-        raise OSError(
-            f"{path} could not be written: its folder is missing or may not be written. Name another place."
-        ) from error
-    n_bytes = image.GetNumberOfPixels() * image.GetNumberOfComponentsPerPixel() * image.GetSizeOfPixelComponent()
-    if _unpacked_bytes(path) != (_HEADER_BYTES + n_bytes) % 2**32:
-        path.unlink(missing_ok=True)
-        raise OSError(f"{path} could not be written whole: the disk is full. Make room, then run the command again.")
+    beside = path.with_name(f".{os.getpid()}_{path.name}")  # with the ending that ITK goes by
+    with replacing(path, beside):
+        try:
+            sitk.WriteImage(image, str(beside), useCompression=True)
+        except RuntimeError as error:
+            raise OSError(
+                f"{path} could not be written: its folder is missing or may not be written. Name another place."
+            ) from error
+        n_bytes = image.GetNumberOfPixels() * image.GetNumberOfComponentsPerPixel() * image.GetSizeOfPixelComponent()
+        if _unpacked_bytes(beside) != (_HEADER_BYTES + n_bytes) % 2**32:
+            raise OSError(
+                f"{path} could not be written whole: the disk is full. Make room, then run the command again."
+            )
 
 
 def _unpacked_bytes(path: Path) -> int:

@@ -58,6 +58,7 @@ def cached_volume(scan: LabeledScan, modality: str, spacing_mm: float, cache: Pa
     record_file = path / "record.json"
     record = read_json(record_file) or {}
     if record.get("identity") != identity:
+        record_file.unlink(missing_ok=True)
         record = {"identity": identity, "centers": _write(scan, modality, spacing_mm, path)}
         write_json(record, record_file)  # written last: what has it is whole
     centers = {int(label): tuple(center) for label, center in record["centers"].items()}

@@ -49,7 +49,8 @@ def draw_curves(trainer, epoch: int) -> None:
     path = Path(trainer.output_folder) / PROGRESS_NAME
     with replacing(path.with_suffix(".csv")) as temporary:
         csv_table(table).to_csv(temporary, index=False)
-    plot_progress(table, names, path.with_suffix(".png"))
+    with replacing(path.with_suffix(".png")) as temporary:
+        plot_progress(table, names, temporary)
 
 
 def draw_panel(trainer, epoch: int) -> None:
@@ -60,12 +61,9 @@ def draw_panel(trainer, epoch: int) -> None:
     empty_cache(trainer.device)
     folder = Path(trainer.output_folder) / PANEL_FOLDER
     folder.mkdir(exist_ok=True)
-    plot_panel(
-        rows,
-        organ_names(trainer.dataset_json),
-        f"fold {trainer.fold}, after epoch {epoch}",
-        folder / f"epoch_{epoch:04d}.png",
-    )
+    title = f"fold {trainer.fold}, after epoch {epoch}"
+    with replacing(folder / f"epoch_{epoch:04d}.png") as temporary:
+        plot_panel(rows, organ_names(trainer.dataset_json), title, temporary)
 
 
 def panel_rows(inspection: Inspection, trainer) -> list:
@@ -93,6 +91,7 @@ def panel_rows(inspection: Inspection, trainer) -> list:
             },
             agreement=dict(zip(labels, inspection.agreement[i, organs].tolist(), strict=True)),
             kept={label for label, kept in zip(labels, inspection.kept[i, organs].tolist(), strict=True) if kept},
+            sides_known=len(patch.direction) > 0,
         )
         rows.append(row)
     return rows

@@ -1,5 +1,8 @@
 """Commands that write where nothing more can be written: a sentence names the file, and no half of one stays."""
 
+import subprocess
+import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -20,13 +23,21 @@ WHERE = {  # command: folder of what it writes
 }
 
 
+@contextmanager
+def no_file_beyond(n_bytes):
+    """The operating system ends writing as it does on a full disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
 @pytest.fixture
 def nearly_full():
-    """No file may grow beyond a few bytes: the operating system ends writing as it does on a full disk."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (FEW_BYTES, hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    with no_file_beyond(FEW_BYTES):
+        yield
 
 
 @pytest.mark.parametrize(("command", "place"), WHERE.items())
@@ -44,3 +55,37 @@ def test_a_full_disk_is_called_so(project, capsys):
     code, printed = run([*words[:-1], "/dev/full"], capsys)
     assert code == MISTAKE
     assert "muduo report: the disk is full: /dev/full could not be written whole. Make room" in printed
+    assert not Path("/dev/full").is_file()  # it is written to, not replaced
+
+
+def contents(place):
+    files = [place] if place.is_file() else sorted(path for path in place.rglob("*") if path.is_file())
+    return {path: path.read_bytes() for path in files}
+
+
+@pytest.mark.parametrize("n_bytes", [0, 40, 200])
+@pytest.mark.parametrize("command", ["postprocess", "evaluate", "figure", "report", "export"])
+@pytest.mark.usefixtures("one_thread")
+def test_what_was_there_before_stays_whole(project, capsys, command, n_bytes):
+    words, place = words_of(command, project), project / WHERE[command]
+    code, printed = run(words, capsys)
+    assert code == 0, printed
+    before, around = contents(place), set(place.parent.iterdir())
+    with no_file_beyond(n_bytes):
+        code, printed = run(words, capsys)
+    after = contents(place)
+    (project / "report.html").unlink(missing_ok=True)
+    (project / "model.zip").unlink(missing_ok=True)
+    assert code == MISTAKE, printed
+    assert str(project) in printed.splitlines()[-1]
+    assert after == before
+    assert set(place.parent.iterdir()) - around == set()  # nothing half written beside
+
+
+@pytest.mark.skipif(not Path("/dev/stdout").exists(), reason="no such device")
+def test_a_pipe_is_written_to(project):
+    words = words_of("report", project)
+    words[words.index("-o") + 1] = "/dev/stdout"
+    program = "import sys; from nnunetv2_muduo.cli import main; sys.exit(main(sys.argv[1:]))"
+    done = subprocess.run([sys.executable, "-c", program, *words], capture_output=True, check=True)
+    assert b"</html>" in done.stdout

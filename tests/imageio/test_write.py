@@ -46,3 +46,21 @@ def test_a_file_that_is_cut_off_is_refused_and_removed(tmp_path, ending, n_bytes
 def test_a_missing_folder_is_named(tmp_path):
     with pytest.raises(OSError, match="nowhere"):
         write_nifti(sitk.GetImageFromArray(VALUES["uint8"]), tmp_path / "nowhere" / "image.nii.gz")
+
+
+@pytest.mark.parametrize("ending", [".nii", ".nii.gz"])
+@pytest.mark.parametrize("n_bytes", [0, 3, 352, 5000])
+def test_an_image_that_was_there_stays_whole(tmp_path, ending, n_bytes):
+    resource = pytest.importorskip("resource", reason="limits of files are POSIX's")
+    path = tmp_path / f"image{ending}"
+    write_nifti(sitk.GetImageFromArray(VALUES["uint8"]), path)
+    before = path.read_bytes()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, hard))
+    try:
+        with pytest.raises(OSError, match=rf"image\{ending} could not be written"):
+            write_nifti(sitk.GetImageFromArray(VALUES["float32"]), path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
