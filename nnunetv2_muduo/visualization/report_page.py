@@ -10,6 +10,7 @@ import pandas as pd
 
 from nnunetv2_muduo import __version__
 from nnunetv2_muduo.conversion.split import LABELED, LEFT_OUT, TEST, UNLABELED, VAL
+from nnunetv2_muduo.privacy import without_paths
 from nnunetv2_muduo.visualization.report_chart import Line, line_chart
 from nnunetv2_muduo.visualization.report_data import TrainingRecord
 from nnunetv2_muduo.visualization.report_html import (
@@ -44,9 +45,14 @@ def report_page(record: TrainingRecord, warnings: list[str]) -> str:
         f"<h1>{escape(record.dataset)}</h1>"
         f'<p class="subtitle">{escape(record.trainer)}, {escape(record.configuration)}, {escape(record.plans_name)}, '
         f"fold {escape(record.fold)}</p>\n" + "\n".join(_sections(record, warnings)) + "\n<footer><p>nnunetv2_muduo "
-        f"{__version__}, {datetime.now():%Y-%m-%d %H:%M}, {escape(str(record.folder))}</p></footer></main>"
+        f"{__version__}, {datetime.now():%Y-%m-%d %H:%M}, {escape(_place(record.folder))}</p></footer></main>"
         f"<script>{SCRIPT}</script></body></html>\n"
     )
+
+
+def _place(fold: Path) -> str:
+    """Where a fold lies below nnUNet_results; the way there is nobody else's business."""
+    return "/".join(fold.parts[-3:])
 
 
 def _sections(record: TrainingRecord, warnings: list[str]) -> list[str]:
@@ -182,4 +188,4 @@ def _configuration(record: TrainingRecord) -> str:
 
 
 def _shown(value: object) -> str:
-    return "none" if value is None else str(value)
+    return "none" if value is None else str(without_paths(value))

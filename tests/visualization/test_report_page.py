@@ -8,6 +8,7 @@ import pytest
 from fixtures.training_record import page_of, without_teachers
 from PIL import Image
 
+from nnunetv2_muduo.config import MuDuoConfig
 from nnunetv2_muduo.visualization.report_data import Method, read_training
 from nnunetv2_muduo.visualization.report_page import MAX_PANELS, report_page
 from nnunetv2_muduo.visualization.report_warnings import find_warnings
@@ -53,6 +54,18 @@ def test_the_page_shows_it(made_up_training):
     assert ["n_points", "5", "3"] in config
     assert page.count("<svg") == 6
     assert "Warnings" not in page
+
+
+def test_the_page_names_no_path(made_up_training):
+    config = MuDuoConfig(ct_teacher="/home/anna/w/sam_med3d.pth", pet_teacher="C:\\Users\\anna\\pet.pth", num_epochs=60)
+    config.save(made_up_training.fold / "muduo_config.yaml")
+    page = page_of(made_up_training)
+    visible = re.sub('<wbr>|data:image/[a-z]+;base64,[^"]+', "", page)
+    assert "sam_med3d.pth" in visible
+    assert "pet.pth" in visible
+    assert "Dataset007_MadeUp/nnUNetTrainerMuDuo__nnUNetPlans__3d_fullres/fold_0</p></footer>" in visible
+    for telling in ("anna", "/home", "Users", str(made_up_training.root), made_up_training.root.name):
+        assert telling not in visible
 
 
 def test_the_page_loads_nothing_and_runs_nothing_of_others(made_up_training):
