@@ -9,9 +9,12 @@ import torch
 from batchgenerators.dataloading.nondet_multi_threaded_augmenter import NonDetMultiThreadedAugmenter
 from batchgeneratorsv2.transforms.base.basic_transform import BasicTransform
 from batchgeneratorsv2.transforms.spatial.mirroring import MirrorTransform
+from batchgeneratorsv2.transforms.spatial.rot90 import Rot90Transform
 from batchgeneratorsv2.transforms.spatial.spatial import SpatialTransform
+from batchgeneratorsv2.transforms.spatial.transpose import TransposeAxesTransform
 from batchgeneratorsv2.transforms.utils.compose import ComposeTransforms
 from batchgeneratorsv2.transforms.utils.pseudo2d import Convert2DTo3DTransform, Convert3DTo2DTransform
+from batchgeneratorsv2.transforms.utils.random import RandomTransform
 from nnunetv2.training.dataloading.data_loader import nnUNetDataLoader
 
 from nnunetv2_muduo.data.excluded_cases import refuse_too_many
@@ -21,6 +24,7 @@ from nnunetv2_muduo.data.worker_status import DamagedCase, TrackedDataset
 
 _PROCESSES_VARIABLE = "nnUNet_n_proc_DA"
 _SPATIAL = (SpatialTransform, MirrorTransform, Convert3DTo2DTransform, Convert2DTo3DTransform)
+_SPATIAL += (Rot90Transform, TransposeAxesTransform)  # of nnUNetTrainerDA5
 
 
 class StudentOnly(BasicTransform):
@@ -49,7 +53,11 @@ def shared_spatial_transforms(
         n_channels: of the student's view, which comes first.
     """
     transforms = [t for t in training_transforms.transforms if not isinstance(t, SignedDistancesTransform)]
-    return ComposeTransforms([t if isinstance(t, _SPATIAL) else StudentOnly(t, n_channels) for t in transforms])
+    return ComposeTransforms([t if _is_spatial(t) else StudentOnly(t, n_channels) for t in transforms])
+
+
+def _is_spatial(transform: BasicTransform) -> bool:
+    return isinstance(transform.transform if isinstance(transform, RandomTransform) else transform, _SPATIAL)
 
 
 class UnlabeledLoader(nnUNetDataLoader):

@@ -9,7 +9,10 @@ import pytest
 import torch
 from batchgeneratorsv2.transforms.base.basic_transform import ImageOnlyTransform
 from batchgeneratorsv2.transforms.spatial.mirroring import MirrorTransform
+from batchgeneratorsv2.transforms.spatial.rot90 import Rot90Transform
+from batchgeneratorsv2.transforms.spatial.transpose import TransposeAxesTransform
 from batchgeneratorsv2.transforms.utils.compose import ComposeTransforms
+from batchgeneratorsv2.transforms.utils.random import RandomTransform
 from support import DATASET, make_trainer
 
 from nnunetv2_muduo.data.loader import (
@@ -39,6 +42,17 @@ def test_spatial_transforms_move_both_views_and_intensities_change_the_students_
     assert torch.equal(out["image"][:2], flipped["image"][:2] + 1)
     assert torch.equal(out["image"][2:], flipped["image"][2:])
     assert torch.equal(out["segmentation"], flipped["segmentation"])
+
+
+@pytest.mark.parametrize("move", [Rot90Transform(1, (1,), {1, 2}), TransposeAxesTransform({0, 1, 2})])
+def test_views_stay_on_each_other_whatever_nnunets_variants_do_to_axes(move):
+    np.random.seed(1)  # noqa: NPY002
+    view = torch.rand(1, 6, 6, 6)
+    transform = shared_spatial_transforms(ComposeTransforms([RandomTransform(move, 1)]), n_channels=1)
+    out = transform(image=torch.cat([view, view]), segmentation=(100 * view).to(torch.int16))
+    assert not torch.equal(out["image"][:1], view)
+    assert torch.equal(out["image"][0], out["image"][1])
+    assert torch.equal(out["segmentation"], (100 * out["image"][:1]).to(torch.int16))
 
 
 def draw():
