@@ -11,7 +11,10 @@ import pytest
 from nnunetv2_muduo import trainers
 from nnunetv2_muduo.cli.main import COMMANDS, build_parser
 from nnunetv2_muduo.config import MuDuoConfig, TrainingConfig
+from nnunetv2_muduo.trainers.cps import CPSConfig
 from nnunetv2_muduo.trainers.mean_teacher import MeanTeacherConfig
+from nnunetv2_muduo.trainers.sassnet import SASSNetConfig
+from nnunetv2_muduo.trainers.uncertainty_aware import UAMeanTeacherConfig
 
 ROOT = Path(__file__).parents[1]
 PAGES = [
@@ -23,7 +26,14 @@ ON_EVERY_PAGE = pytest.mark.parametrize("page", OF_TODAY, ids=lambda page: page.
 NAME_OF_FILE = re.compile(r"(?<![\w./*-])(?:(?:[\w-]+/)*[\w-]+\.py|(?:[\w-]+/)+[\w-]+\.(?:md|png))\b")
 EXAMPLE_TRAINERS = {"nnUNetTrainer", "nnUNetTrainerX", "nnUNetTrainerMyMethod"}
 CONFIGURATION = ROOT / "docs" / "configuration.md"
-CONFIG_OF = {"every trainer": TrainingConfig, "MuDuo": MuDuoConfig, "Mean Teacher": MeanTeacherConfig}
+CONFIG_OF = {
+    "every trainer": TrainingConfig,
+    "MuDuo": MuDuoConfig,
+    "Mean Teacher": MeanTeacherConfig,
+    "UA-MT": UAMeanTeacherConfig,
+    "CPS": CPSConfig,
+    "SASSNet": SASSNetConfig,
+}
 
 
 def text_of(page: Path) -> str:
