@@ -53,7 +53,8 @@ class TrainingRecord:
     progress: see `training_curves.progress_table`.
     panels: picture by epoch.
     validation: columns case, organ, dice, true_voxels, predicted_voxels.
-    cases: a row per case, CASE_COLUMNS; `prompts` is the set of organs in its prompt map, None where it has no map.
+    cases: a row per case and set that it is in, CASE_COLUMNS; `prompts` is the set of organs in its prompt map, None where it
+        has no map.
     """
 
     folder: Path
@@ -168,12 +169,15 @@ def read_cases(dataset: str, data_identifier: str, prompt_generator: str | None,
     preprocessed = Path(nnUNet_preprocessed.get() or "") / dataset
     known = _known_cases(Path(nnUNet_raw.get() or "") / dataset)
     prompts = read_prompts(unlabeled_folder(preprocessed, data_identifier), prompt_generator, fold_name)
-    sets = {case: entry["set"] for case, entry in known.items()}
-    sets |= dict.fromkeys(prompts, "unlabeled") | _split(preprocessed / "splits_final.json", fold_name)
+    used = {"unlabeled": set(prompts), **_split(preprocessed / "splits_final.json", fold_name)}
+    of_training = {
+        case: [name for name, cases in used.items() if case in cases] for cases in used.values() for case in cases
+    }
     rows = []
-    for case, set_name in sets.items():
+    for case, sets in ({case: [entry["set"]] for case, entry in known.items()} | of_training).items():
         entry = known.get(case, {})
-        rows.append((case, set_name, *(entry.get(key) for key in PATIENT), prompts.get(case)))
+        row = (*(entry.get(key) for key in PATIENT), prompts.get(case))
+        rows += [(case, set_name, *row) for set_name in sets]
     return pd.DataFrame(rows, columns=CASE_COLUMNS).sort_values(["set", "case"], ignore_index=True)
 
 
@@ -198,10 +202,9 @@ def _organs_in(places: Path) -> set[int] | None:
         return {int(label) for label in content.files if len(content[label])}
 
 
-def _split(path: Path, fold_name: str) -> dict[str, str]:
+def _split(path: Path, fold_name: str) -> dict[str, set[str]]:
     splits = read_splits(path) if path.is_file() else []
     fold = fold_name.removeprefix("fold_")
     if not fold.isdigit() or int(fold) >= len(splits):
         return {}
-    split = splits[int(fold)]
-    return dict.fromkeys(split["train"], "labeled") | dict.fromkeys(split["val"], "val")
+    return {"labeled": set(splits[int(fold)]["train"]), "val": set(splits[int(fold)]["val"])}

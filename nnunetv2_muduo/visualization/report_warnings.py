@@ -11,21 +11,32 @@ from nnunetv2_muduo.visualization.report_data import TrainingRecord
 NEVER_AGREE = 0.35  # soft IoU; two teachers that say one half everywhere, knowing nothing, reach a third
 MISSED_DICE = 0.01
 MANY = 5
+_TOO_GOOD = "Figures of this training are too good to be true."
 
 
 def find_warnings(record: TrainingRecord) -> list[str]:
     """All warnings as sentences, the gravest first."""
-    checks = (shared_patients, broken_losses, silent_teachers, empty_prompt_maps, missed_organs)
+    checks = (shared_cases, shared_patients, broken_losses, silent_teachers, empty_prompt_maps, missed_organs)
     return [warning for check in checks for warning in check(record)]
+
+
+def shared_cases(record: TrainingRecord) -> list[str]:
+    """Cases in two sets, as a split by hand may have them: what was trained with is no test of the training."""
+    cases = {name: set(cases["case"]) for name, cases in record.cases.groupby("set")}
+    return [
+        f"{len(both)} case(s) are in {a} and in {b}: {_list(both)}. {_TOO_GOOD}"
+        for (a, b), both in ((pair, cases[pair[0]] & cases[pair[1]]) for pair in combinations(cases, 2))
+        if both
+    ]
 
 
 def shared_patients(record: TrainingRecord) -> list[str]:
     """Patients in two sets: measured figures would be too good. Studies that were left out are in no set."""
-    known = record.cases.dropna(subset="patient_key")
+    known = record.cases.drop_duplicates("case", keep=False).dropna(subset="patient_key")  # others are `shared_cases`
     patients = {name: set(cases["patient_key"]) for name, cases in known.groupby("set") if name != LEFT_OUT}
     pairs = {(a, b): patients[a] & patients[b] for a, b in combinations(patients, 2)}
     return [
-        f"{len(both)} patient(s) are in {a} and in {b}: {_list(both)}. Figures of this training are too good to be true."
+        f"{len(both)} patient(s) are in {a} and in {b}: {_list(both)}. {_TOO_GOOD}"
         for (a, b), both in pairs.items()
         if both
     ]

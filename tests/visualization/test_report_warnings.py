@@ -52,6 +52,26 @@ def test_warning_of_patients_in_two_sets(made_up_training):
     assert warning.startswith("1 patient(s) are in unlabeled and in val: psma_1.")
 
 
+@pytest.mark.parametrize(
+    ("train", "val", "said"),
+    [
+        (["psma_1_study", "fdg_0_study"], ["psma_1_study"], "1 case(s) are in labeled and in val: psma_1_study."),
+        (["fdg_0_study"], ["fdg_0_study"], "1 case(s) are in labeled and in val: fdg_0_study."),
+        (
+            ["fdg_0_study", "other_9_study"],
+            ["psma_1_study"],
+            "1 case(s) are in labeled and in unlabeled: other_9_study.",
+        ),
+    ],
+)
+def test_warning_of_cases_in_two_sets(made_up_training, train, val, said):
+    """By a splits_final.json that was written by hand, also of patients that nobody knows."""
+    made_up_training.change_case("other_9_study", patient_key=None)
+    split = [{"train": train, "val": val}]
+    made_up_training.write_json(made_up_training.root / "pre" / DATASET / "splits_final.json", split)
+    assert f"{said} Figures of this training are too good to be true." in warnings_of(made_up_training)
+
+
 def test_studies_that_were_left_out_are_no_leakage(made_up_training):
     """`muduo convert` leaves further studies of a patient out, so that its patients stand in one set each."""
     for i, patient in enumerate(("fdg_0", "psma_1", "other_9")):
