@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 PART = ".part"
+_FRAME_START = 15  # bytes of a .b2nd file up to the length of its header
 _SECONDS_OF_A_LEFTOVER = 3600  # nothing here takes as long to write
 
 
@@ -25,9 +26,15 @@ class DamagedFile(ValueError):
 def replacing(path: Path, temporary: Path | None = None) -> Iterator[Path]:
     """A place to write to, renamed to `path` when all went well: a reader sees the old file or the new one.
 
+    A device or a pipe, such as /dev/stdout, is written to as it is.
+
     Args:
         temporary: the place, on the same disk, where a hidden file beside `path` that ends in .part won't do.
     """
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        with naming_file(path):
+            yield path
+        return
     temporary = temporary or path.with_name(f".{path.name}.{socket.gethostname()}-{os.getpid()}{PART}")
     with naming_file(path, temporary):
         temporary.unlink(missing_ok=True)
@@ -44,13 +51,19 @@ def naming_file(path: Path, temporary: Path | None = None) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if type(error) is OSError and error.errno is None:  # numpy's, which tells how many bytes there was room for
-            raise OSError(
-                f"{path} could not be written whole ({error}). Make room, then run the command again."
-            ) from error
+        if type(error) is OSError and error.errno is None:
+            raise OSError(_naming(path, temporary, str(error))) from error
         if error.errno is not None and error.filename in (None, str(temporary)):
             error.filename, error.filename2 = str(path), None
         raise
+
+
+def _naming(path: Path, temporary: Path | None, message: str) -> str:
+    """A message of this package names its file; numpy's tells no more than how many bytes there was room for."""
+    message = message.replace(str(temporary), str(path))
+    if str(path) in message:
+        return message
+    return f"{path} could not be written whole ({message}). Make room, then run the command again."
 
 
 def remove_leftovers(folder: Path) -> None:
@@ -152,16 +165,24 @@ def read_json(path: Path) -> Any:
 
 
 def write_array(array: np.ndarray, path: Path, patch_size: list[int]) -> None:
-    """Write an array [channels, a, b, c] as .b2nd in one step, in chunks that suit patches of `patch_size`."""
+    """Write an array [channels, a, b, c] as .b2nd in one step, in chunks that suit patches of `patch_size`.
+
+    Raises:
+        OSError: there is no room for it, or it may not be written; the file is named.
+    """
     import blosc2  # here, since converting data needs files and no arrays
     from nnunetv2.training.dataloading.nnunet_dataset import comp_blosc2_params
 
     blocks, chunks = comp_blosc2_params(array.shape, tuple(patch_size), array.itemsize)
     cparams = {"codec": blosc2.Codec.ZSTD, "clevel": 3, "filters": [blosc2.Filter.SHUFFLE], "nthreads": 4}
+    layout = {"chunks": chunks, "blocks": blocks, "cparams": cparams}
     with replacing(path) as temporary:
-        blosc2.asarray(
-            np.ascontiguousarray(array), urlpath=str(temporary), chunks=chunks, blocks=blocks, cparams=cparams
-        )
+        try:
+            blosc2.asarray(np.ascontiguousarray(array), urlpath=str(temporary), **layout)
+        except RuntimeError as error:  # blosc2's, which does not tell that a disk is full
+            raise OSError(
+                f"{path} could not be written whole ({error}). Make room, then run the command again."
+            ) from error
 
 
 class StoredArray:
@@ -175,14 +196,33 @@ class StoredArray:
         import blosc2
 
         self.path = path
+        with naming_damage(path):
+            _refuse_programs(path)
         mmap = {} if os.name == "nt" else {"mmap_mode": "r"}  # mapping fails on Windows (nnU-Net issue 2723)
         with naming_damage(path):
             self._array = blosc2.open(urlpath=str(path), mode="r", dparams={"nthreads": 1}, **mmap)
-        self.shape, self.dtype = self._array.shape, self._array.dtype
+            self.shape, self.dtype = self._array.shape, self._array.dtype
+            if self.dtype.kind not in "iuf":
+                raise ValueError(f"it holds {self.dtype}, no numbers")
 
     def __getitem__(self, region) -> np.ndarray:
         with naming_damage(self.path):
             return self._array[region]
+
+
+def _refuse_programs(path: Path) -> None:
+    """Refuse a file that is more than an array: blosc2 before 4.4 computes what such a file says as soon as it is opened.
+
+    Source: https://github.com/Blosc/c-blosc2/blob/main/README_CFRAME_FORMAT.rst (header: msgpack, its metalayers last).
+    """
+    import msgpack  # blosc2's own dependency
+
+    with path.open("rb") as file:
+        start = file.read(_FRAME_START)
+        header = start + file.read(max(0, int.from_bytes(start[-4:], "big") - _FRAME_START))
+    _, offsets, _ = msgpack.unpackb(header)[-1]
+    if set(offsets) != {"b2nd"}:
+        raise ValueError(f"it holds {', '.join(map(str, offsets)) or 'no shape'} beside an array")
 
 
 def digest(content: Any) -> str:

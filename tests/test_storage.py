@@ -1,8 +1,11 @@
+import errno
 import hashlib
 import json
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from nnunetv2_muduo.storage import (
@@ -15,6 +18,7 @@ from nnunetv2_muduo.storage import (
     replacing,
     require_writable,
     with_present_times,
+    write_array,
     write_json,
     write_text,
 )
@@ -36,6 +40,60 @@ def write_half(path, temporary):
         place.write_text("half")
         assert read_json(path) == {"a": "ä"}
         raise KeyError
+
+
+FULL = {  # how libraries say that a disk is full: numpy without number or name, others without name
+    "numpy": (OSError("900 requested and 100 written"), r"a\.json could not be written whole \(900 requested"),
+    "the operating system": (OSError(errno.ENOSPC, "No space left on device"), r"No space left on device: .*a\.json"),
+}
+
+
+def write_then_raise(path, error):
+    with replacing(path) as place:
+        place.write_text("ha")
+        raise error
+
+
+@pytest.mark.parametrize(("error", "message"), FULL.values(), ids=FULL)
+def test_a_full_disk_is_said_with_the_file(tmp_path, error, message):
+    path = tmp_path / "a.json"
+    path.write_text("old")
+    with pytest.raises(OSError, match=message):
+        write_then_raise(path, error)
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_an_own_message_is_said_once(tmp_path):
+    with pytest.raises(OSError, match=r"^\S+/a\.json is too long\.$"), replacing(tmp_path / "a.json") as place:
+        raise OSError(f"{place} is too long.")
+
+
+def test_an_array_without_room_is_named(tmp_path):
+    resource = pytest.importorskip("resource", reason="limits of files are POSIX's")
+    path, array = tmp_path / "a.b2nd", np.random.default_rng(0).integers(0, 9999, (1, 40, 40, 40)).astype(np.int16)
+    write_array(array[:, :9], path, [8, 8, 8])
+    before = path.read_bytes()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, hard))
+    try:
+        with pytest.raises(OSError, match=r"a\.b2nd could not be written whole .*Make room"):
+            write_array(array, path, [8, 8, 8])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes are POSIX's")
+def test_a_pipe_is_written_to_and_stays_one(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with ThreadPoolExecutor(1) as pool:
+        read = pool.submit(pipe.read_text)
+        write_text("through", pipe)
+        assert read.result() == "through"
+    assert pipe.is_fifo()
 
 
 @pytest.mark.parametrize("elsewhere", [False, True])

@@ -37,7 +37,7 @@ def write_channel(volume: np.ndarray, path: Path, patch_size: list[int], slice_a
         path: the file, .b2nd; the residual goes beside it.
         slice_axis: axis of the volume along which the scanner's slices lie.
     """
-    residual_path = _residual_path(path)
+    residual_path = residual_file(path)
     residual_path.unlink(missing_ok=True)
     if volume.dtype == np.float32 and _is_whole(volume):
         volume = volume.astype(np.int16)
@@ -63,7 +63,7 @@ class StoredChannel:
 
     def __init__(self, path: Path, slice_axis: int, steps: list[float] | None):
         self._numbers = storage.StoredArray(path)
-        self._residual = storage.StoredArray(_residual_path(path)) if _residual_path(path).is_file() else None
+        self._residual = storage.StoredArray(residual_file(path)) if residual_file(path).is_file() else None
         self._slice_axis = slice_axis
         self._steps = None if steps is None else np.array(steps)
         self.shape = self._numbers.shape[1:]
@@ -78,7 +78,8 @@ class StoredChannel:
         return values
 
 
-def _residual_path(path: Path) -> Path:
+def residual_file(path: Path) -> Path:
+    """Where the residual of a channel's file is kept, if there is any."""
     return path.with_name(f"{path.stem}_lack{path.suffix}")
 
 

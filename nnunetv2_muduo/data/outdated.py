@@ -4,6 +4,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from nnunetv2_muduo import storage
+from nnunetv2_muduo.data.checksums import is_whole, resealed
 from nnunetv2_muduo.data.excluded_cases import SUFFIX, exclusion_reason
 from nnunetv2_muduo.data.unlabeled_dataset import channel_files
 from nnunetv2_muduo.imageio.grid import orientation_of
@@ -23,16 +24,32 @@ def outdated_cases(
     for case, files in cases.items():
         if case in excluded:
             continue
-        record = storage.read_json(folder / f"{case}.json")
-        if record is None or not all(file.is_file() for file in channel_files(folder, case, len(record["channels"]))):
-            reasons[case] = "not there"
-        elif record["plan"] != identity:
-            reasons[case] = "made with other plans"
-        elif files is not None and not _is_made_from(files, record, folder / f"{case}.json"):
-            reasons[case] = "its images have changed since"
-        elif orientation and record["direction"] and orientation_of(record["direction"]) != orientation:
-            reasons[case] = "it is stored in another orientation than the labeled cases"
+        record_file = folder / f"{case}.json"
+        try:
+            reason = _why_outdated(record_file, files, identity, orientation)
+        except (
+            KeyError,
+            TypeError,
+            ValueError,
+            AttributeError,
+        ):  # a record that has other fields than it was written with
+            reason = f"{record_file.name} is damaged"
+        if reason is not None:
+            reasons[case] = reason
     return reasons
+
+
+def _why_outdated(record_file: Path, files: list[str] | None, identity: str, orientation: str | None) -> str | None:
+    record, (folder, case) = storage.read_json(record_file), (record_file.parent, record_file.stem)
+    if record is None or not all(file.is_file() for file in channel_files(folder, case, len(record["channels"]))):
+        return "not there"
+    if record["plan"] != identity:
+        return "made with other plans"
+    if files is not None and not _is_made_from(files, record, record_file):
+        return "its images have changed since"
+    if orientation and record["direction"] and orientation_of(record["direction"]) != orientation:
+        return "it is stored in another orientation than the labeled cases"
+    return None
 
 
 def _is_made_from(files: list[str], record: dict, record_file: Path) -> bool:
@@ -40,9 +57,9 @@ def _is_made_from(files: list[str], record: dict, record_file: Path) -> bool:
     if not storage.is_unchanged(record["source"], files):
         return False
     source = storage.with_present_times(record["source"], files)
-    if source != record["source"]:
+    if source != record["source"] and is_whole(record):
         with suppress(OSError):  # where prepared data may only be read, copies are compared at every start
-            storage.write_json({**record, "source": source}, record_file)
+            storage.write_json(resealed(record, source=source), record_file)
     return True
 
 

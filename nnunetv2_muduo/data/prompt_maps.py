@@ -10,12 +10,15 @@ from nnunetv2.preprocessing.preprocessors.default_preprocessor import DefaultPre
 from tqdm import tqdm
 
 from nnunetv2_muduo import storage
+from nnunetv2_muduo.data.checksums import OncePerFile, sealed
 from nnunetv2_muduo.data.generator_identity import why_not
 from nnunetv2_muduo.data.small_components import remove_small_components
-from nnunetv2_muduo.data.unlabeled_dataset import load_views
+from nnunetv2_muduo.data.unlabeled_dataset import channel_files, load_views
 from nnunetv2_muduo.data.views import N_CHANNELS
 
 _RECORD = "generator.json"
+N_ID_DIGITS = 8
+"""Of a generator's ID, as names and messages have it."""
 
 
 def prompt_map_folder(unlabeled_folder: Path, model: str, fold: str, generator_id: str) -> Path:
@@ -25,7 +28,7 @@ def prompt_map_folder(unlabeled_folder: Path, model: str, fold: str, generator_i
         model, fold: names of the generator's folders among nnU-Net's results.
         generator_id: ID of the training that made the generator.
     """
-    return unlabeled_folder / "prompt_maps" / f"{model}__{fold}__{generator_id[:8]}"
+    return unlabeled_folder / "prompt_maps" / f"{model}__{fold}__{generator_id[:N_ID_DIGITS]}"
 
 
 def latest_prompt_maps(unlabeled_folder: Path, generator_trainer: str | None, fold: str) -> Path | None:
@@ -62,12 +65,73 @@ def outdated_maps(folder: Path, unlabeled_folder: Path, cases: list[str], made_b
         return dict.fromkeys(cases, "the prompt generator is a new one" if any(others) else reason)
     reasons = {}
     for case in cases:
-        made_from = storage.read_json(folder / f"{case}.json")
-        if made_from is None or not all((folder / f"{case}{ending}").is_file() for ending in (".b2nd", ".npz")):
+        made_from = _made_from(folder / f"{case}.json")
+        if made_from is None or not all(file.is_file() for file in map_files(folder, case)):
             reasons[case] = "not there"
         elif made_from != _case_identity(unlabeled_folder, case):
             reasons[case] = "the case was preprocessed again"
     return reasons
+
+
+def unfit_maps(
+    folder: Path, unlabeled_folder: Path, cases: list[str], organs: list[int], ranges: OncePerFile
+) -> dict[str, str]:
+    """Cases whose prompt map has another shape than the case or labels that the data set does not have, with the reason.
+
+    Args:
+        organs: label values of the data set, without background.
+        ranges: of `label_ranges`.
+    """
+    files = {case: map_files(folder, case)[0] for case in cases}
+    reasons = {case: _why_shape_is_unfit(files[case], channel_files(unlabeled_folder, case, 1)[0]) for case in cases}
+    found = ranges([files[case] for case in cases if reasons[case] is None])  # a damaged shape may ask for any memory
+    reasons |= {case: _why_labels_are_unfit(found[files[case]], max(organs)) for case in cases if files[case] in found}
+    return {case: f"{files[case].name} {reason}" for case, reason in reasons.items() if reason is not None}
+
+
+def _why_shape_is_unfit(organ_map: Path, channel: Path) -> str | None:
+    shape, of_case = _shape_of(organ_map), _shape_of(channel)
+    if shape is None:
+        return "is damaged"
+    fits = of_case in (None, shape)  # None: its loader says it
+    return None if fits else f"has the shape {shape}, its case {of_case}"
+
+
+def _why_labels_are_unfit(least_and_greatest: tuple[int, int] | None, most: int) -> str | None:
+    if least_and_greatest is None:
+        return "is damaged"
+    least, greatest = least_and_greatest
+    return (
+        None
+        if 0 <= least <= greatest <= most
+        else f"has labels from {least} to {greatest}, the data set from 0 to {most}"
+    )
+
+
+def _shape_of(file: Path) -> tuple[int, ...] | None:
+    """Shape [1, a, b, c] of an array; None where it can't be read."""
+    try:
+        return storage.StoredArray(file).shape
+    except storage.DamagedFile:
+        return None
+
+
+def label_ranges() -> OncePerFile:
+    """Least and greatest label of prompt maps, None for one that can't be read."""
+    return OncePerFile(_label_range, "Looking at prompt maps")
+
+
+def _label_range(file: Path) -> tuple[int, int] | None:
+    try:
+        labels = storage.StoredArray(file)[:]
+        return int(labels.min()), int(labels.max())
+    except ValueError:  # damaged, or empty
+        return None
+
+
+def map_files(folder: Path, case: str) -> list[Path]:
+    """Files of a case's prompt map, labels and places, but for its record."""
+    return [folder / f"{case}{ending}" for ending in (".b2nd", ".npz")]
 
 
 def make_prompt_maps(
@@ -92,7 +156,8 @@ def make_prompt_maps(
         organs, patch_size = predictor.label_manager.foreground_labels, predictor.configuration_manager.patch_size
         organ_map = remove_small_components(_predict(predictor, student_view)[0], in_few_components)[None]
         write_prompt_map(organ_map, folder, case, organs, patch_size)
-        storage.write_json(_case_identity(unlabeled_folder, case), folder / f"{case}.json")
+        record = {"case": _case_identity(unlabeled_folder, case)}
+        storage.write_json(sealed(record, map_files(folder, case)), folder / f"{case}.json")
 
 
 def _predict(predictor: nnUNetPredictor, student_view: np.ndarray) -> np.ndarray:
@@ -108,6 +173,12 @@ def write_prompt_map(organ_map: np.ndarray, folder: Path, case: str, organs: lis
     with storage.replacing(folder / f"{case}.npz") as temporary, temporary.open("wb") as file:
         np.savez(file, **arrays)
     storage.write_array(organ_map, folder / f"{case}.b2nd", patch_size)
+
+
+def _made_from(record_file: Path) -> list | None:
+    """Identity of the case that a map was made from; records of 0.1.0 are nothing else."""
+    record = storage.read_json(record_file)
+    return record.get("case") if isinstance(record, dict) else record
 
 
 def _case_identity(unlabeled_folder: Path, case: str) -> list:

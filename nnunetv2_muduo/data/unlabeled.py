@@ -14,10 +14,11 @@ from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager
 
 from nnunetv2_muduo import storage
 from nnunetv2_muduo.data.channels import without_air_noise, write_channel
+from nnunetv2_muduo.data.checksums import sealed
 from nnunetv2_muduo.data.excluded_cases import ExcludedCase, record_excluded
 from nnunetv2_muduo.data.orientation import reoriented
 from nnunetv2_muduo.data.raw_images import read_case
-from nnunetv2_muduo.data.unlabeled_dataset import channel_files, outside_file
+from nnunetv2_muduo.data.unlabeled_dataset import case_files, channel_files, outside_file
 from nnunetv2_muduo.data.views import (
     AS_STORED,
     LINEAR_SCHEMES,
@@ -121,7 +122,8 @@ def preprocess_unlabeled(
 def preprocess_case(
     case_and_files, folder: Path, plans: dict, configuration: str, dataset_json: dict, orientation: str | None = None
 ) -> None:
-    """Preprocess one case and write `CASE_0000.b2nd` and so on, a file for each channel, and, last, its record `CASE.json`.
+    """Preprocess one case and write `CASE_0000.b2nd` and so on, a file for each channel, and, last, its record `CASE.json`,
+    which holds their checksums.
 
     Where nothing is resampled the values are kept exactly; what was resampled is rounded, CT to whole HU and PET to float16,
     which moves SUV by at most 0.05 %. In either case `without_air_noise` changes the air that the student does not see.
@@ -163,7 +165,7 @@ def preprocess_case(
     }
     if turned_from not in (None, orientation):
         record["turned_from"] = turned_from
-    storage.write_json(record, folder / f"{case}.json")
+    storage.write_json(sealed(record, case_files(folder, case, len(data))), folder / f"{case}.json")
 
 
 def _to_keep(

@@ -8,7 +8,7 @@ from batchgenerators.utilities.file_and_folder_operations import load_json
 from nnunetv2.training.dataloading.nnunet_dataset import nnUNetBaseDataset
 
 from nnunetv2_muduo import storage
-from nnunetv2_muduo.data.channels import StoredChannel
+from nnunetv2_muduo.data.channels import StoredChannel, residual_file
 from nnunetv2_muduo.data.views import CT_CHANNEL, PET_CHANNEL, ChannelNormalization, StackedViews
 
 
@@ -37,6 +37,7 @@ class UnlabeledDataset(nnUNetBaseDataset):
         prompt_map, class_locations = Background(views.shape[1:]), {}
         if self.prompt_map_folder is not None:
             prompt_map, class_locations = load_prompt_map(self.prompt_map_folder, identifier)
+            _require_shape(prompt_map, views.shape[1:])
         outside = outside_file(Path(self.source_folder), identifier)
         if outside.is_file():
             prompt_map = OutsideMarked(prompt_map, storage.StoredArray(outside))
@@ -77,6 +78,13 @@ class OutsideMarked:
         return np.where(self._outside[region], self.dtype.type(-1), self._labels[region].astype(self.dtype))
 
 
+def _require_shape(prompt_map: storage.StoredArray, shape: tuple[int, ...]) -> None:
+    if tuple(prompt_map.shape) != (1, *shape):
+        raise storage.DamagedFile(
+            f"{prompt_map.path} has the shape {tuple(prompt_map.shape)}, its case {shape}. Run `muduo prepare` again."
+        )
+
+
 def load_prompt_map(folder: Path, case: str) -> tuple[storage.StoredArray, dict[int, np.ndarray]]:
     """Organ labels [1, a, b, c] and places of each organ, [n, 4] indices into them. Raises DamagedFile."""
     places = folder / f"{case}.npz"
@@ -98,6 +106,13 @@ def load_views(folder: Path, case: str, physical: Sequence[int] = (CT_CHANNEL, P
 def channel_files(folder: Path, case: str, n_channels: int) -> list[Path]:
     """Where the channels of a preprocessed case are kept."""
     return [folder / f"{case}_{channel:04d}.b2nd" for channel in range(n_channels)]
+
+
+def case_files(folder: Path, case: str, n_channels: int) -> list[Path]:
+    """All files of a preprocessed case that are there, but for its record."""
+    channels = channel_files(folder, case, n_channels)
+    files = (*channels, *map(residual_file, channels), outside_file(folder, case))
+    return [file for file in files if file.is_file()]
 
 
 def outside_file(folder: Path, case: str) -> Path:

@@ -10,17 +10,27 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from nnunetv2.paths import nnUNet_raw
+from nnunetv2.paths import nnUNet_raw, nnUNet_results
 
+from nnunetv2_muduo.check.leakage import leaks
 from nnunetv2_muduo.checkpoints import FINAL
+from nnunetv2_muduo.data.checksums import OncePerFile, compare, digests_of_files
 from nnunetv2_muduo.data.excluded_cases import refuse_too_many
+from nnunetv2_muduo.data.generator_folders import folder_by_identity, generator_folder, why_none
 from nnunetv2_muduo.data.generator_identity import generator_identity, stored_state, why_not
 from nnunetv2_muduo.data.orientation import common_orientation
 from nnunetv2_muduo.data.outdated import excluded_cases, outdated_cases
-from nnunetv2_muduo.data.prompt_maps import outdated_maps, prompt_map_folder
-from nnunetv2_muduo.data.raw_images import find_unlabeled
+from nnunetv2_muduo.data.prompt_maps import (
+    N_ID_DIGITS,
+    label_ranges,
+    map_files,
+    outdated_maps,
+    prompt_map_folder,
+    unfit_maps,
+)
+from nnunetv2_muduo.data.raw_images import UNLABELED_FOLDER, find_unlabeled, without_raw_files
 from nnunetv2_muduo.data.unlabeled import plan_identity, unlabeled_folder
-from nnunetv2_muduo.data.unlabeled_dataset import UnlabeledDataset
+from nnunetv2_muduo.data.unlabeled_dataset import UnlabeledDataset, case_files
 from nnunetv2_muduo.data.worker_status import TrackedDataset
 from nnunetv2_muduo.imageio.modalities import channel_names
 from nnunetv2_muduo.parallel import listed
@@ -36,13 +46,17 @@ class Preparation:
 
     @cached_property
     def raw_files(self) -> dict[str, list[str] | None]:
-        """Raw files of every unlabeled case; None each where the raw data set is elsewhere but the cases are prepared."""
-        raw = Path(nnUNet_raw.get() or "") / self.trainer.plans_manager.dataset_name
+        """Raw files of every unlabeled case; None each where they are elsewhere but the cases are prepared."""
+        raw = self._raw_dataset
         prepared = UnlabeledDataset.get_identifiers(self.unlabeled_folder)
-        if prepared and not raw.is_dir():
+        if prepared and not any((raw / UNLABELED_FOLDER).glob("*")):
             return dict.fromkeys(prepared)
         dataset_json = self.trainer.dataset_json
         return find_unlabeled(raw, dataset_json["file_ending"], channel_names(dataset_json))
+
+    @property
+    def _raw_dataset(self) -> Path:
+        return Path(nnUNet_raw.get() or "") / self.trainer.plans_manager.dataset_name
 
     @property
     def excluded(self) -> dict[str, str]:
@@ -71,12 +85,16 @@ class Preparation:
         data_identifier = trainer.configuration_manager.data_identifier
         return unlabeled_folder(Path(trainer.preprocessed_dataset_folder_base), data_identifier)
 
-    @property
+    def stock_folder(self, trainer_name: str) -> Path:
+        """nnU-Net's results folder of a trainer on this data set, plans, configuration and fold."""
+        plans, configuration = self.trainer.plans_manager, self.trainer.configuration_name
+        model = f"{trainer_name}__{plans.plans_name}__{configuration}"
+        return Path(nnUNet_results.get() or "") / plans.dataset_name / model / f"fold_{self.trainer.fold}"
+
+    @cached_property
     def generator_folder(self) -> Path:
-        """nnU-Net's results folder of the generator's fold."""
-        student_folder = Path(self.trainer.output_folder)
-        model = student_folder.parent.name.replace(type(self.trainer).__name__, self.generator_trainer, 1)
-        return student_folder.parent.with_name(model) / student_folder.name
+        """Folder of the generator that belongs to this training; see `data.generator_folders`."""
+        return generator_folder(self.stock_folder(self.generator_trainer), self.identity)
 
     @property
     def generator_checkpoint(self) -> Path:
@@ -91,8 +109,8 @@ class Preparation:
         """
         if self.generator_trainer is None:
             return None
-        model, fold = self.generator_folder.parent.name, self.generator_folder.name
-        return prompt_map_folder(self.unlabeled_folder, model, fold, self.made_by["id"])
+        stock = self.stock_folder(self.generator_trainer)
+        return prompt_map_folder(self.unlabeled_folder, stock.parent.name, stock.name, self.made_by["id"])
 
     @property
     def made_by(self) -> dict[str, Any]:
@@ -100,8 +118,11 @@ class Preparation:
         return {"generator": self.identity, "id": stored_state(self.generator_checkpoint)["generator_id"]}
 
     def outdated_cases(self) -> dict[str, str]:
-        """Unlabeled cases to preprocess, with reasons."""
-        return outdated_cases(self.raw_files, self.unlabeled_folder, self._plan, self.orientation)
+        """Unlabeled cases to preprocess, with reasons. Files of the others are compared with their checksums."""
+        reasons = outdated_cases(self.raw_files, self.unlabeled_folder, self._plan, self.orientation)
+        folder, n_channels = self.unlabeled_folder, len(channel_names(self.trainer.dataset_json))
+        others = [case for case in self.unlabeled_files if case not in reasons]
+        return reasons | self._damaged(folder, {case: case_files(folder, case, n_channels) for case in others})
 
     @property
     def orientation(self) -> str | None:
@@ -110,11 +131,64 @@ class Preparation:
 
     def why_no_generator(self) -> str | None:
         """Why the generator has to be trained, None where it is there."""
-        return why_not(stored_state(self.generator_checkpoint).get("generator"), self.identity)
+        return why_none(self.stock_folder(self.generator_trainer), self.identity)
+
+    def refuse_other_generator(self, trained_with: dict[str, Any], checkpoint: Path) -> None:
+        """Refuse to go on from a checkpoint that another generator's prompt maps have taught.
+
+        Args:
+            trained_with: the `made_by` of the checkpoint's training.
+
+        Raises:
+            ValueError: names both generators and how to go back.
+        """
+        now = stored_state(self.generator_checkpoint).get("generator_id")
+        if now == trained_with["id"]:
+            return
+        before = f"prompt generator {trained_with['id'][:N_ID_DIGITS]}"
+        its_folder = folder_by_identity(self.stock_folder(self.generator_trainer), trained_with["generator"])
+        differs = why_not(trained_with["generator"], self.identity) or "it was trained anew from the same"
+        present = f"{now[:N_ID_DIGITS]} ({self.generator_folder})" if now else "one that is still to be trained"
+        raise ValueError(
+            f"{checkpoint} was trained with {before}; to the present labels, split, plans and config belongs another, {present}: "
+            f"of the former, {differs}. Continuing would mix two trainings. To go back, restore what {before} was made from, "
+            f"and its folder where that was removed ({its_folder}); `muduo prepare -d "
+            f"{self.trainer.plans_manager.dataset_name} --list` names those that are there. Or start anew without --c."
+        )
 
     def outdated_maps(self) -> dict[str, str]:
-        """Unlabeled cases that need a prompt map, with reasons; the generator must be there."""
-        return outdated_maps(self.prompt_map_folder, self.unlabeled_folder, list(self.unlabeled_files), self.made_by)
+        """Unlabeled cases that need a prompt map, with reasons; the generator must be there.
+
+        Maps that are there are compared with their checksums, and with shape and labels of the case and the data set.
+        """
+        folder, cases = self.prompt_map_folder, list(self.unlabeled_files)
+        reasons = outdated_maps(folder, self.unlabeled_folder, cases, self.made_by)
+        reasons |= self._damaged(folder, {case: map_files(folder, case) for case in cases if case not in reasons})
+        whole, organs = [case for case in cases if case not in reasons], self.trainer.label_manager.foreground_labels
+        return reasons | unfit_maps(folder, self.unlabeled_folder, whole, organs, self._label_ranges)
+
+    @cached_property
+    def _digests(self) -> OncePerFile:
+        return digests_of_files()
+
+    @cached_property
+    def _label_ranges(self) -> OncePerFile:
+        return label_ranges()
+
+    def _damaged(self, folder: Path, files_of: dict[str, list[Path]]) -> dict[str, str]:
+        damaged, new = compare(folder, files_of, self._digests)
+        if new:
+            self.trainer.print_to_log_file(
+                f"{len(new)} case(s) in {folder}, prepared by an earlier version, had no checksums and have them from now on."
+            )
+        return damaged
+
+    def log_raw_files(self) -> None:
+        """Say in the log where raw files are gone, or hold a scan that is in two sets (which makes every figure too good)."""
+        if None in self.raw_files.values():
+            self.trainer.print_to_log_file(f"WARNING: {without_raw_files(self._raw_dataset, len(self.raw_files))}.")
+        for leak in leaks(self._raw_dataset, self.trainer.fold):
+            self.trainer.print_to_log_file(f"WARNING: {leak}.")
 
     def log_excluded(self) -> None:
         """Name the cases that are left out in the log. Raises RuntimeError where they are more than 5 % of all."""

@@ -1,10 +1,14 @@
 """Files that come from elsewhere are read, never run: what the tests of teachers, config and conversion don't show yet."""
 
+import functools
+import inspect
 import os
 import pickle
 import stat
 import zipfile
 
+import blosc2
+import numpy as np
 import pytest
 import torch
 from support import DATASET, build_small_teacher, make_trainer, write_config
@@ -12,6 +16,7 @@ from support import DATASET, build_small_teacher, make_trainer, write_config
 from nnunetv2_muduo.config import load_config
 from nnunetv2_muduo.conversion.cases import Case
 from nnunetv2_muduo.conversion.label_maps import find_label_maps
+from nnunetv2_muduo.storage import DamagedFile, StoredArray, write_array
 from nnunetv2_muduo.teachers.weights import save_teacher
 
 
@@ -112,3 +117,68 @@ def test_properties_are_unpickled_from_the_preprocessed_folder_alone(tiny_datase
     trainer.on_train_start()
     assert read
     assert all(path.startswith(str(folder)) for path in read)
+
+
+def write_a_file(inputs, output, offset):
+    """What a crafted array computes: blosc2 keeps the text of the function in the file."""
+    inputs[0].tofile("made")
+    output[:] = inputs[0]
+
+
+def crafted(kind, operand, path):
+    """A file that blosc2 opens as something else than the array that is stored in it."""
+    numbers = np.zeros((2, 4), np.float32)
+    make = {
+        "function": lambda: blosc2.lazyudf(write_a_file, (operand,), dtype=np.float32).save(urlpath=path),
+        "expression": lambda: (operand + 1).save(urlpath=path),
+        "proxy": lambda: blosc2.Proxy(operand, urlpath=path, mode="w"),
+        "objects": lambda: blosc2.SChunk(urlpath=path, mode="w", meta={"vlarray": {}}),
+        "more": lambda: blosc2.asarray(numbers, urlpath=path, mode="w", meta={"more": 1}),
+        "no array": lambda: blosc2.SChunk(data=numbers.tobytes(), urlpath=path, mode="w"),
+        "texts": lambda: blosc2.asarray(numbers.astype("U3"), urlpath=path, mode="w"),
+        "structures": lambda: blosc2.asarray(np.zeros(3, [("a", "f4")]), urlpath=path, mode="w"),
+    }
+    make[kind]()
+
+
+@pytest.fixture
+def blosc2_that_runs(monkeypatch):
+    """As blosc2 was up to 4.3.3, the last one for Python 3.10: what a file says is done when it is opened."""
+    if "deserialize" in inspect.signature(blosc2.open).parameters:
+        monkeypatch.setattr(blosc2, "open", functools.partial(blosc2.open, deserialize="full"))
+
+
+CRAFTED = ["function", "expression", "proxy", "objects", "more", "no array", "texts", "structures"]
+
+
+@pytest.mark.parametrize("kind", CRAFTED)
+@pytest.mark.usefixtures("blosc2_that_runs")
+def test_an_array_that_is_a_program_is_refused(tmp_path, monkeypatch, kind):
+    monkeypatch.chdir(tmp_path)
+    operand = blosc2.asarray(np.zeros((2, 4), np.float32), urlpath=str(tmp_path / "operand.b2nd"), mode="w")
+    crafted(kind, operand, str(tmp_path / "case_0000.b2nd"))
+    with pytest.raises(DamagedFile, match=r"case_0000\.b2nd can't be read \(it holds .*"):
+        StoredArray(tmp_path / "case_0000.b2nd")
+    assert not (tmp_path / "made").exists()
+    if kind == "function":  # the file would have done it
+        blosc2.open(str(tmp_path / "case_0000.b2nd"), mode="r")[:]
+        assert (tmp_path / "made").exists()
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int8", "int16", "int32", "float16", "float32"])
+def test_arrays_of_numbers_are_read(tmp_path, dtype):
+    array = np.arange(5 * 6 * 7).reshape(1, 5, 6, 7).astype(dtype)
+    write_array(array, tmp_path / "a.b2nd", [4, 4, 4])
+    np.testing.assert_array_equal(StoredArray(tmp_path / "a.b2nd")[:], array)
+
+
+def test_a_header_of_garbage_is_no_array(tmp_path):
+    write_array(np.ones((1, 5, 6, 7), np.uint8), tmp_path / "a.b2nd", [4, 4, 4])
+    whole = (tmp_path / "a.b2nd").read_bytes()
+    for content in (b"", b"x", whole[:14], whole[:60], b"\xff" * 300, whole[:11] + b"\x7f\xff\xff\xff" + whole[15:]):
+        (tmp_path / "a.b2nd").write_bytes(content)
+        with pytest.raises(DamagedFile, match=r"a\.b2nd can't be read"):
+            StoredArray(tmp_path / "a.b2nd")
+    (tmp_path / "folder.b2nd").mkdir()
+    with pytest.raises(DamagedFile, match=r"folder\.b2nd can't be read"):
+        StoredArray(tmp_path / "folder.b2nd")
