@@ -23,6 +23,7 @@ pytest_plugins = [
     "fixtures.check",
     "fixtures.conversion",
     "fixtures.evaluation",
+    "fixtures.hub",
     "fixtures.phantom",
     "fixtures.teacher_training",
     "fixtures.teachers",

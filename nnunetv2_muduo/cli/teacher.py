@@ -1,18 +1,23 @@
-"""`muduo teacher train`: adapt a public teacher to other scanners or tracers, or train one from scratch."""
+"""`muduo teacher`: get the public teachers beforehand; adapt one to other scanners or tracers, or train one from scratch."""
 
 import argparse
 from pathlib import Path
 
+from nnunetv2_muduo.cli import teacher_fetch
 from nnunetv2_muduo.cli.arguments import require_folder_place
+from nnunetv2_muduo.cli.examples import with_examples
+from nnunetv2_muduo.teachers.registry import PUBLIC
 
 FROM_SCRATCH_LR, FINE_TUNING_LR = 8e-4, 8e-5  # as SAM-Med3D was trained, and fine-tuned
+_TRAIN_HELP = "adapt a public teacher to other scanners or tracers, or train one from scratch"
 _DATA_HELP = "id, name or folder (raw or preprocessed) of nnU-Net datasets, or folders in AutoPET's layout"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `muduo teacher`."""
     commands = parser.add_subparsers(dest="teacher_command", required=True, metavar="COMMAND")
-    train = commands.add_parser("train", help=__doc__.split(": ")[1], description=__doc__)
+    teacher_fetch.add_arguments(commands)
+    train = commands.add_parser("train", help=_TRAIN_HELP, description=_TRAIN_HELP, **with_examples("teacher train"))
     train.add_argument("--modality", choices=("ct", "pet"), required=True)
     train.add_argument("--data", nargs="+", required=True, metavar="DATASET", help=_DATA_HELP)
     train.add_argument("-o", "--out", type=Path, required=True, help="folder for checkpoints, figures and cache")
@@ -54,6 +59,11 @@ def _add_recipe(group) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    """Fetch or train, as the command says."""
+    return teacher_fetch.run(args) if args.teacher_command == "fetch" else _train(args)
+
+
+def _train(args: argparse.Namespace) -> int:
     """Train, and say where the result is."""
     import torch
 
@@ -117,14 +127,20 @@ def _teacher(args: argparse.Namespace):
     from nnunetv2_muduo.teacher_training.checkpoints import LAST
     from nnunetv2_muduo.teachers.sam3d.config import Sam3DConfig
     from nnunetv2_muduo.teachers.small import SMALL_CONFIG, untrained_teacher
-    from nnunetv2_muduo.teachers.weights import load_teacher
+    from nnunetv2_muduo.teachers.weights import inspect_teacher, load_teacher
 
     if args.c:
-        return load_teacher(args.out / LAST)
+        return load_teacher(args.out / LAST, modality=args.modality)
     if args.scratch:
         sizes = {"small": SMALL_CONFIG, "public": Sam3DConfig()}
         return untrained_teacher(sizes.get(args.scratch) or _read_size(Path(args.scratch)), args.seed)
-    return load_teacher(args.init or {"ct": "sam_med3d", "pet": "seganypet"}[args.modality])
+    source = args.init or PUBLIC[args.modality]
+    known = inspect_teacher(source).modality
+    if known not in (None, args.modality):  # no mistake for sure: SegAnyPET began with the weights of SAM-Med3D
+        print(
+            f"WARNING: the teacher to begin with, {source}, is for {known.upper()}, and --modality is {args.modality}."
+        )
+    return load_teacher(source)
 
 
 def _read_size(path: Path):

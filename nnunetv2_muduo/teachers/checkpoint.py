@@ -42,11 +42,13 @@ def read_teacher_file(path: Path) -> TeacherFile:
     if not path.is_file():
         raise FileNotFoundError(f"teacher weights {path}: no such file")
     weights, about = _read_safetensors(path) if path.suffix == ".safetensors" else _read_pickle(path)
-    config = about.get(CONFIG_KEY)
+    modality = about.get(MODALITY_KEY)
+    if modality not in (None, "ct", "pet"):
+        raise ValueError(f"teacher weights {path} are said to be for {modality!r}: expected ct or pet")
     return TeacherFile(
         state={_without_wrappers(name): tensor for name, tensor in weights.items()},
-        config=None if config is None else Sam3DConfig.from_dict(config),
-        modality=about.get(MODALITY_KEY),
+        config=_architecture(path, about.get(CONFIG_KEY)),
+        modality=modality,
     )
 
 
@@ -63,6 +65,13 @@ def write_teacher_file(path: Path, content: TeacherFile) -> None:
         torch.save({WEIGHTS_KEY: content.state, **about}, path)
 
 
+def _architecture(path: Path, sizes: object) -> Sam3DConfig | None:
+    try:
+        return None if sizes is None else Sam3DConfig.from_dict(sizes)
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"teacher weights {path}: {error}") from error
+
+
 def _read_safetensors(path: Path) -> tuple[State, dict]:
     from safetensors import SafetensorError, safe_open
 
@@ -70,9 +79,10 @@ def _read_safetensors(path: Path) -> tuple[State, dict]:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             weights = {name: file.get_tensor(name) for name in file.keys()}
-    except SafetensorError as error:
+        about = {key: json.loads(metadata[key]) for key in _ABOUT if key in metadata}
+    except (SafetensorError, OSError, ValueError) as error:
         raise _damaged(path, error) from error
-    return weights, {key: json.loads(metadata[key]) for key in _ABOUT if key in metadata}
+    return weights, about
 
 
 def _read_pickle(path: Path) -> tuple[State, dict]:
@@ -83,7 +93,7 @@ def _read_pickle(path: Path) -> tuple[State, dict]:
         except pickle.UnpicklingError as error:
             detail = str(error).split("WeightsUnpickler error:")[-1].strip().splitlines()[0]
             raise ValueError(_refusal(path, f"operations that a safe loader does not know ({detail})")) from error
-        except (RuntimeError, ValueError, EOFError, OSError) as error:
+        except Exception as error:  # files of other kinds bring the unpickler to errors of every kind
             raise _damaged(path, error) from error
     if refused:
         raise ValueError(_refusal(path, f"classes that could run code ({', '.join(sorted(refused))})"))
@@ -92,7 +102,7 @@ def _read_pickle(path: Path) -> tuple[State, dict]:
 
 def _unwrap(path: Path, content: object) -> tuple[State, dict]:
     weights = content.get(WEIGHTS_KEY, content) if isinstance(content, dict) else None
-    if not isinstance(weights, dict) or not weights or not all(isinstance(x, torch.Tensor) for x in weights.values()):
+    if not isinstance(weights, dict) or not weights or not all(map(_is_weight, weights.items())):
         found = sorted(map(str, content))[:10] if isinstance(content, dict) else type(content).__name__
         raise ValueError(
             f"teacher weights {path}: expected '{WEIGHTS_KEY}' or a plain dictionary of tensors, found {found}; "
@@ -101,13 +111,19 @@ def _unwrap(path: Path, content: object) -> tuple[State, dict]:
     return weights, {key: content[key] for key in _ABOUT if key in content}
 
 
+def _is_weight(item: tuple[object, object]) -> bool:
+    name, tensor = item
+    return isinstance(name, str) and isinstance(tensor, torch.Tensor)
+
+
 def _without_wrappers(name: str) -> str:
     return ".".join(part for part in name.split(".") if part not in ("module", "_orig_mod"))
 
 
 def _damaged(path: Path, error: Exception) -> ValueError:
+    reason = next(iter(str(error).splitlines()), type(error).__name__)
     return ValueError(
-        f"teacher weights {path} ({path.stat().st_size} bytes) can't be read: {str(error).splitlines()[0]}. "
+        f"teacher weights {path} ({path.stat().st_size} bytes) can't be read: {reason}. "
         "The file is truncated or no checkpoint; download it again and compare its size and sha256 with the source"
     )
 

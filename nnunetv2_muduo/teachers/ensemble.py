@@ -15,7 +15,7 @@ from nnunetv2_muduo.teachers.prompts import mask_prompts, points_of_organs
 from nnunetv2_muduo.teachers.registry import TEACHERS, SmallTeacher
 from nnunetv2_muduo.teachers.sam3d.config import Sam3DConfig
 from nnunetv2_muduo.teachers.small import SMALL_CONFIG
-from nnunetv2_muduo.teachers.weights import teacher_digest
+from nnunetv2_muduo.teachers.weights import TeacherFacts, inspect_teacher, teacher_digest
 
 _NORMALIZE = {"ct": patch_space.normalize_ct, "pet": patch_space.normalize_pet}
 
@@ -36,6 +36,11 @@ class TeacherEnsemble:
         self.axes = patch_space.teacher_axes(transpose_forward)
         self.organ_labels = organ_labels
         self.teachers = {m: load_teacher(teacher_source(config, m), device, m) for m in config.modalities}
+
+    @property
+    def image_size(self) -> int:
+        """Edge of the teachers' image in voxels. Raises ValueError where they differ in it."""
+        return one_image_size({modality: teacher.image_size for modality, teacher in self.teachers.items()})
 
     def to(self, device: torch.device) -> None:
         """Move the teachers to a device."""
@@ -129,6 +134,39 @@ def same_teacher(config: MuDuoConfig, modality: str, then: str, digest: str) -> 
         return False
 
 
+def inspect_teachers(config: MuDuoConfig) -> dict[str, TeacherFacts]:
+    """Fetch, open and compare every teacher of a config, before anything is made for it.
+
+    Returns:
+        What is known of each, by modality.
+
+    Raises:
+        FileNotFoundError, ValueError: as `load_teacher`; or their image sizes differ, from one another or from `patch_size`.
+    """
+    facts = {modality: inspect_teacher(teacher_source(config, modality), modality) for modality in config.modalities}
+    require_patch_of_teachers(config, {modality: of.image_size for modality, of in facts.items()})
+    return facts
+
+
+def require_patch_of_teachers(config: MuDuoConfig, sizes: dict[str, int]) -> None:
+    """Raises ValueError where the teachers' image sizes, by modality, differ from one another or from `patch_size`."""
+    edge = one_image_size({teacher_source(config, modality): size for modality, size in sizes.items()})
+    require_patch(config.patch_size, edge)
+
+
+def one_image_size(sizes: dict[str, int]) -> int:
+    """The image size that teachers, by whatever they are called, have in common. Raises ValueError where there is none."""
+    if len(set(sizes.values())) > 1:
+        raise ValueError(f"Both teachers must see the same image size, the patch. Got {sizes} voxels.")
+    return next(iter(sizes.values()))
+
+
+def require_patch(wanted: int | None, edge: int) -> None:
+    """Raises ValueError where the wanted patch is another than the teachers' image; None: none is wanted."""
+    if wanted not in (None, edge):
+        raise ValueError(f"patch_size is {wanted}, but the teachers see {edge} voxels, which must be the patch.")
+
+
 def ensemble_image_size(config: MuDuoConfig) -> int:
     """Edge of the teachers' image in voxels, which is the patch size.
 
@@ -136,10 +174,7 @@ def ensemble_image_size(config: MuDuoConfig) -> int:
         ValueError: the two teachers differ in it.
     """
     sources = {modality: teacher_source(config, modality) for modality in config.modalities}
-    sizes = {source: _image_size(source) for source in sources.values()}
-    if len(set(sizes.values())) > 1:
-        raise ValueError(f"Both teachers must see the same image size, the patch. Got {sizes} voxels.")
-    return next(iter(sizes.values()))
+    return one_image_size({source: _image_size(source) for source in sources.values()})
 
 
 def _image_size(source: str) -> int:

@@ -51,3 +51,6 @@ TEACHERS: dict[str, PublicTeacher | SmallTeacher] = {
     "small_ct": SmallTeacher(path=SMALL_TEACHERS / "ct.safetensors", modality="ct"),
     "small_pet": SmallTeacher(path=SMALL_TEACHERS / "pet.safetensors", modality="pet"),
 }
+
+PUBLIC = {spec.modality: name for name, spec in TEACHERS.items() if isinstance(spec, PublicTeacher)}
+"""Name of the public teacher of each modality."""

@@ -1,11 +1,13 @@
 """Loading and saving of teachers, by name or file, with every mismatch explained."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
 from nnunetv2_muduo.storage import file_digest
 from nnunetv2_muduo.teachers.checkpoint import TeacherFile, read_teacher_file, write_teacher_file
+from nnunetv2_muduo.teachers.first_sight import require_as_first_seen
 from nnunetv2_muduo.teachers.hub import fetch
 from nnunetv2_muduo.teachers.registry import TEACHERS, PublicTeacher, SmallTeacher
 from nnunetv2_muduo.teachers.sam3d.config import Sam3DConfig
@@ -22,6 +24,18 @@ OTHER_MODELS = (  # (part of a parameter name, whose it is)
 )
 
 
+@dataclass(frozen=True)
+class TeacherFacts:
+    """What is known of a teacher's file that has been opened, and whose weights fit."""
+
+    path: Path
+    sha256: str
+    image_size: int
+    """Edge of the cubic patch that it sees, in voxels."""
+    modality: str | None
+    """"ct" or "pet", as far as name or file tell."""
+
+
 def load_teacher(source: str | Path, device: str | torch.device = "cpu", modality: str | None = None) -> Sam3DTeacher:
     """Frozen float32 teacher on `device`.
 
@@ -34,16 +48,20 @@ def load_teacher(source: str | Path, device: str | torch.device = "cpu", modalit
         FileNotFoundError: no such file; or public weights neither on this machine nor reachable.
         ValueError: the file is damaged, unsafe, of another network or modality, or not the one on record.
     """
-    spec = TEACHERS.get(str(source))
-    path = _path(source, spec)
-    _report_digest(path, spec.sha256 if isinstance(spec, PublicTeacher) else None)
-    file = read_teacher_file(path)
-    known = file.modality if spec is None else spec.modality
-    if modality is not None and known not in (None, modality):
-        raise ValueError(
-            f"teacher '{source}' is for {known.upper()}, not for {modality.upper()}: were the two exchanged?"
-        )
-    return _assemble(path, file).to(device)
+    facts, teacher = _open(source, modality)
+    print(f"teacher weights: {facts.path} (sha256 {facts.sha256})")
+    return teacher.to(device)
+
+
+def inspect_teacher(source: str | Path, modality: str | None = None) -> TeacherFacts:
+    """Fetch, open and compare a teacher's weights without keeping them; arguments and errors as of `load_teacher`."""
+    return _open(source, modality)[0]
+
+
+def teacher_architecture(source: str | Path) -> tuple[int, Sam3DConfig]:
+    """Number of weights and sizes of a teacher; `source` and errors as with `load_teacher`."""
+    teacher = _open(source, None)[1]
+    return sum(weights.numel() for weights in teacher.parameters()), teacher.config
 
 
 def teacher_digest(source: str | Path) -> str:
@@ -70,25 +88,49 @@ def _existing(source: str | Path) -> Path:
     return path
 
 
-def _report_digest(path: Path, expected: str | None) -> None:
-    digest = file_digest(path)
-    print(f"teacher weights: {path} (sha256 {digest})")
-    if expected not in (None, digest):
+def _open(source: str | Path, modality: str | None) -> tuple[TeacherFacts, Sam3DTeacher]:
+    spec = TEACHERS.get(str(source))
+    path = _path(source, spec)
+    sha256 = file_digest(path)
+    if isinstance(spec, PublicTeacher):
+        _require_the_public_file(spec, path, sha256)
+    file = read_teacher_file(path)
+    known = file.modality if spec is None else spec.modality
+    if modality is not None and known not in (None, modality):
         raise ValueError(
-            f"teacher weights {path} have sha256 {digest}, but {expected} is on record; delete the file so that it is "
+            f"teacher '{source}' is for {known.upper()}, not for {modality.upper()}: were the two exchanged?"
+        )
+    teacher = _assemble(path, file)
+    return TeacherFacts(path, sha256, teacher.image_size, known), teacher
+
+
+def _require_the_public_file(spec: PublicTeacher, path: Path, sha256: str) -> None:
+    if spec.sha256 not in (None, sha256):
+        raise ValueError(
+            f"teacher weights {path} have sha256 {sha256}, but {spec.sha256} is on record; delete the file so that it is "
             "downloaded again, or give its path instead of a name if you mean to use it"
         )
+    require_as_first_seen(spec, path, sha256)
 
 
 def _assemble(path: Path, file: TeacherFile) -> Sam3DTeacher:
-    with torch.device("meta"):
-        teacher = Sam3DTeacher(file.config or Sam3DConfig())
+    teacher = _without_weights(path, file.config or Sam3DConfig())
     expected = {name: list(tensor.shape) for name, tensor in teacher.state_dict().items()}
     found = {name: list(tensor.shape) for name, tensor in file.state.items()}
     if found != expected:
         raise ValueError(_mismatch(path, expected, found, carries_config=file.config is not None))
     teacher.load_state_dict(file.state, assign=True)
     return teacher.float().requires_grad_(False)
+
+
+def _without_weights(path: Path, config: Sam3DConfig) -> Sam3DTeacher:
+    try:
+        with torch.device("meta"):
+            return Sam3DTeacher(config)
+    except (RuntimeError, OverflowError) as error:  # sizes that no tensor can have
+        raise ValueError(
+            f"teacher weights {path}: no network of the sizes that it carries can be built ({error})"
+        ) from error
 
 
 def _mismatch(path: Path, expected: dict[str, list], found: dict[str, list], *, carries_config: bool) -> str:

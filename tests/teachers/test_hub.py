@@ -1,37 +1,14 @@
 """Public teachers from the Hub's cache, or with advice."""
 
-from pathlib import Path
-
 import huggingface_hub
 import pytest
 import torch
-from huggingface_hub import constants
+from fixtures.hub import PUBLIC, put_in_cache
 from support import build_small_teacher
 
 from nnunetv2_muduo.teachers import load_teacher, weights
 from nnunetv2_muduo.teachers.registry import TEACHERS, PublicTeacher
 from nnunetv2_muduo.teachers.weights import save_teacher
-
-PUBLIC = [name for name, spec in TEACHERS.items() if isinstance(spec, PublicTeacher)]
-
-
-@pytest.fixture
-def offline_cache(tmp_path, monkeypatch) -> Path:
-    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
-    return tmp_path / "hub"
-
-
-def put_in_cache(cache: Path, spec: PublicTeacher) -> Path:
-    """Lay a small teacher where the Hub's client keeps `spec`."""
-    commit = spec.revision if len(spec.revision) == 40 else "0" * 40
-    folder = cache / f"models--{spec.repo_id.replace('/', '--')}"
-    path = folder / "snapshots" / commit / spec.file_name
-    path.parent.mkdir(parents=True)
-    (folder / "refs").mkdir()
-    (folder / "refs" / spec.revision).write_text(commit)
-    save_teacher(build_small_teacher(seed=5), path)
-    return path
 
 
 @pytest.mark.parametrize("name", PUBLIC)
