@@ -1,24 +1,52 @@
-"""Raw unlabeled cases of `imagesUn`: found by their files' names, read, and refused where they make no sense."""
+"""Raw cases: found as nnU-Net finds them, read as its reader reads them, and refused where they make no sense."""
 
 import math
-from collections.abc import Iterable, Sequence
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from nnunetv2.imageio.base_reader_writer import BaseReaderWriter
 from nnunetv2.imageio.nibabel_reader_writer import NibabelIO, NibabelIOWithReorient
 
 from nnunetv2_muduo.case_names import ALLOWED, is_safe_name
-from nnunetv2_muduo.conversion.raw_values import require_plausible_raw_case
+from nnunetv2_muduo.conversion.raw_values import read_plausible_case, require_plausible_raw_case
 from nnunetv2_muduo.data.excluded_cases import ExcludedCase
-from nnunetv2_muduo.imageio.grid import DifferentGrids, read_affine_grid, read_grid, require_same_grid
+from nnunetv2_muduo.imageio.grid import DifferentGrids, Grid, read_affine_grid, read_grid, require_same_grid
 from nnunetv2_muduo.imageio.image_files import explain_names, files_of_cases
 from nnunetv2_muduo.imageio.nifti import is_nifti, require_finite, require_intact
 from nnunetv2_muduo.imageio.refusal import refusing_damage
+from nnunetv2_muduo.imageio.units import value_range
+from nnunetv2_muduo.user_files import expecting_fields
 
 UNLABELED_FOLDER = "imagesUn"
 READERS_OF_NIBABEL = (NibabelIO, NibabelIOWithReorient)
+
+
+def find_labeled(raw_dataset: Path, dataset_json: Mapping[str, Any]) -> dict[str, tuple[list[Path], Path]]:
+    """Images by channel, and the label map, of every labeled case, which need not be there.
+
+    As nnU-Net finds them: in `imagesTr` and `labelsTr`, or where the field `dataset` of dataset.json says they lie; its paths
+    may hold variables, and begin at the data set's folder.
+
+    Raises:
+        ValueError: that field has another shape.
+    """
+    ending = dataset_json["file_ending"]
+    if "dataset" not in dataset_json:
+        cases, _ = files_of_cases(raw_dataset / "imagesTr", ending)
+        return {case: (files, raw_dataset / "labelsTr" / f"{case}{ending}") for case, files in cases.items()}
+    with expecting_fields(raw_dataset / "dataset.json"):
+        return {
+            case: ([_place(raw_dataset, file) for file in files["images"]], _place(raw_dataset, files["label"]))
+            for case, files in dataset_json["dataset"].items()
+        }
+
+
+def _place(raw_dataset: Path, file: str) -> Path:
+    return Path(os.path.abspath(raw_dataset / os.path.expandvars(file)))
 
 
 def find_unlabeled(
@@ -54,6 +82,14 @@ def find_unlabeled(
             f"channel or remove the case."
         )
     return {case: list(map(str, files)) for case, files in expected.items()}
+
+
+def without_raw_files(raw_dataset: Path, n_prepared: int) -> str:
+    """What is said where unlabeled cases are prepared, but their images are not in nnUNet_raw any more."""
+    return (
+        f"no unlabeled cases in {raw_dataset / UNLABELED_FOLDER}: going on with the {n_prepared} that are prepared, of which "
+        f"it can't be seen whether their images have changed"
+    )
 
 
 def _refuse_odd_names(cases: Iterable[str], folder: Path) -> None:
@@ -92,8 +128,27 @@ def read_case(
     return images, properties
 
 
+def grid_reader(reader: type[BaseReaderWriter]) -> Callable[[Path], Grid]:
+    """What reads a file's grid as nnU-Net's reader does: with nibabel's, axes need not be at right angles as ITK's must."""
+    return read_affine_grid if issubclass(reader, READERS_OF_NIBABEL) else read_grid
+
+
+def read_labeled_ranges(
+    files: Sequence[Path], reader: type[BaseReaderWriter], channels: Sequence[str]
+) -> list[tuple[float, float]]:
+    """Smallest and largest value of every channel of a labeled case.
+
+    Raises:
+        ValueError: as `read_case`; the file is named.
+    """
+    if not issubclass(reader, READERS_OF_NIBABEL):
+        return read_plausible_case(files, channels)
+    images, _ = read_case([str(file) for file in files], reader(), channels)
+    return [value_range(image, file) for image, file in zip(images, files, strict=True)]
+
+
 def _refuse_different_grids(files: list[str], reader: BaseReaderWriter) -> None:
-    read = read_affine_grid if isinstance(reader, READERS_OF_NIBABEL) else read_grid
+    read = grid_reader(type(reader))
     for other in files[1:]:
         try:
             require_same_grid(Path(other), Path(files[0]), read)

@@ -12,8 +12,7 @@ import nibabel
 import numpy as np
 import SimpleITK as sitk
 
-from nnunetv2_muduo.imageio.grid import read_grid
-from nnunetv2_muduo.imageio.images import read_image
+from nnunetv2_muduo.imageio.grid import Grid, read_affine_grid, read_grid
 from nnunetv2_muduo.imageio.nifti_header import is_nifti, open_unpacked
 from nnunetv2_muduo.imageio.refusal import CaseRefused, refusing_damage
 
@@ -60,12 +59,21 @@ def _alike(paths: list[Path], property_of) -> list[list[Path]]:
 
 
 def _size(path: Path) -> tuple[int, ...]:
-    return read_grid(path).size
+    return _grid(path).size
+
+
+def _grid(path: Path) -> Grid:
+    try:
+        return read_grid(path)
+    except CaseRefused:
+        if not is_nifti(path.name):
+            raise
+        return read_affine_grid(path)  # whose axes are not at right angles, which ITK can't read
 
 
 def _start(path: Path) -> str:
     """Digest of the lowest slices that are not empty."""
-    grid = read_grid(path)
+    grid = _grid(path)
     n_slices, begins_at_feet = grid.size[2], grid.matrix[2, 2] > 0
     for n in (*(n for n in _SLICES_AT_FIRST if n < n_slices), n_slices):
         values = _first_slices(path, n) if begins_at_feet else _first_slices(path, n_slices)[-n:]
@@ -88,4 +96,4 @@ def _first_slices(path: Path, n: int) -> np.ndarray:
 
 
 def _whole(path: Path) -> str:
-    return voxel_digest(sitk.GetArrayFromImage(read_image(path)))
+    return voxel_digest(_first_slices(path, _grid(path).size[2]))

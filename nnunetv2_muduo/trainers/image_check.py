@@ -10,9 +10,8 @@ from nnunetv2.imageio.base_reader_writer import BaseReaderWriter
 from nnunetv2.paths import nnUNet_raw
 
 from nnunetv2_muduo import storage
-from nnunetv2_muduo.conversion.raw_values import cases_in_bqml, read_plausible_case
-from nnunetv2_muduo.data.raw_images import READERS_OF_NIBABEL, read_case
-from nnunetv2_muduo.imageio.grid import read_affine_grid, read_grid
+from nnunetv2_muduo.conversion.raw_values import cases_in_bqml
+from nnunetv2_muduo.data.raw_images import find_labeled, grid_reader, read_labeled_ranges
 from nnunetv2_muduo.imageio.modalities import channel_names
 from nnunetv2_muduo.parallel import listed, run_all
 
@@ -45,11 +44,11 @@ def check_labeled_images(trainer, n_processes: int, part_id: int = 0, num_parts:
 
 def _raw_files(trainer, raw: Path) -> dict[str, list[Path]]:
     """Raw images, then the label map, by labeled case; cases of which one is elsewhere are left out."""
-    ending, n_channels = trainer.dataset_json["file_ending"], len(channel_names(trainer.dataset_json))
-    cases = sorted(trainer.dataset_class(trainer.preprocessed_dataset_folder, None).identifiers)
-    names = [f"imagesTr/{{case}}_{c:04d}{ending}" for c in range(n_channels)] + [f"labelsTr/{{case}}{ending}"]
-    files = {case: [raw / name.format(case=case) for name in names] for case in cases}
-    return {case: found for case, found in files.items() if all(file.is_file() for file in found)}
+    cases = trainer.dataset_class(trainer.preprocessed_dataset_folder, None).identifiers
+    found, n_channels = find_labeled(raw, trainer.dataset_json), len(channel_names(trainer.dataset_json))
+    files = {case: [*found[case][0], found[case][1]] for case in sorted(cases) if case in found}
+    whole = (len(paths) == n_channels + 1 and all(path.is_file() for path in paths) for paths in files.values())
+    return {case: paths for (case, paths), is_whole in zip(files.items(), whole, strict=True) if is_whole}
 
 
 def _check_changed(files: dict[str, list[Path]], trainer, n_processes: int) -> dict[str, Exception]:
@@ -70,9 +69,5 @@ def _check_changed(files: dict[str, list[Path]], trainer, n_processes: int) -> d
 
 def _check(job: tuple[str, list[Path], list[str], type[BaseReaderWriter]]) -> None:
     _, (*images, label), names, reader = job
-    if issubclass(reader, READERS_OF_NIBABEL):  # whose axes need not be at right angles, as ITK's must
-        read_affine_grid(label)
-        read_case([str(image) for image in images], reader(), names)
-    else:
-        read_grid(label)
-        read_plausible_case(images, names)
+    grid_reader(reader)(label)
+    read_labeled_ranges(images, reader, names)

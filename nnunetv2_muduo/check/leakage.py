@@ -1,0 +1,22 @@
+"""Leakage between the sets of a data set, as `muduo check` finds it, for the logs of preparation and training."""
+
+from contextlib import suppress
+from pathlib import Path
+
+from nnunetv2_muduo.check.copies import check_copies
+from nnunetv2_muduo.check.dataset import RawDataset, check_doubles, check_patients
+from nnunetv2_muduo.check.findings import PROBLEM
+
+
+def leaks(raw_dataset: Path, fold: int | str) -> list[str]:
+    """Cases, scans and patients that are in two sets of a fold, in the words of `muduo check`.
+
+    None where there is no raw data set to look at.
+    """
+    if not (raw_dataset / "dataset.json").is_file():
+        return []
+    dataset, findings = RawDataset(raw_dataset, fold), []
+    for check in (check_doubles, check_copies, check_patients):
+        with suppress(ValueError, OSError, RuntimeError):  # what can't be read is said where it is needed
+            findings.append(check(dataset))
+    return [f"{one.subject}: {one.found}" for one in findings if one.status == PROBLEM]
