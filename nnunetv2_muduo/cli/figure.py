@@ -36,7 +36,7 @@ def run(args: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from nnunetv2_muduo.evaluation.cases import find_labels
-    from nnunetv2_muduo.imageio.images import read_oriented
+    from nnunetv2_muduo.imageio.images import read_oriented, rounded_labels
     from nnunetv2_muduo.visualization.case_figure import draw_case
 
     folders = ({"truth": args.truth} if args.truth else {}) | dict(args.prediction)
@@ -49,6 +49,7 @@ def run(args: argparse.Namespace) -> int:
     args.output.mkdir(parents=True, exist_ok=True)
     for case, paths in tqdm(files.items(), "drawing", unit="case"):
         (ct_hu, pet_suv, *maps), (spacing_mm, *_) = zip(*map(read_oriented, paths), strict=True)
+        maps = [rounded_labels(labels_zyx, path) for labels_zyx, path in zip(maps, paths[2:], strict=True)]
         segmentations = dict(zip(folders, maps, strict=True))
         draw_case(ct_hu, pet_suv, spacing_mm, segmentations, labels.organs, args.output / f"{case}.png", args.suv_max)
     return 0

@@ -4,21 +4,30 @@ from collections.abc import Container
 from pathlib import Path
 
 import numpy as np
-from matplotlib import patheffects
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from nnunetv2_muduo.storage import naming_file
+from nnunetv2_muduo.storage import replacing
+from nnunetv2_muduo.visualization.figure_text import figure_style, fitted, legend_columns, legend_names
+from nnunetv2_muduo.visualization.marks import (
+    AXIAL_SIDES,
+    CORONAL_SIDES,
+    add_scale_bar,
+    fill_panel,
+    mark_sides,
+    panel_inches,
+)
 from nnunetv2_muduo.visualization.slices import View, axial_view, best_slice, body_box, coronal_projection, coronal_view
 
 CT_WINDOW_HU = (-160, 240)
-PANEL_INCHES, GAP_INCHES, TITLE_INCHES, LEGEND_ROW_INCHES = 2.2, 0.05, 0.38, 0.2
-LEGEND_COLUMNS_PER_BLOCK = 3
+PANEL_INCHES, GAP_INCHES, TITLE_INCHES, LEGEND_ROW_INCHES = 2.2, 0.05, 0.4, 0.2
+TITLE_SIZE, WINDOW_SIZE, LEGEND_SIZE = 10, 8, 8  # points
 DPI = 200
+# Okabe and Ito's colors for color-blind people (without black, and with a yellow that is seen on white), then further ones.
 COLORS = (
-    "#e41a1c", "#1f78ff", "#2ca02c", "#ff7f00", "#c03be0", "#00b8c4", "#f03b9d", "#a6761d", "#b8a800", "#6a51a3",
-    "#00a67a", "#ff8a80", "#7fb800", "#5c7cfa", "#d9480f", "#9c6b8f",
+    "#d55e00", "#56b4e9", "#009e73", "#e69f00", "#cc79a7", "#0072b2", "#b8a800", "#8a63d2",
+    "#ee6677", "#3d7a1f", "#a6761d", "#00a6a6", "#b0307a", "#7f9bff", "#8fbf3f", "#c98b6b",
 )  # fmt: skip
 
 
@@ -61,25 +70,29 @@ def draw_case(
     found = {int(value) for labels in segmentations.values() for value in np.unique(labels)}
     organs = {name: value for name, value in organs.items() if value in found}
 
-    figure, blocks = _layout(ct_hu.shape, spacing_mm, list(segmentations), len(organs))
-    for axes, labels in zip(blocks, segmentations.values(), strict=True):
-        _draw_ct(axes[0], axes[2], ct_hu, labels, (z, y), spacing_mm)
-        _draw_pet(axes[1], axes[3], pet_suv, labels, z, spacing_mm, suv_max)
-    _add_marks(blocks[0])
-    _add_legend(figure, organs)
-    files = [Path(out_path).with_suffix(suffix) for suffix in (".png", ".svg")]
+    with figure_style([*segmentations, *organs]):
+        figure, blocks = _layout(ct_hu.shape, spacing_mm, list(segmentations), list(organs))
+        for axes, labels in zip(blocks, segmentations.values(), strict=True):
+            _draw_ct(axes[0], axes[2], ct_hu, labels, (z, y), spacing_mm)
+            _draw_pet(axes[1], axes[3], pet_suv, labels, z, spacing_mm, suv_max)
+        _add_legend(figure, organs)
+        return _save(figure, Path(out_path))
+
+
+def _save(figure: Figure, out_path: Path) -> list[Path]:
+    files = [out_path.with_suffix(suffix) for suffix in (".png", ".svg")]
     for file in files:
-        with naming_file(file):
-            figure.savefig(file, dpi=DPI, facecolor="white")
+        with replacing(file) as temporary:
+            figure.savefig(temporary, format=file.suffix[1:], dpi=DPI, facecolor="white")
     return files
 
 
 def _draw_ct(coronal: Axes, axial: Axes, ct_hu: np.ndarray, labels: np.ndarray, at: tuple, spacing_mm: tuple) -> None:
     """The slices at (z, y), the axial one's place dashed in the coronal one."""
     z, y = at
-    draw_view(coronal, coronal_view(ct_hu, labels, y, spacing_mm), CT_WINDOW_HU, "gray")
-    draw_view(axial, axial_view(ct_hu, labels, z, spacing_mm), CT_WINDOW_HU, "gray")
-    coronal.set_title(f"CT, {CT_WINDOW_HU[0]} to {CT_WINDOW_HU[1]} HU", size=7, pad=2)
+    draw_marked_view(coronal, coronal_view(ct_hu, labels, y, spacing_mm), CT_WINDOW_HU, "gray", CORONAL_SIDES)
+    draw_marked_view(axial, axial_view(ct_hu, labels, z, spacing_mm), CT_WINDOW_HU, "gray", AXIAL_SIDES)
+    coronal.set_title(f"CT, {CT_WINDOW_HU[0]} to {CT_WINDOW_HU[1]} HU", size=WINDOW_SIZE, pad=2)
     coronal.axhline((len(ct_hu) - z - 0.5) * spacing_mm[0], color="white", linewidth=0.5, dashes=(6, 6))
 
 
@@ -87,9 +100,9 @@ def _draw_pet(
     coronal: Axes, axial: Axes, pet_suv: np.ndarray, labels: np.ndarray, z: int, spacing_mm: tuple, suv_max: float
 ) -> None:
     """The maximum projection, and the axial slice at z."""
-    draw_view(coronal, coronal_projection(pet_suv, labels, spacing_mm), (0, suv_max), "gray_r")
-    draw_view(axial, axial_view(pet_suv, labels, z, spacing_mm), (0, suv_max), "gray_r")
-    coronal.set_title(f"PET, maximum projection, SUV 0 to {suv_max:g}", size=7, pad=2)
+    draw_marked_view(coronal, coronal_projection(pet_suv, labels, spacing_mm), (0, suv_max), "gray_r", CORONAL_SIDES)
+    draw_marked_view(axial, axial_view(pet_suv, labels, z, spacing_mm), (0, suv_max), "gray_r", AXIAL_SIDES)
+    coronal.set_title(f"PET, projection, SUV 0 to {suv_max:g}", size=WINDOW_SIZE, pad=2)
 
 
 def _check_shapes(ct_hu: np.ndarray, pet_suv: np.ndarray, segmentations: dict[str, np.ndarray]) -> None:
@@ -98,13 +111,14 @@ def _check_shapes(ct_hu: np.ndarray, pet_suv: np.ndarray, segmentations: dict[st
         raise ValueError(f"A figure needs CT, PET and at least one segmentation of one shape, found {shapes}.")
 
 
-def _layout(shape: tuple, spacing_mm: tuple, titles: list[str], n_organs: int) -> tuple[Figure, list[list[Axes]]]:
+def _layout(shape: tuple, spacing_mm: tuple, titles: list[str], organs: list[str]) -> tuple[Figure, list[list[Axes]]]:
     """Figure and, per title, its axes [coronal left, coronal right, axial left, axial right], in true proportions."""
     depth_mm, height_mm, width_mm = np.multiply(shape, spacing_mm)
-    tall, flat = PANEL_INCHES * depth_mm / width_mm, PANEL_INCHES * height_mm / width_mm
-    n_legend_rows = -(-n_organs // (LEGEND_COLUMNS_PER_BLOCK * len(titles)))
-    bottom = LEGEND_ROW_INCHES * n_legend_rows + GAP_INCHES
+    tall, flat = (panel_inches(PANEL_INCHES, (mm, width_mm)) for mm in (depth_mm, height_mm))
     block_width = 2 * PANEL_INCHES + 3 * GAP_INCHES
+    names = legend_names(organs, block_width * len(titles), LEGEND_SIZE)
+    n_legend_rows = -(-len(names) // legend_columns(names, block_width * len(titles), LEGEND_SIZE))
+    bottom = LEGEND_ROW_INCHES * n_legend_rows + GAP_INCHES
     size = np.array([block_width * len(titles), bottom + flat + tall + 3 * GAP_INCHES + TITLE_INCHES])
     figure = Figure(figsize=size)
     blocks = []
@@ -113,9 +127,9 @@ def _layout(shape: tuple, spacing_mm: tuple, titles: list[str], n_organs: int) -
         rows = [(bottom + flat + 2 * GAP_INCHES, tall), (bottom + GAP_INCHES, flat)]
         places = [(left, low, PANEL_INCHES, height) for low, height in rows for left in lefts]
         blocks.append([figure.add_axes(np.array(place) / [*size, *size]) for place in places])
-        figure.text(
-            (i + 0.5) / len(titles), 1 - GAP_INCHES / size[1], title, ha="center", va="top", weight="bold", size=10
-        )
+        title = fitted(title, block_width - 2 * GAP_INCHES, TITLE_SIZE, "bold")
+        place = (i + 0.5) / len(titles), 1 - GAP_INCHES / size[1]
+        figure.text(*place, title, ha="center", va="top", weight="bold", size=TITLE_SIZE)
     return figure, blocks
 
 
@@ -132,19 +146,20 @@ def draw_view(axes: Axes, view: View, window: tuple[float, float], colormap: str
     axes.set(xlim=(0, width_mm), ylim=(height_mm, 0), xticks=[], yticks=[], aspect="equal")
 
 
-def _add_marks(axes: list[Axes]) -> None:
-    """The patient's right side and a scale bar, on the first block."""
-    outline = [patheffects.withStroke(linewidth=1.5, foreground="black")]
-    style = {"color": "white", "size": 7, "path_effects": outline}
-    for panel in axes:
-        panel.text(0.02, 0.5, "R", transform=panel.transAxes, va="center", **style)
-    right, low = 0.96 * axes[0].get_xlim()[1], 0.985 * axes[0].get_ylim()[0]
-    bar_mm = 100 if right > 150 else 10
-    axes[0].plot([right - bar_mm, right], [low, low], color="white", linewidth=1.5)
-    axes[0].text(right - bar_mm / 2, low * 0.995, f"{bar_mm // 10} cm", ha="center", va="bottom", **style)
+def draw_marked_view(
+    axes: Axes, view: View, window: tuple[float, float], colormap: str, sides: str, dashed: Container[int] = ()
+) -> None:
+    """As `draw_view`, with letters of the patient's sides (see `mark_sides`) and a scale bar."""
+    draw_view(axes, view, window, colormap, dashed)
+    background, color = ("black", "white") if colormap == "gray" else ("white", "black")
+    fill_panel(axes, background)
+    mark_sides(axes, sides, color)
+    add_scale_bar(axes, color)
 
 
 def _add_legend(figure: Figure, organs: dict[str, int]) -> None:
-    lines = [Line2D([], [], color=organ_color(value), linewidth=2, label=name) for name, value in organs.items()]
-    n_columns = LEGEND_COLUMNS_PER_BLOCK * (len(figure.axes) // 4)
-    figure.legend(handles=lines, loc="lower center", ncols=n_columns, frameon=False, fontsize=7, borderpad=0.1)
+    width = figure.get_figwidth()
+    names = legend_names(organs, width, LEGEND_SIZE)
+    lines = [Line2D([], [], color=organ_color(value), linewidth=2) for value in organs.values()]
+    style = {"frameon": False, "fontsize": LEGEND_SIZE, "borderpad": 0.1}
+    figure.legend(lines, names, loc="lower center", ncols=legend_columns(names, width, LEGEND_SIZE), **style)

@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib import style
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from nnunetv2_muduo.visualization.case_figure import organ_color
+from nnunetv2_muduo.visualization.figure_text import figure_style, legend_columns, legend_names
 
 TIMES = ("epoch_start_timestamps", "epoch_end_timestamps")
 COLUMNS = {  # list in the logger: column of the table, of lists per organ the first part of <column>_<organ>
@@ -28,23 +28,31 @@ COLUMNS = {  # list in the logger: column of the table, of lists per organ the f
     "kept_share_per_organ": "kept_share",
     "dice_per_class_or_region": "pseudo_dice",
 }
-SHARES = {  # columns per organ whose values lie in [0, 1]: title of their chart
-    "agreement": "Agreement of the teachers (soft IoU)",
-    "kept_share": "Kept share of the valid pairs",
-    "pseudo_dice": "Pseudo Dice on validation patches",
+SHARES = {  # columns per organ whose values lie in [0, 1]: title of their chart, and of its y axis
+    "agreement": ("Agreement of the teachers (soft IoU)", "soft IoU, 0 to 1"),
+    "kept_share": ("Kept share of the valid pairs", "share, 0 to 1"),
+    "pseudo_dice": ("Pseudo Dice on validation patches", "Dice, 0 to 1"),
 }
+LINE_COLORS = {"blue": "#0072b2", "green": "#009e73", "orange": "#e69f00"}  # Okabe and Ito's
+LINE_STYLES, N_COLORS_APART = ("solid", "dashed", "dotted"), 8  # organs beyond the eighth are dashed, then dotted
 MANY_EPOCHS = 40  # from here on a line needs no dots to be seen
-CHARTS_PER_ROW, CHART_INCHES, DPI = 3, (5.3, 4.2), 80
+CHARTS_PER_ROW, CHART_INCHES, DPI = 3, (5.3, 4.2), 90
+LEGEND_SIZE = 9  # points
 
 
 @dataclass(frozen=True)
 class Chart:
-    """Curves with one y axis; `lines` has a label and a color, a name or #rrggbb, by column of the table."""
+    """Curves with one y axis, `y_label`; `lines` has a label and a color, of LINE_COLORS or #rrggbb, by column of the table."""
 
     title: str
     lines: dict[str, tuple[str, str]]
     limits: tuple[float, float] | None = None
     per_organ: bool = False
+    y_label: str = "value"
+
+    def line_styles(self) -> list[str]:
+        """solid, dashed or dotted for each line, so that lines of like colors differ."""
+        return [LINE_STYLES[place // N_COLORS_APART % len(LINE_STYLES)] for place in range(len(self.lines))]
 
 
 def progress_table(logged: dict[str, list[Any]], organs: list[str]) -> pd.DataFrame:
@@ -85,9 +93,11 @@ def charts(table: pd.DataFrame, organ_names: dict[int, str]) -> list[Chart]:
         organ_names: name of every organ by label value.
     """
     losses = [
-        Chart("nnU-Net's loss", {"train_loss": ("training", "blue"), "val_loss": ("validation", "red")}),
-        Chart("Consistency loss", {"consistency_loss": ("on unlabeled patches", "green")}),
-        Chart("Weight of the consistency loss", {"ramp_up_weight": ("ramp-up", "orange")}),
+        Chart(
+            "nnU-Net's loss", {"train_loss": ("training", "blue"), "val_loss": ("validation", "orange")}, y_label="loss"
+        ),
+        Chart("Consistency loss", {"consistency_loss": ("on unlabeled patches", "green")}, y_label="loss"),
+        Chart("Weight of the consistency loss", {"ramp_up_weight": ("ramp-up", "orange")}, y_label="weight"),
     ]
     per_organ = {name: _organ_chart(name, organ_names) for name in _names_per_organ(table, [*organ_names.values()])}
     named = {"epoch", "seconds", *COLUMNS.values(), *(column for chart in per_organ.values() for column in chart.lines)}
@@ -104,38 +114,47 @@ def _names_per_organ(table: pd.DataFrame, organs: list[str]) -> list[str]:
 
 def _organ_chart(name: str, organ_names: dict[int, str]) -> Chart:
     lines = {f"{name}_{organ}": (organ, organ_color(value)) for value, organ in organ_names.items()}
-    return Chart(SHARES.get(name, _readable(name)), lines, (0, 1) if name in SHARES else None, per_organ=True)
+    title, y_label = SHARES.get(name, (_readable(name), Chart.y_label))
+    return Chart(title, lines, (0, 1) if name in SHARES else None, per_organ=True, y_label=y_label)
 
 
 def _readable(name: str) -> str:
     return name.replace("_", " ").capitalize()
 
 
-@style.context("default")  # nnU-Net's own plots leave seaborn's large fonts behind
 def plot_progress(table: pd.DataFrame, organ_names: dict[int, str], path: Path) -> None:
     """Write a PNG with all charts of a table; see `charts`."""
-    drawn = charts(table, organ_names)
+    with figure_style(organ_names.values()):
+        figure = _drawn(table, charts(table, organ_names))
+        figure.savefig(path, format="png", dpi=DPI, facecolor="white")
+
+
+def _drawn(table: pd.DataFrame, drawn: list[Chart]) -> Figure:
     n_rows = -(-len(drawn) // CHARTS_PER_ROW)
     figure = Figure(figsize=np.multiply(CHART_INCHES, (CHARTS_PER_ROW, n_rows)), layout="constrained")
     for place, chart in enumerate(drawn, start=1):
         axes = figure.add_subplot(n_rows, CHARTS_PER_ROW, place)
         _draw(axes, table, chart)
         if not chart.per_organ and len(chart.lines) > 1:
-            axes.legend(fontsize=8)
+            axes.legend(fontsize=LEGEND_SIZE)
         if chart.per_organ and not figure.legends:  # organs have the same colors in all charts
-            handles = axes.get_legend_handles_labels()
-            figure.legend(*handles, loc="outside lower center", ncols=8, fontsize=8, frameon=False)
-    figure.savefig(path, dpi=DPI, facecolor="white")
+            names = legend_names([line.get_label() for line in axes.lines], figure.get_figwidth(), LEGEND_SIZE)
+            columns = legend_columns(names, figure.get_figwidth(), LEGEND_SIZE)
+            style = {"fontsize": LEGEND_SIZE, "frameon": False}
+            figure.legend(axes.lines, names, loc="outside lower center", ncols=columns, **style)
+    return figure
 
 
 def _draw(axes: Axes, table: pd.DataFrame, chart: Chart) -> None:
     """One line per column; it runs straight over epochs without a value."""
-    for column, (label, color) in chart.lines.items():
+    for (column, (label, color)), style in zip(chart.lines.items(), chart.line_styles(), strict=True):
         known = table[["epoch", column]].dropna()
         marker = "." if len(known) < MANY_EPOCHS else None
-        color = color if color.startswith("#") else f"tab:{color}"
-        axes.plot(known["epoch"], known[column], label=label, color=color, marker=marker, linewidth=1.2)
-    axes.set(xlabel="epoch", ylabel=chart.title)
+        color = LINE_COLORS.get(color, color)
+        axes.plot(
+            known["epoch"], known[column], linestyle=style, label=label, color=color, marker=marker, linewidth=1.2
+        )
+    axes.set(xlabel="epoch", ylabel=chart.y_label, title=chart.title)
     if chart.limits:
         axes.set_ylim(chart.limits[0] - 0.02, chart.limits[1] + 0.02)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))

@@ -37,7 +37,7 @@ def test_an_organ_keeps_its_color_whichever_others_there_are(case, tmp_path):
 
 
 def test_panels_have_the_bodys_proportions():
-    figure, blocks = _layout((100, 50, 80), SPACING_MM, ["truth", "ours"], n_organs=3)
+    figure, blocks = _layout((100, 50, 80), SPACING_MM, ["truth", "ours"], list(ORGANS))
     sizes = [axes.get_position().size * figure.get_size_inches() for block in blocks for axes in block]
     for i, (width, height) in enumerate(sizes):
         expected_mm = 100 * 3 if i % 4 < 2 else 50 * 2

@@ -1,6 +1,9 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import seaborn
+from fixtures.drawn_texts import saved_figures
 from fixtures.pictures import LOGGED, NAMES, n_pixels, pixels
 
 from nnunetv2_muduo.visualization.teacher_picture import PanelRow, label_masks, plot_panel
@@ -49,3 +52,14 @@ def test_seaborns_settings_change_no_picture():
         seaborn.reset_orig()
     for a, b in zip(expected, found, strict=True):
         assert np.array_equal(a, b)
+
+
+@pytest.mark.parametrize("sides_known", [True, False])
+def test_sides_are_marked_where_the_image_tells_them(sides_known, tmp_path):
+    row = replace(make_row({1: 0.5}, {1}), sides_known=sides_known)
+    with saved_figures() as figures:
+        plot_panel([row, row], NAMES, "title", tmp_path / "a.png")
+    texts = [text.get_text() for axes in figures[0].axes for text in axes.texts]
+    n_images = 14
+    assert texts.count("R") == texts.count("L") == (n_images if sides_known else 0)
+    assert texts.count("2 cm") == n_images  # of 60 mm
