@@ -1,13 +1,14 @@
 """Page that the demo ends with: both students' scores, one picture, and where the rest lies."""
 
 import base64
-import json
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
+from nnunetv2_muduo.user_files import read_user_json
 from nnunetv2_muduo.visualization.report_style import STYLE
 
+PICTURE_PX = 1600  # wide enough for the letters in the picture, which has a bar to scroll where the page is narrower
 ALL_ORGANS = "mean over organs"  # as `muduo evaluate` calls its last row
 _HEADINGS = ("student", "Dice (%)", "HD95 (mm)", "organs missed")
 _LINKS = {
@@ -40,7 +41,7 @@ class Scores:
 
 def read_scores(metrics_json: Path, students: list[str]) -> dict[str, Scores]:
     """Scores of the students from the file that `muduo evaluate` writes."""
-    metrics = json.loads(metrics_json.read_text(encoding="utf-8"))
+    metrics = read_user_json(metrics_json)
     return {student: _scores(metrics["summary"][student], metrics["cases"], student) for student in students}
 
 
@@ -88,7 +89,8 @@ def demo_page(scores: dict[str, Scores], picture: Path, note: str, folder: Path)
         "<h1>Few labels, many unlabeled PET/CT</h1>"
         f'<section>{_table(_HEADINGS, _rows(scores))}<p class="note">{escape(note)}</p></section>\n'
         f'<section><h2>One test case: truth, and what each student finds</h2><div class="panel scroll">'
-        f'<img alt="CT and PET with contours of truth and predictions" src="data:image/png;base64,{image}"></div></section>\n'
+        f'<img width="{PICTURE_PX}" alt="CT and PET with contours of truth and predictions" '
+        f'src="data:image/png;base64,{image}"></div></section>\n'
         f"<section><h2>Dice per organ (%)</h2>{_table(('organ', *scores), per_organ)}</section>\n"
         f"<section><h2>The rest</h2><ul>{links}</ul></section></main></body></html>\n"
     )

@@ -93,8 +93,12 @@ def _curves(record: TrainingRecord) -> str:
         line_chart(
             chart.title,
             table["epoch"],
-            [Line(label, _css_color(color), table[column]) for column, (label, color) in chart.lines.items()],
+            [
+                Line(label, _css_color(color), table[column], style)
+                for (column, (label, color)), style in zip(chart.lines.items(), chart.line_styles(), strict=True)
+            ],
             chart.limits,
+            chart.y_label,
         )
         for chart in charts(table, record.organs)
     ]
@@ -134,7 +138,7 @@ def _validation(table: pd.DataFrame) -> str:
     rows = [[text_cell(case), *map(share_cell, values)] for case, *values in dice.itertuples()]
     means = [text_cell("mean over cases"), *map(share_cell, dice.mean())]
     return sortable_table(["case", *dice.columns], rows, foot=means) + note(
-        "Dice as nnU-Net measures it; – where neither truth nor prediction has the organ. `muduo evaluate` adds distances."
+        "Dice as nnU-Net measures it; – where neither truth nor prediction has the organ. muduo evaluate adds distances."
     )
 
 

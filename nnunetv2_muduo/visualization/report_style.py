@@ -2,10 +2,10 @@
 
 STYLE = """
 :root { --page: #f6f7f9; --card: #fff; --text: #1c2126; --faint: #66707a; --line: #dde1e6; --accent: #0b66c3;
-  --bar: #8fbdec; --warn: #fff3d6; --warn-line: #e0a100; --blue: #1f6fd1; --red: #d1372c; --green: #238b45; --orange: #d9730d; }
+  --bar: #8fbdec; --warn: #fff3d6; --warn-line: #e0a100; --blue: #0072b2; --green: #009e73; --orange: #b37400; }
 @media (prefers-color-scheme: dark) {
   :root { --page: #101214; --card: #191c20; --text: #e6e8ea; --faint: #98a2ac; --line: #30353b; --accent: #6cb2f7;
-    --bar: #2f6ea8; --warn: #3a2e0e; --warn-line: #d9a514; --blue: #5aa2f5; --red: #f0695f; --green: #4dbb72; --orange: #f29a4a; }
+    --bar: #2f6ea8; --warn: #3a2e0e; --warn-line: #d9a514; --blue: #56b4e9; --green: #009e73; --orange: #e69f00; }
 }
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--page); color: var(--text); font: 15px/1.5 system-ui, sans-serif; }
@@ -24,13 +24,23 @@ section { background: var(--card); border: 1px solid var(--line); border-radius:
 figure { margin: 0; min-width: 0; }
 figcaption { font-weight: 600; font-size: .9rem; }
 svg { width: 100%; height: auto; display: block; }
-svg text { font-size: 11px; fill: var(--faint); }
-svg line { stroke: var(--line); }
-svg polyline { fill: none; stroke-width: 1.5; stroke-linejoin: round; }
-.chart ul { list-style: none; margin: 4px 0 0; padding: 0; display: flex; flex-wrap: wrap; gap: 2px 14px; font-size: .8rem; }
-.chart li span { display: inline-block; width: 14px; height: 3px; margin-right: 5px; vertical-align: middle; }
+svg line { stroke: var(--line); vector-effect: non-scaling-stroke; }
+svg polyline { fill: none; stroke-width: 2px; stroke-linejoin: round; vector-effect: non-scaling-stroke; }
+svg .dashed { stroke-dasharray: 7 4; }
+svg .dotted { stroke-dasharray: 2 4; }
+.plot { display: grid; grid-template-columns: 1.5em var(--tick) 1fr; column-gap: 6px; font-size: 12px; line-height: 1.25;
+  color: var(--faint); font-variant-numeric: tabular-nums; margin-top: 6px; }
+.y-label { writing-mode: vertical-rl; transform: rotate(180deg); text-align: center; }
+.y-ticks, .x-ticks { position: relative; }
+.x-ticks { grid-column: 3; height: 1.5em; }
+.y-ticks span { position: absolute; right: 0; transform: translateY(-50%); }
+.x-ticks span { position: absolute; transform: translateX(-50%); }
+.x-label { grid-column: 3; text-align: center; }
+.chart ul { list-style: none; margin: 6px 0 0; padding: 0; display: flex; flex-wrap: wrap; gap: 2px 14px; font-size: .8rem; }
+.chart li { overflow-wrap: anywhere; }
+.chart li span { display: inline-block; width: 20px; margin-right: 5px; vertical-align: middle; }
 .scroll { overflow-x: auto; }
-.panel img { display: block; min-width: 900px; width: 100%; height: auto; border-radius: 4px; }
+.panel img { display: block; max-width: none; height: auto; border-radius: 4px; }
 .slider { display: flex; align-items: center; gap: 12px; margin-bottom: 10px; }
 .slider input { flex: 1; min-width: 0; height: 28px; accent-color: var(--accent); }
 .slider output { min-width: 6.5em; font-variant-numeric: tabular-nums; }

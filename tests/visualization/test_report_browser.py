@@ -3,6 +3,7 @@
 import base64
 import io
 import shutil
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -134,3 +135,28 @@ def test_it_asks_nobody_for_anything(page):
     requests = [entry["message"] for entry in page.get_log("performance") if "requestWillBeSent" in entry["message"]]
     assert requests
     assert not [message for message in requests if '"url":"http' in message]
+
+
+TEXTS_OF_CHARTS = """
+  return [...document.querySelectorAll(".chart")].map((chart) => [...chart.querySelectorAll(
+      "figcaption, text, .plot span, li")].filter((element) => element.textContent.trim()).map((element) => {
+    const box = element.getBoundingClientRect(), around = chart.getBoundingClientRect();
+    return [element.textContent, parseFloat(getComputedStyle(element).fontSize),
+            box.left - around.left, box.top - around.top, box.right - around.left, box.bottom - around.top, around.width];
+  }));"""  # text, size in px, its place in the chart, and the chart's width
+
+
+@pytest.mark.parametrize("width", [1280, 1200, 700, 420, 320])
+def test_charts_can_be_read_at_every_width(page, width):
+    resize(page, width, 900)
+    charts = page.execute_script(TEXTS_OF_CHARTS)
+    assert len(charts) == 6
+    for texts in charts:
+        assert min(size for _, size, *_ in texts) >= 12, texts
+        assert {"epoch"} < {text for text, *_ in texts}
+        for text, _, left, _, right, _, chart_width in texts:
+            assert left >= -6, text
+            assert right <= chart_width + 6, text
+        for (one, _, *a, _), (other, _, *b, _) in combinations(texts, 2):
+            common = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
+            assert min(common) < 1, (one, other)

@@ -61,3 +61,17 @@ def test_an_organ_whose_name_ends_in_anothers_gets_no_curve_of_its_own():
     names = {1: "lung", 2: "left_lung"}
     table = progress_table(WITHOUT_TEACHERS | {"agreement_per_organ": [[0.1, 0.2], [0.3, 0.4]]}, list(names.values()))
     assert [list(chart.lines) for chart in charts(table, names)[3:]] == [["agreement_lung", "agreement_left_lung"]]
+
+
+OKABE_ITO = {"#e69f00", "#56b4e9", "#009e73", "#0072b2", "#d55e00", "#cc79a7"}  # without yellow and black
+
+
+def test_charts_name_their_axes_and_organs_stay_apart():
+    names = {value: f"organ_{value}" for value in range(1, 21)}
+    per_organ = {"agreement_per_organ": np.full((2, 20), 0.5).tolist(), "dice_per_class_or_region": [[0.5] * 20] * 2}
+    drawn = charts(progress_table(WITHOUT_TEACHERS | per_organ, list(names.values())), names)
+    assert [chart.y_label for chart in drawn] == ["loss", "loss", "weight", "soft IoU, 0 to 1", "Dice, 0 to 1"]
+    looks = [(color, style) for (_, color), style in zip(drawn[3].lines.values(), drawn[3].line_styles(), strict=True)]
+    assert len({*looks}) == 20
+    assert {color for color, _ in looks[:8]} > OKABE_ITO
+    assert {style for _, style in looks[:8]} == {"solid"}
