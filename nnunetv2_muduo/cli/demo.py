@@ -50,8 +50,8 @@ def run(args: argparse.Namespace) -> int:
     started = time.monotonic()
     require_folder_place(args.folder)
     folder = args.folder.resolve()
-    _make_folder(folder)
-    _set_environment(folder)
+    make_folder(folder)
+    set_environment(folder)
     print("Measuring this machine ...", flush=True)
     speed = measure_speed()
     plan = plan_demo(speed)
@@ -62,7 +62,8 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _make_folder(folder: Path) -> None:
+def make_folder(folder: Path) -> None:
+    """A new folder in place of an earlier demo's. Raises ValueError where another one would be lost."""
     marker = folder / ".muduo_demo"
     if folder.exists() and any(folder.iterdir()) and not marker.is_file():
         raise ValueError(f"{folder} exists and was not made by the demo. Name another folder or remove it.")
@@ -71,7 +72,7 @@ def _make_folder(folder: Path) -> None:
     marker.touch()
 
 
-def _set_environment(folder: Path) -> None:
+def set_environment(folder: Path) -> None:
     """nnU-Net's variables for this process and its children; those of the user's own stay untouched.
 
     Every worker process of nnU-Net imports it anew, which costs more than the work on so small images: one worker where
@@ -100,7 +101,7 @@ def _run_all(folder: Path, runner: StepRunner) -> None:
     runner.run(f"muduo convert autopet phantom -d 705 --name Phantom {sets}")
     # nnU-Net's planner wants a worker process.
     runner.run("nnUNetv2_plan_and_preprocess -d 705 -c 3d_fullres -npfp 1 -np 1", nnUNet_n_proc_DA="1")
-    _narrow_network(folder / "nnUNet_preprocessed" / DATASET / "nnUNetPlans.json")
+    narrow_network(folder / "nnUNet_preprocessed" / DATASET / "nnUNetPlans.json")
     train = {name: f"nnUNetv2_train 705 3d_fullres 0 -tr {trainer} -device cpu" for name, trainer in STUDENTS.items()}
     runner.run(train["supervised"], "muduo prepare -d 705 -device cpu -tiles 8")
     runner.run(train["MuDuo"])
@@ -116,7 +117,8 @@ def _run_all(folder: Path, runner: StepRunner) -> None:
     )
 
 
-def _narrow_network(plans_file: Path) -> None:
+def narrow_network(plans_file: Path) -> None:
+    """Let the planned student have few features, as many as two cores can train."""
     plans = read_plans(plans_file)
     kwargs = plans["configurations"]["3d_fullres"]["architecture"]["arch_kwargs"]
     kwargs["features_per_stage"] = [FEATURES[min(i, len(FEATURES) - 1)] for i in range(kwargs["n_stages"])]

@@ -56,7 +56,7 @@ def test_the_demo_hands_no_path_of_its_folder_to_its_steps(tmp_path, monkeypatch
     """Steps are split into words at blanks; they run in the folder, so that relative paths do."""
     commands = []
     monkeypatch.setattr(demo.StepRunner, "run", lambda self, *texts, **_: commands.extend(texts))
-    monkeypatch.setattr(demo, "_narrow_network", lambda plans_file: None)
+    monkeypatch.setattr(demo, "narrow_network", lambda plans_file: None)
     folder = tmp_path / "My Projects" / "Ärzte 数据"
     (folder / "postprocessed" / "MuDuo").mkdir(parents=True)
     (folder / "postprocessed" / "MuDuo" / "case.nii.gz").touch()
