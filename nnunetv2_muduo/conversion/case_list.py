@@ -15,11 +15,12 @@ class CaseList:
     def __init__(self, cases: list[Case]):
         self.accepted = {case.case_id: case for case in cases}
         self.refused: dict[str, str] = {}
+        self._sources = {case.case_id: f"{case}: " for case in cases if case.original}
 
     def refuse(self, reasons: Mapping[str, str]) -> None:
-        """Take cases out of the accepted ones."""
+        """Take cases out of the accepted ones; the reason says whose pseudonym a name is."""
         self.accepted = {case_id: case for case_id, case in self.accepted.items() if case_id not in reasons}
-        self.refused |= reasons
+        self.refused |= {case_id: self._sources.get(case_id, "") + why for case_id, why in reasons.items()}
 
     @contextmanager
     def named_in_errors(self) -> Iterator[None]:

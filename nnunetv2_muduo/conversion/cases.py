@@ -28,6 +28,8 @@ class Case:
     """What the report should say of how the case was found."""
     name: str = ""
     """What the source calls the case, where that isn't patient and study."""
+    person: str = ""
+    """Name of the patient where the source tells it, by which labels are known that tell it too; it is never written."""
     days: int | None = None
     """Days from the patient's first study, where a pseudonym stands in for the study's date."""
     original: "Case | None" = None

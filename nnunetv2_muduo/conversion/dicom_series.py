@@ -14,6 +14,7 @@ TAGS = (
     "StudyInstanceUID",
     "FrameOfReferenceUID",
     "PatientID",
+    "PatientName",
     "Modality",
     "StudyDate",
     "StudyID",

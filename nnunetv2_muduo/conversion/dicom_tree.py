@@ -60,6 +60,7 @@ def _case(pair: Pair, labels: Labels, allow_bqml: bool) -> Case:
         ct_may_be_resampled=True,
         problem=pair.problem or labels.problems.get(pet.SeriesInstanceUID, ""),
         remark=pair.remark,
+        person=pet.tags.get("PatientName", ""),
     )
 
 

@@ -38,10 +38,15 @@ def _guess(cases: Mapping[str, Case], findings: Findings, source: Path, maps: La
     if not labeled:
         raise ValueError(
             f"No case below {source} has a label map. Give them with --labels, named as the cases are, such as "
-            f"{next(iter(cases), 'patient_study')}.nii.gz."
+            f"{_name_in_source(cases)}.nii.gz."
         )
     values = [{0, *map(int, findings[case_id]["labels"])} for case_id in labeled]
     return guess_scheme(maps.file_stems if maps else [], values)
+
+
+def _name_in_source(cases: Mapping[str, Case]) -> str:
+    case = next(iter(cases.values()), None)
+    return "patient_study" if case is None else (case.original or case).case_id
 
 
 def foreign_labels(findings: Findings, scheme: LabelScheme) -> dict[str, str]:

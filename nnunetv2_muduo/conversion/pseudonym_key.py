@@ -44,7 +44,11 @@ def is_open_to_others(path: Path) -> bool:
 def _require_place(path: Path) -> None:
     for variable in _NNUNET_FOLDERS:
         folder = os.environ.get(variable)
-        if folder and Path(folder).resolve() in path.resolve().parents:
+        places = {
+            *path.resolve().parents,
+            *(path.parent.resolve() / path.name).parents,
+        }  # of the file, and of a link to it
+        if folder and Path(folder).resolve() in places:
             raise ValueError(
                 f"--pseudonyms {path} lies in {variable}, where it could be handed on with the data. Keep the key elsewhere."
             )

@@ -23,7 +23,7 @@ from nnunetv2_muduo.conversion.record import Record
 PATIENT_DIGITS, STUDY_DIGITS = 12, 8
 """Hexadecimal: of 10 000 patients two get the same 12 digits with a probability of 2e-7, and then are refused."""
 _FEWEST_TELLING_LETTERS = 4
-"""Of a patient's ID within a label's name: shorter ones are in many names by chance."""
+"""Of a patient's ID or name within a label's name: shorter ones are in many names by chance."""
 _DATES = tuple(
     re.compile(rf"(?<![0-9]){pattern}(?![0-9])")
     for pattern in (
@@ -98,10 +98,10 @@ class Pseudonyms:
     def _case(self, case: Case, table: Table) -> Case:
         study = self.of_study(case)
         if case.patient is None:
-            return replace(case, study="", name=study, remark="", original=case)
+            return replace(case, study="", name=study, remark="", person="", original=case)
         patient = self.of_patient(case.patient_key)
         days = _days_between(table.first_study(patient), study_date(case.name or case.study))
-        return replace(case, patient=patient, study=study, name="", remark="", days=days, original=case)
+        return replace(case, patient=patient, study=study, name="", remark="", person="", days=days, original=case)
 
     def _hash(self, kind: str, text: str) -> str:
         return hmac.new(self.secret, f"{kind}:{text}".encode(), hashlib.sha256).hexdigest()
@@ -144,9 +144,16 @@ def findings_to_keep(found: Mapping) -> dict:
 
 
 def telling_label(case: Case, found: Mapping) -> str:
-    """Why a case can't be taken: a label that is named by the patient's ID; "" where none is."""
-    patient = (case.original.patient or "").casefold()
-    if len(patient) < _FEWEST_TELLING_LETTERS:
-        return ""
-    names = [name for name in found.get("label_names", {}).values() if patient in name.casefold()]
+    """Why a case can't be taken: a label that holds the patient's ID or name; "" where none does, or labels.json chose them."""
+    words = () if getattr(case.label, "wanted", ()) else _words_of_patient(case.original)
+    names = [name for name in found.get("label_names", {}).values() if any(word in _letters(name) for word in words)]
     return f"the label {names[0]!r} names its patient. Say in labels.json which labels to take." if names else ""
+
+
+def _words_of_patient(case: Case) -> list[str]:
+    words = map(_letters, (case.patient or "", *re.split(r"[\^=,\s]+", case.person)))
+    return [word for word in words if len(word) >= _FEWEST_TELLING_LETTERS]
+
+
+def _letters(text: str) -> str:
+    return "".join(filter(str.isalnum, text.casefold()))

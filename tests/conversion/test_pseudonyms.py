@@ -154,19 +154,37 @@ def test_a_pet_in_bqml_is_noted_without_what_its_header_says(convert, dicom_sour
     assert found_in(all_written(), telling) == []
 
 
-def test_segmentations_named_by_the_patient_are_refused(convert, tmp_path, key, all_written):
+def write_rois(source: Path, roi_of_first: str, **more) -> set[str]:
+    """Three patients with contours, one of whom has them under a name of its own."""
     from rtstruct_writer import box, write_rtstruct
 
-    source = tmp_path / "rt"
     telling = set()
     for number, patient in enumerate(("KH-4711", "KH-4712", "KH-4713")):
-        telling |= write_dicom(source / patient, patient, "20030323", number)
-        roi = f"GTV {patient}" if number == 0 else "GTV"
+        telling |= write_dicom(source / patient, patient, "20030323", number, **more)
         contours = [box((-10, -10), (5, 5), -60 + 5 * k) for k in (3, 4, 5)]
+        roi = roi_of_first if number == 0 else "GTV"
         write_rtstruct(source / patient / "rt" / "rs.dcm", source / patient / "pet", {roi: contours})
-    done = convert("dicom", source, "--pseudonyms", key, sizes=(1, 1, 0))
-    assert "names its patient" in done.message
-    assert found_in(all_written(), telling) == []
+    return telling
+
+
+@pytest.mark.parametrize("roi", ["GTV KH-4711", "gtv_kh4711_new", "Doenges GTV", "DOENGES"])
+def test_labels_that_name_the_patient_are_refused(convert, tmp_path, key, all_written, roi):
+    telling = write_rois(tmp_path / "rt", roi)
+    done = convert("dicom", tmp_path / "rt", "--pseudonyms", key, sizes=(1, 1, 0))
+    assert done.exit_code == 1
+    assert "names its patient. Say in labels.json" in done.message
+    assert f"{roi!r}" in done.message
+    assert found_in(all_written(), telling | {roi}) == []
+    assert done.record["labels"] == {"background": 0, "GTV": 1}
+
+
+def test_labels_json_says_which_labels_may_be_written(convert, tmp_path, key, all_written):
+    telling = write_rois(tmp_path / "rt", "Herz KH-4711", PatientName="Herz^A")
+    (tmp_path / "rt" / "labels.json").write_text(json.dumps({"background": 0, "Herz": ["herz*", "GTV"]}))
+    done = convert("dicom", tmp_path / "rt", "--pseudonyms", key, sizes=(1, 1, 0))
+    assert done.exit_code == 0, done.message
+    assert done.record["labels"] == {"background": 0, "Herz": 1}
+    assert found_in(all_written(), telling - {"Herz"}) == []
 
 
 def write_nifti_with_texts(path: Path, patient: str, date: str) -> None:
@@ -374,16 +392,44 @@ def test_short_keys_are_refused(convert, nifti_source, key, content):
 
 
 @pytest.mark.parametrize(
-    "place", ["nnUNet_raw", "nnUNet_raw/Dataset705_T", "nnUNet_preprocessed", "nnUNet_results", "link"]
+    "place", ["nnUNet_raw", "nnUNet_raw/Dataset705_T", "nnUNet_preprocessed", "nnUNet_results", "folder_link"]
 )
 def test_a_key_among_the_data_is_refused(convert, nifti_source, nnunet_folders, place):
-    (nnunet_folders / "link").symlink_to(nnunet_folders / "nnUNet_raw")
+    (nnunet_folders / "folder_link").symlink_to(nnunet_folders / "nnUNet_raw")
     key = nnunet_folders / place / "my.key"
     key.parent.mkdir(exist_ok=True)
     done = convert("autopet", nifti_source[0], "--pseudonyms", key, sizes=(1, 1, 0))
     assert done.exit_code == 1
     assert "Keep the key elsewhere" in done.message
     assert not key.exists()
+
+
+def test_a_link_among_the_data_to_a_key_elsewhere_is_refused(convert, nifti_source, nnunet_folders, key):
+    key.write_text("k" * 64)
+    link = nnunet_folders / "nnUNet_raw" / "my.key"
+    link.symlink_to(key)
+    done = convert("autopet", nifti_source[0], "--pseudonyms", link, sizes=(1, 1, 0))
+    assert "Keep the key elsewhere" in done.message
+    assert [path.name for path in link.parent.iterdir()] == ["my.key"]
+
+
+def test_the_screen_names_the_source_of_a_refused_case(convert, nifti_source, key, petct, all_written):
+    source, telling = nifti_source
+    images = petct.random_study(60, label_values=(1, 2, 3))
+    petct.write_study(source / "KH4790" / "01-01-2004-X", images)
+    done = convert("autopet", source, "--pseudonyms", key, sizes=(1, 1, 0))
+    assert done.exit_code == 1
+    assert re.search(r"\* p\S+: KH4790/01-01-2004-X: label map holds the values \[2, 3\]", done.message)
+    assert found_in(all_written(), telling | {"KH4790"}) == []
+
+
+def test_names_for_label_maps_are_those_of_the_source(convert, tmp_path, petct, key):
+    for number in range(3):
+        images = petct.random_study(number)
+        del images["SEG"]
+        petct.write_study(tmp_path / "src" / f"KH{number}" / "01-01-2004-X", images)
+    done = convert("autopet", tmp_path / "src", "--pseudonyms", key, sizes=(1, 1, 0))
+    assert re.search(r"named as the cases are, such as kh[0-2]_01-01-2004-x\.nii\.gz", done.message)
 
 
 def test_a_key_in_no_folder_or_that_is_one_is_a_sentence(convert, nifti_source, tmp_path):
