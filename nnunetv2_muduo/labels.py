@@ -13,6 +13,12 @@ def organ_names(dataset_json: dict[str, Any]) -> dict[int, str]:
     return {value: name for value, name in named if value > 0 and name != "ignore"}
 
 
+def why_regions(labels: dict[str, Any]) -> str | None:
+    """Why labels that stand for several values, nnU-Net's regions, can't be trained with here; None where there are none."""
+    regions = ", ".join(f"{name}: {value}" for name, value in labels.items() if isinstance(value, list))
+    return f"region-based labels are not supported ({regions}): use plain labels in dataset.json" if regions else None
+
+
 def why_no_labels(labels: dict[str, Any]) -> str | None:
     """Why nnU-Net can't train with the labels of a dataset.json, None where it can: they count from 0 without gaps.
 

@@ -65,12 +65,39 @@ def read_user_json(path: Path, fields: Mapping[str, type] | None = None, kind: t
 
 def read_dataset_json(path: Path, *fields: str) -> dict[str, Any]:
     """Content of nnU-Net's dataset.json, which must have these of `DATASET_FIELDS`. Raises as `read_user_json`."""
-    return read_user_json(path, {name: DATASET_FIELDS[name] for name in fields})
+    content = read_user_json(path, {name: DATASET_FIELDS[name] for name in fields})
+    for name in fields:
+        if (reason := _REASONS[name](content[name])) is not None:
+            raise ValueError(f"{name!r} in {path} {reason}. Correct the file.")
+    return content
+
+
+def read_description(path: Path) -> dict[str, Any]:
+    """nnU-Net's dataset.json with all that a training reads; the channels may be called `modality`, as nnU-Net v1 did.
+
+    Raises as `read_user_json`.
+    """
+    content = read_dataset_json(path, "labels", "file_ending")
+    if "channel_names" in content or "modality" not in content:
+        return read_dataset_json(path, *DATASET_FIELDS)
+    if (reason := _why_no_channels(content["modality"])) is not None:
+        raise ValueError(f"'modality' in {path} {reason}. Correct the file.")
+    return content
+
+
+def read_plans(path: Path) -> dict[str, Any]:
+    """Content of nnU-Net's plans, whose configurations are objects. Raises as `read_user_json`."""
+    plans = read_user_json(path, {"configurations": dict})
+    for name, configuration in plans["configurations"].items():
+        _require_kind(configuration, dict, f"configuration {name!r} in {path}")
+    return plans
 
 
 def read_splits(path: Path) -> list[dict[str, list[str]]]:
     """Folds of nnU-Net's splits_final.json, each with its cases of `train` and `val`. Raises as `read_user_json`."""
     splits = read_user_json(path, kind=list)
+    if not splits:
+        raise ValueError(f"{path} holds no fold. Remove the file to have a split drawn.")
     for number, fold in enumerate(splits):
         parts = [fold.get(part) for part in ("train", "val")] if isinstance(fold, dict) else [None]
         if not all(isinstance(part, list) and all(isinstance(case, str) for case in part) for part in parts):
@@ -90,6 +117,32 @@ def read_user_yaml(path: Path) -> dict[str, Any]:
     content = {} if content is None else content
     _require_kind(content, dict, str(path))
     return content
+
+
+def _why_no_labels(labels: dict[str, Any]) -> str | None:
+    for name, value in labels.items():
+        values = value if isinstance(value, list) else [value]
+        if not values or not all(isinstance(one, int) and not isinstance(one, bool) for one in values):
+            return f"must give every label a whole number, or a list of them; {name!r} has {json.dumps(value)}"
+    return None if labels else "names no label"
+
+
+def _why_no_channels(channels: Any) -> str | None:
+    expected = 'must be like {"0": "CT", "1": "PET"}, numbered from 0'
+    if not isinstance(channels, dict) or not all(isinstance(name, str) and name for name in channels.values()):
+        return expected
+    numbers = sorted(int(number) for number in channels if number.isdecimal())
+    return None if channels and numbers == list(range(len(channels))) else expected
+
+
+def _why_no_ending(ending: str) -> str | None:
+    return (
+        None if ending.startswith(".") and "/" not in ending else f'must be like ".nii.gz", found {json.dumps(ending)}'
+    )
+
+
+_REASONS = {"channel_names": _why_no_channels, "labels": _why_no_labels, "file_ending": _why_no_ending}
+"""Why a field of dataset.json has a value that it can't have, None where it can."""
 
 
 @contextmanager

@@ -1,7 +1,8 @@
 """Checks of what is installed: versions, the trainer as nnU-Net finds it, the teachers' weights."""
 
 import importlib.metadata
-import os
+import shutil
+import sys
 from contextlib import redirect_stdout
 from io import StringIO
 from pathlib import Path
@@ -9,13 +10,20 @@ from pathlib import Path
 from nnunetv2_muduo import __version__
 from nnunetv2_muduo.check.findings import Finding, finding
 from nnunetv2_muduo.check.needs import Needs
+from nnunetv2_muduo.check.teachers import check_teachers
 
 LEAST_NNUNET, TOO_NEW_NNUNET = (2, 8, 1), (3,)
 
 
 def check_environment(trainer_name: str, trainer: type | None) -> list[Finding]:
     """Findings on versions, device, trainer (None where nnU-Net does not find it), config and teachers."""
-    return [check_versions(), check_device(), check_trainer(trainer_name, trainer), *check_config(trainer)]
+    return [
+        check_versions(),
+        *check_commands(),
+        check_device(),
+        check_trainer(trainer_name, trainer),
+        *check_config(trainer),
+    ]
 
 
 def check_versions() -> Finding:
@@ -25,6 +33,25 @@ def check_versions() -> Finding:
     fits = LEAST_NNUNET <= number < TOO_NEW_NNUNET
     found = f"nnunetv2_muduo {__version__}, " + ", ".join(f"{name} {version}" for name, version in versions.items())
     return finding("versions", found, problem="" if fits else "pip install 'nnunetv2>=2.8.1,<3'")
+
+
+def check_commands() -> list[Finding]:
+    """The nnUNetv2_train that a shell finds should run in this Python: another one has another nnU-Net, and not this package."""
+    command = shutil.which("nnUNetv2_train")
+    python = _python_of(Path(command)) if command else None
+    if python is None or python.parent.resolve() == Path(sys.executable).parent.resolve():
+        return []
+    cure = f"install this package there too ({python} -m pip install ...), or put {Path(sys.executable).parent} first in PATH"
+    return [finding("commands", f"{command} runs {python}, muduo {sys.executable}", warning=cure)]
+
+
+def _python_of(script: Path) -> Path | None:
+    """The Python that a script's first line names, None where it names another program."""
+    with open(script, "rb") as file:
+        first_line = file.readline(1000).decode(errors="replace")
+    words = first_line.removeprefix("#!").split()
+    is_python = first_line.startswith("#!") and len(words) > 0 and Path(words[0]).name.startswith("python")
+    return Path(words[0]) if is_python else None
 
 
 def check_device() -> Finding:
@@ -51,17 +78,26 @@ def find_trainer(name: str) -> type | None:
 def check_trainer(name: str, trainer: type | None) -> Finding:
     """nnU-Net must find the trainer, and it must be one of ours."""
     if trainer is None:
-        folder = Path(__file__).parents[1] / "nnunet_plugin"
-        return finding("trainer", "", problem=f"nnU-Net doesn't find {name}: export nnUNet_extTrainer={folder}")
+        return finding("trainer", "", problem=f"nnU-Net doesn't find {name}: {_how_to_find(name)}")
     is_ours = hasattr(trainer, "config_overrides")
     problem = "" if is_ours else "it is not of this package and has no teachers, see -tr"
     return finding("trainer", f"{name} from {trainer.__module__}", problem=problem)
 
 
+def _how_to_find(name: str) -> str:
+    """What helps where nnU-Net doesn't find a trainer: a folder for one of ours, another name for the rest."""
+    from nnunetv2_muduo import trainers
+
+    if name not in trainers.__all__:
+        return "correct -tr, or name the folder of your own trainers in nnUNet_extTrainer"
+    package = Path(__file__).parents[1]
+    reason = f"{package.parent} has no .pth file that Python reads (a checkout, --target or PYTHONPATH)"
+    return f"{reason}: export nnUNet_extTrainer={package / 'nnunet_plugin'}"
+
+
 def check_config(trainer: type | None) -> list[Finding]:
     """The config must be readable, and teachers that the trainer needs must be on this machine, or be downloadable."""
     from nnunetv2_muduo.config import MuDuoConfig, load_config
-    from nnunetv2_muduo.teachers.ensemble import teacher_source
 
     try:
         overrides, config_class = (
@@ -71,33 +107,4 @@ def check_config(trainer: type | None) -> list[Finding]:
         config = load_config(overrides, config_class)
     except (ValueError, FileNotFoundError) as error:
         return [finding("config", "", problem=str(error))]
-    if not Needs.of(trainer).teachers:
-        return []
-    return [_check_teacher(modality, teacher_source(config, modality)) for modality in config.modalities]
-
-
-def _check_teacher(modality: str, source: str) -> Finding:
-    from nnunetv2_muduo.teachers.registry import TEACHERS, SmallTeacher
-
-    subject, spec = f"{modality.upper()} teacher", TEACHERS.get(source)
-    if spec is not None and spec.modality != modality:
-        return finding(subject, source, problem=f"it is for {spec.modality.upper()}: were the two teachers exchanged?")
-    if isinstance(spec, SmallTeacher):
-        return finding(subject, source, warning="it knows synthetic images alone, for trying out only")
-    if spec is None:
-        is_there = Path(source).expanduser().is_file()
-        return finding(subject, source, problem="" if is_there else "no such file")
-    cached = _cached(spec)
-    if cached:
-        return finding(subject, f"{source} in {cached}")
-    command = f"hf download {spec.repo_id} {spec.file_name} --revision {spec.revision}"
-    if os.environ.get("HF_HUB_OFFLINE", "0") not in ("", "0"):
-        return finding(subject, source, problem=f"not on this machine, and HF_HUB_OFFLINE is set: {command}")
-    return finding(subject, source, warning=f"not on this machine, training will try to download it: {command}")
-
-
-def _cached(spec) -> str | None:
-    from huggingface_hub import try_to_load_from_cache
-
-    path = try_to_load_from_cache(spec.repo_id, spec.file_name, revision=spec.revision)
-    return path if isinstance(path, str) else None
+    return check_teachers(config) if Needs.of(trainer).teachers else []

@@ -6,47 +6,49 @@ from contextlib import suppress
 
 from nnunetv2_muduo.check.dataset import RawDataset
 from nnunetv2_muduo.check.findings import Finding, finding
+from nnunetv2_muduo.check.guard import guarded
 from nnunetv2_muduo.check.needs import Needs
+from nnunetv2_muduo.check.plans import check_cases_preprocessed, check_plans, plans_file
 from nnunetv2_muduo.check.preprocessed import check_preprocessed
 from nnunetv2_muduo.config import TrainingConfig, load_config
-from nnunetv2_muduo.user_files import read_user_json
+from nnunetv2_muduo.data.raw_images import READERS_OF_NIBABEL
+from nnunetv2_muduo.user_files import read_plans
 
 CHANNEL_BYTES, PROMPT_MAP_BYTES = 4, 1
 """Per voxel: a channel as float32 (the most it is stored with) and a prompt map, uncompressed."""
 
 
-def check_preparation(dataset: RawDataset, needs: Needs, plans_name: str, configuration: str) -> list[Finding]:
-    """Findings on plans, mirroring and disk space."""
-    path = dataset.preprocessed / f"{plans_name}.json" if dataset.preprocessed else None
-    plans = read_user_json(path) if path and path.is_file() else None
+def check_preparation(
+    dataset: RawDataset, needs: Needs, plans_name: str, configuration: str, trainer_name: str
+) -> list[Finding]:
+    """Findings on plans, preprocessed cases, mirroring and disk space."""
     return [
-        check_plans(plans, plans_name, configuration),
-        check_preprocessed(dataset),
-        check_sides(dataset, plans),
-        check_disk(dataset, needs, plans, configuration),
+        *guarded("plans", check_plans, dataset, plans_name, configuration, trainer_name),
+        *guarded("prepared by nnU-Net", check_cases_preprocessed, dataset, plans_name, configuration),
+        *guarded("preprocessed", check_preprocessed, dataset),
+        *guarded("left and right", check_sides, dataset, plans_name),
+        *guarded("disk", check_disk, dataset, needs, plans_name, configuration),
     ]
 
 
-def check_plans(plans: dict | None, plans_name: str, configuration: str) -> Finding:
-    """The plans must have the configuration; that they are not there yet is usual before nnU-Net's preprocessing."""
-    if plans is None:
-        return finding("plans", plans_name, warning="not there yet, nnUNetv2_plan_and_preprocess makes them")
-    names = plans["configurations"]
-    problem = "" if configuration in names else f"no {configuration} in them, but {', '.join(names)}"
-    return finding("plans", plans_name if problem else f"{plans_name}, {configuration}", problem=problem)
+def _plans(dataset: RawDataset, plans_name: str) -> dict | None:
+    path = plans_file(dataset, plans_name)
+    return read_plans(path) if path and path.is_file() else None
 
 
-def check_sides(dataset: RawDataset, plans: dict | None) -> Finding:
+def check_sides(dataset: RawDataset, plans_name: str) -> Finding:
     """Organs that come in left and right switch mirroring off along the axis from side to side."""
     from nnunetv2_muduo.data.left_right import left_right_axis, left_right_names, sides_of_labels
 
-    labels, said = dataset.json["labels"], _said_of_sides()
+    labels, said, plans = dataset.json["labels"], _said_of_sides(), _plans(dataset, plans_name)
     has_sides, why = sides_of_labels(labels, said)
     if not has_sides:
         asked = why if said is None else ""
         return finding("left and right", "no label names in pairs: mirroring along all axes", warning=asked)
-    transpose = plans["transpose_forward"] if plans else [0, 1, 2]
+    transpose = plans.get("transpose_forward", [0, 1, 2]) if plans else [0, 1, 2]
     axes = {left_right_axis(grid.direction, transpose) for grid in dataset.grids["labeled"].values()}
+    if issubclass(dataset.reader, READERS_OF_NIBABEL):  # nnU-Net keeps no direction of what these read
+        axes = {0, 1, 2}
     pairs = len(left_right_names(labels))
     found = f"{pairs} pairs of organs" if pairs else why
     found += f": no mirroring along axis {_listed(axes)} of the patch"
@@ -80,10 +82,11 @@ def _listed(axes: set[int]) -> str:
     return ", ".join(map(str, sorted(axes)))
 
 
-def check_disk(dataset: RawDataset, needs: Needs, plans: dict | None, configuration: str) -> Finding:
+def check_disk(dataset: RawDataset, needs: Needs, plans_name: str, configuration: str) -> Finding:
     """The unlabeled cases must fit on the disk of nnUNet_preprocessed."""
     if dataset.preprocessed is None:
         return finding("disk", "", problem="nnUNet_preprocessed is not set: export nnUNet_preprocessed=/path")
+    plans = _plans(dataset, plans_name)
     spacing_mm = plans["configurations"].get(configuration, {}).get("spacing") if plans else None
     n_voxels = sum(_n_voxels(grid, spacing_mm) for grid in dataset.grids["unlabeled"].values())
     bytes_per_voxel = len(dataset.channels) * CHANNEL_BYTES + needs.prompt_maps * PROMPT_MAP_BYTES

@@ -5,7 +5,7 @@ from pathlib import Path
 from nnunetv2_muduo.check.dataset import RawDataset
 from nnunetv2_muduo.check.findings import Finding, finding, first
 from nnunetv2_muduo.storage import file_digest
-from nnunetv2_muduo.user_files import read_user_json
+from nnunetv2_muduo.user_files import read_description
 
 READ_BY_TRAINING = ("channel_names", "labels", "file_ending")
 """Fields of dataset.json that decide about a training."""
@@ -17,7 +17,7 @@ def check_preprocessed(dataset: RawDataset) -> Finding:
     copy = dataset.preprocessed / "dataset.json" if dataset.preprocessed else None
     if copy is None or not copy.is_file():
         return finding("preprocessed", "not there yet")
-    stored = read_user_json(copy)
+    stored = read_description(copy)
     changed = [field for field in READ_BY_TRAINING if stored.get(field) != dataset.json.get(field)]
     if changed:
         where = f"{' and '.join(changed)} of {dataset.folder / 'dataset.json'} are others than in {copy}, which training reads"
@@ -31,7 +31,9 @@ def _changed_labels(dataset: RawDataset) -> list[str]:
     """Cases whose label map is another than the copy that nnU-Net keeps for validation."""
     copies = dataset.preprocessed / "gt_segmentations"
     pairs = {case: dataset.label_file("labeled", case) for case in dataset.images["labeled"]}
-    return [case for case, label in pairs.items() if label.is_file() and _differ(label, copies / label.name)]
+    return [
+        case for case, label in pairs.items() if label.is_file() and _differ(label, copies / f"{case}{dataset.ending}")
+    ]
 
 
 def _differ(label: Path, copy: Path) -> bool:

@@ -1,8 +1,12 @@
 """`muduo check -d ID`: findings about a training before it starts."""
 
 import argparse
+from typing import TYPE_CHECKING
 
 from nnunetv2_muduo.cli.arguments import fold
+
+if TYPE_CHECKING:
+    from nnunetv2_muduo.check.findings import Finding
 
 NNUNET_PLANS, MUDUO_TRAINER = "nnUNetPlans", "nnUNetTrainerMuDuo"
 
@@ -25,37 +29,35 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-tr", dest="trainer", default=MUDUO_TRAINER, metavar="TRAINER", help="trainer (default: %(default)s)"
     )
+    parser.add_argument("--json", action="store_true", help="print the findings as JSON, for other programs")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print a table of findings; the exit code is 1 where a training would fail or go wrong."""
-    import os
-    from pathlib import Path
+    """Print a table of findings, or JSON; the exit code is 1 where a training would fail or go wrong."""
+    import sys
+    from contextlib import redirect_stdout
 
-    from nnunetv2.utilities.dataset_name_id_conversion import maybe_convert_to_dataset_name
+    from nnunetv2_muduo.check.findings import PROBLEM, WARNING, as_json, table
 
-    from nnunetv2_muduo.check.dataset import RawDataset, check_lists
-    from nnunetv2_muduo.check.environment import check_environment, find_trainer
-    from nnunetv2_muduo.check.findings import PROBLEM, WARNING, table
-    from nnunetv2_muduo.check.images import check_images
-    from nnunetv2_muduo.check.needs import Needs
-    from nnunetv2_muduo.check.preparation import check_preparation
-    from nnunetv2_muduo.cli.dataset_files import require_readable
-
-    if not os.environ.get("nnUNet_raw"):
-        raise RuntimeError(
-            "nnUNet_raw is not set. Export the folder of nnU-Net's raw datasets: export nnUNet_raw=/path"
-        )
-    dataset = RawDataset(Path(os.environ["nnUNet_raw"]) / maybe_convert_to_dataset_name(args.dataset), args.fold)
-    require_readable(dataset.folder, dataset.preprocessed, args.plans)
-    trainer = find_trainer(args.trainer)
-    needs = Needs.of(trainer)
-    findings = check_environment(args.trainer, trainer) + check_lists(dataset, needs) + check_images(dataset, needs)
-    findings += check_preparation(dataset, needs, args.plans, args.configuration)
-    print(table(findings))
+    with redirect_stdout(sys.stderr):  # what nnU-Net says beside it
+        findings = _findings(args)
     n_problems = sum(one.status == PROBLEM for one in findings)
-    print("\n" + conclusion(n_problems, sum(one.status == WARNING for one in findings)))
+    last = conclusion(n_problems, sum(one.status == WARNING for one in findings))
+    print(as_json(findings, last) if args.json else f"{table(findings)}\n\n{last}")
     return 1 if n_problems else 0
+
+
+def _findings(args: argparse.Namespace) -> "list[Finding]":
+    from nnunetv2_muduo.check.findings import finding
+    from nnunetv2_muduo.nnunet_place import what_is_wrong
+
+    if wrong := what_is_wrong():
+        return [finding("nnU-Net", "", problem=wrong)]  # without it nothing else can be looked at
+    from nnunetv2_muduo.check.training import Asked, check_training
+    from nnunetv2_muduo.cli.check_estimate import estimate_of
+
+    asked = Asked(args.dataset, args.configuration, args.fold, args.plans, args.trainer)
+    return check_training(asked, estimate_of)
 
 
 def conclusion(n_problems: int, n_warnings: int) -> str:

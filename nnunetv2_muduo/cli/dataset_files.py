@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from nnunetv2_muduo.conversion.record import RECORD_FILE
-from nnunetv2_muduo.user_files import read_dataset_json, read_splits, read_user_json
+from nnunetv2_muduo.user_files import read_description, read_plans, read_splits, read_user_json
 
 
 def require_readable(raw: Path, preprocessed: Path | None, plans: str) -> None:
@@ -18,13 +18,13 @@ def require_readable(raw: Path, preprocessed: Path | None, plans: str) -> None:
     """
     descriptions = [folder / "dataset.json" for folder in (raw, preprocessed) if folder]
     for description in filter(Path.is_file, descriptions):
-        read_dataset_json(description, "labels", "file_ending")
+        read_description(description)
     if (raw / RECORD_FILE).is_file():
         read_user_json(raw / RECORD_FILE, {"cases": dict})
     if preprocessed and (preprocessed / "splits_final.json").is_file():
         read_splits(preprocessed / "splits_final.json")
     if preprocessed and (preprocessed / f"{plans}.json").is_file():
-        read_user_json(preprocessed / f"{plans}.json", {"configurations": dict})
+        read_plans(preprocessed / f"{plans}.json")
 
 
 def require_plans(preprocessed: Path, plans: str, configuration: str) -> None:
@@ -39,6 +39,6 @@ def require_plans(preprocessed: Path, plans: str, configuration: str) -> None:
         raise FileNotFoundError(
             f"There are no plans {file}. Name others with -p (there are: {there}), or run nnUNetv2_plan_and_preprocess."
         )
-    configurations = read_user_json(file, {"configurations": dict})["configurations"]
+    configurations = read_plans(file)["configurations"]
     if configuration not in configurations:
         raise ValueError(f"{file} has no configuration {configuration}, but {', '.join(configurations)}. See -c.")

@@ -1,6 +1,5 @@
 """Folder of a data set: whether it is ours, and the files that nnU-Net needs beside images and label maps."""
 
-import json
 import os
 import shutil
 from pathlib import Path
@@ -9,6 +8,7 @@ from nnunetv2_muduo.conversion.partial_files import PARTIAL_FOLDER, partial_file
 from nnunetv2_muduo.conversion.record import Record
 from nnunetv2_muduo.conversion.split import LABELED, SETS, VAL
 from nnunetv2_muduo.storage import write_json
+from nnunetv2_muduo.user_files import read_splits
 
 SPLITS_FILE = "splits_final.json"
 
@@ -77,7 +77,7 @@ def _write_preprocessed_splits(dataset_name: str, splits: list[dict]) -> dict[st
     folder = Path(os.environ["nnUNet_preprocessed"]) / dataset_name
     existing = folder / SPLITS_FILE
     if existing.exists():
-        if json.loads(existing.read_text(encoding="utf-8")) != splits:
+        if read_splits(existing) != splits:
             return {
                 str(existing): f"another split is already there and was left; training needs that of {dataset_name}"
             }

@@ -21,7 +21,11 @@ BQ_PER_ML = "Bq/ml"
 def recorded_cases(dataset: Path) -> dict[str, dict]:
     """Entries of muduo_cases.json by case; empty where there is none. Raises ValueError where it is no such file."""
     path = dataset / RECORD_FILE
-    return read_user_json(path, {"cases": dict})["cases"] if path.is_file() else {}
+    cases = read_user_json(path, {"cases": dict})["cases"] if path.is_file() else {}
+    for case, entry in cases.items():
+        if not isinstance(entry, dict):
+            raise ValueError(f"{path}: the entry of case {case!r} must be an object {{...}}. Correct or remove the file.")
+    return cases
 
 
 def known_patients(dataset: Path, cases: set[str]) -> dict[str, str]:

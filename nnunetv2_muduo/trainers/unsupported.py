@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from nnunetv2_muduo.data.supported import why_no_such_training
 from nnunetv2_muduo.data.unlabeled import physical_channels
 from nnunetv2_muduo.imageio.modalities import channel_names, modality_of
 from nnunetv2_muduo.labels import why_no_labels
@@ -10,10 +11,8 @@ from nnunetv2_muduo.labels import why_no_labels
 def why_unsupported(trainer) -> str | None:
     """Why a trainer, not yet initialized, can't be trained with its plans and data set; None where it can."""
     name, configuration = type(trainer).__name__, trainer.configuration_name
-    if len(trainer.configuration_manager.patch_size) != 3:
-        return f"{name} is for 3d configurations, not for 2d ones such as {configuration}. Use 3d_fullres."
-    if trainer.is_cascaded:
-        return f"{name} does not support cascades ({configuration}). Use 3d_fullres."
+    if reason := why_no_such_training(name, configuration, trainer.configuration_manager.configuration):
+        return reason
     if trainer.label_manager.has_regions:
         return f"{name} does not support region-based labels. Use plain labels in dataset.json."
     if reason := why_no_labels(trainer.dataset_json["labels"]):

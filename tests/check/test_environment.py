@@ -2,8 +2,7 @@
 
 from support import write_config
 
-from nnunetv2_muduo.check import environment
-from nnunetv2_muduo.check.findings import OK, PROBLEM, WARNING
+from nnunetv2_muduo.check.findings import PROBLEM
 
 
 def test_only_the_trainers_own_teachers_are_looked_for(dataset, check, monkeypatch, tmp_path):
@@ -32,16 +31,6 @@ def test_missing_trainer_and_teachers_are_named(dataset, check, monkeypatch, tmp
     assert "no such file" in found["CT teacher"][1]
     write_config(monkeypatch, tmp_path, no_such_field=1)
     assert "no_such_field" in check()[1]["config"][1]
-
-
-def test_public_teachers_offline_are_a_problem(monkeypatch):
-    monkeypatch.setattr(environment, "_cached", lambda spec: None)
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    assert environment._check_teacher("ct", "sam_med3d").status == PROBLEM
-    monkeypatch.delenv("HF_HUB_OFFLINE")
-    assert environment._check_teacher("ct", "sam_med3d").status == WARNING
-    monkeypatch.setattr(environment, "_cached", lambda spec: "/cache/file.pth")
-    assert environment._check_teacher("ct", "sam_med3d").status == OK
 
 
 def test_a_trainer_without_teachers_is_asked_for_none(dataset, check, monkeypatch, tmp_path):

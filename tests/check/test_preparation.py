@@ -1,9 +1,7 @@
 """What training will do: the axis that is not mirrored, and the plans that it is read from."""
 
-import json
-
 import SimpleITK as sitk
-from fixtures.check import change_json
+from fixtures.check import change_json, write_plans
 from support import DATASET, write_config
 
 from nnunetv2_muduo.check.findings import OK, WARNING
@@ -71,8 +69,9 @@ def test_a_file_that_cant_be_read_leaves_the_other_findings(dataset, check):
 
 def test_other_plans_are_read(dataset, check):
     change_json(dataset / "dataset.json", labels={"background": 0, "kidney_left": 1, "kidney_right": 2})
-    plans = {"transpose_forward": [2, 0, 1], "configurations": {"3d_lowres": {"spacing": [4, 4, 4]}}}
-    (dataset.parents[1] / "pre" / DATASET / "otherPlans.json").write_text(json.dumps(plans))
+    folder = dataset.parents[1] / "pre" / DATASET
+    (folder / "nnUNetPlans.json").unlink()
+    write_plans(folder, "otherPlans", "3d_lowres", transpose_forward=[2, 0, 1])
     exit_code, found = check("-p", "otherPlans", "-c", "3d_lowres")
     assert exit_code == 0
     assert "along axis 0 of the patch" in found["left and right"][1]

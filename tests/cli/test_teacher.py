@@ -70,3 +70,26 @@ def test_from_scratch_at_any_size(tiny_teacher, tmp_path):
         command_module._teacher(options_of(f"--scratch {size}"))
     with pytest.raises(FileNotFoundError, match="neither small nor public"):
         command_module._teacher(options_of("--scratch tiny"))
+
+
+def test_beginning_with_a_teacher_of_the_other_modality_is_warned_of(capsys):
+    command_module._teacher(options_of("--init small_pet"))
+    assert "WARNING: the teacher to begin with, small_pet, is for PET, and --modality is ct." in capsys.readouterr().out
+    command_module._teacher(options_of("--init small_ct"))
+    assert "WARNING" not in capsys.readouterr().out
+
+
+def test_a_training_of_the_other_modality_is_not_continued(tiny_teacher, tmp_path):
+    save_teacher(tiny_teacher, tmp_path / "teacher_last.pth", modality="pet")
+    options = options_of("--c")
+    options.out = tmp_path
+    with pytest.raises(ValueError, match="is for PET, not for CT"):
+        command_module._teacher(options)
+
+
+def test_the_teacher_is_opened_before_the_data_are_read(raw_dataset, tmp_path, capsys):
+    (tmp_path / "none.pth").write_bytes(b"no weights")
+    words = ["--data", str(raw_dataset), "--init", str(tmp_path / "none.pth"), "-o", str(tmp_path / "out")]
+    assert main(["teacher", "train", "--modality", "pet", *words, "-device", "cpu"]) == 1
+    assert "none.pth" in capsys.readouterr().err
+    assert not (tmp_path / "out" / "cache").exists()

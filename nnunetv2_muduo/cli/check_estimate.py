@@ -1,0 +1,70 @@
+"""What a training will cost, for `muduo check`: its plan is fitted to the teachers' patch as the training does it."""
+
+from pathlib import Path
+from typing import Any
+
+from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
+
+from nnunetv2_muduo.check import estimates
+from nnunetv2_muduo.check.findings import Finding
+from nnunetv2_muduo.check.training import Asked
+from nnunetv2_muduo.config import TrainingConfig, load_config
+from nnunetv2_muduo.imageio.modalities import channel_names
+from nnunetv2_muduo.trainers.plans import fit_plans
+from nnunetv2_muduo.user_files import expecting_fields, read_description, read_plans
+
+
+def estimate_of(raw: Path, preprocessed: Path, asked: Asked, trainer: type) -> Finding:
+    """Estimate of a training by one of our trainers, whose data set is planned.
+
+    Raises:
+        FileNotFoundError, ValueError: plans, dataset.json, config or teachers can't be read; other findings say so too.
+    """
+    config = load_config(trainer.config_overrides, trainer.config_class)
+    plans, dataset_json = read_plans(preprocessed / f"{asked.plans}.json"), read_description(raw / "dataset.json")
+    teachers = _teachers(config) if trainer.needs_teachers else []
+    edge = config.patch_size or (_edge(config) if trainer.on_teachers_patch else None)
+    with expecting_fields(preprocessed / f"{asked.plans}.json"):
+        settings = _settings(plans, asked.configuration, edge)
+        count = estimates.count_batch(settings, len(channel_names(dataset_json)), len(dataset_json["labels"]))
+    gib = estimates.memory_gib(count, config.optimizer, sum(n for n, _ in teachers))
+    return estimates.estimate_finding(gib, _hours(config, trainer, count, settings["batch_size"], teachers))
+
+
+def _settings(plans: dict[str, Any], configuration: str, edge: int | None) -> dict[str, Any]:
+    fitted = plans if edge is None else fit_plans(plans, configuration, edge)
+    return PlansManager(fitted).get_configuration(configuration).configuration
+
+
+def _hours(
+    config: TrainingConfig, trainer: type, count: estimates.Count, batch_size: int, teachers: list[tuple[int, float]]
+) -> dict[str, float]:
+    """Hours of the student and, for methods that have one, of the prompt generator."""
+    n_epochs = config.num_epochs or trainer.default_num_epochs
+    n_iterations = config.num_iterations_per_epoch or estimates.N_ITERATIONS
+    per_hour = estimates.ASSUMED_TFLOPS * 3600
+    student = estimates.training_tflops(count, 2 if trainer.needs_unlabeled else 1, n_epochs, n_iterations)
+    student += n_epochs * n_iterations * batch_size * sum(flops for _, flops in teachers) / 1e12
+    hours = {"student": student / per_hour}
+    if getattr(trainer, "prompt_generator", None):
+        epochs = config.prompt_generator_num_epochs or config.num_epochs or estimates.N_EPOCHS
+        hours["prompt generator"] = estimates.training_tflops(count, 1, epochs, n_iterations) / per_hour
+    return hours
+
+
+def _teachers(config) -> list[tuple[int, float]]:
+    """Number of weights, and operations of encoding one patch, of each teacher."""
+    from nnunetv2_muduo.teachers.ensemble import teacher_source
+    from nnunetv2_muduo.teachers.weights import teacher_architecture
+
+    found = []
+    for modality in config.modalities:
+        n_weights, sizes = teacher_architecture(teacher_source(config, modality))
+        found.append((n_weights, estimates.teacher_flops(n_weights, sizes.image_size, sizes.patch_size)))
+    return found
+
+
+def _edge(config) -> int:
+    from nnunetv2_muduo.teachers.ensemble import ensemble_image_size
+
+    return ensemble_image_size(config)
