@@ -1,5 +1,6 @@
 """Meaning of a label map's values, and the values that they get in nnU-Net (0 background, then without gaps)."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,25 +103,33 @@ def read_scheme(path: Path) -> LabelScheme:
     """Scheme of a `labels.json` ({"background": 0, "liver": 1, ...}) or of an nnU-Net `dataset.json`.
 
     Values with gaps are renumbered in their order; labels that have names of masks in place of a value are numbered in the
-    file's order. Raises ValueError for regions or a missing background.
+    file's order. Raises ValueError for regions, a missing background, and values that are no whole numbers or stand twice.
     """
     names = labels_in(path)
     if isinstance(names, dict) and any(map(are_names, names.values())):
         names = {name: value if name == "background" else i for i, (name, value) in enumerate(names.items())}
-    if (
-        not isinstance(names, dict)
-        or not all(isinstance(value, int) for value in names.values())
-        or names.get("background") != 0
-    ):
-        raise ValueError(f'{path}: {{"background": 0, "name": 1, ...}} with whole numbers expected, found {names}')
-    if len(set(names.values())) != len(names):
-        raise ValueError(f"{path}: two names have the same value: {names}")
+    if reason := _why_no_scheme(names):
+        raise ValueError(
+            f'{path} {reason}. Labels are written as {{"background": 0, "liver": 1, ...}}: correct the file.'
+        )
     ordered = sorted(names, key=names.get)
     return LabelScheme(
         str(path),
         {name: i for i, name in enumerate(ordered)},
         {names[name]: i for i, name in enumerate(ordered)},
     )
+
+
+def _why_no_scheme(names: Any) -> str | None:
+    if not isinstance(names, dict):
+        return f"has labels that are no names with values: {json.dumps(names)}"
+    for name, value in names.items():
+        if not isinstance(value, int) or isinstance(value, bool) or value < 0 or not name.strip():
+            return f"gives the label {json.dumps(name)} the value {json.dumps(value)}, where a name has a whole number from 0"
+    if names.get("background") != 0:
+        return 'names no "background" with the value 0'
+    twice = [name for name, value in names.items() if list(names.values()).count(value) > 1]
+    return f"gives two names the same value: {', '.join(twice)}" if twice else None
 
 
 def labels_in(path: Path) -> Any:

@@ -5,6 +5,7 @@ from pathlib import Path
 from nnunetv2_muduo.conversion.convert import convert_cases
 from nnunetv2_muduo.conversion.dicom_tree import Wanted, find_dicom_cases
 from nnunetv2_muduo.conversion.label_maps import attach_labels, find_label_maps
+from nnunetv2_muduo.conversion.label_names import find_names_file, read_scheme
 from nnunetv2_muduo.conversion.layouts import find_cases
 from nnunetv2_muduo.conversion.options import Options
 
@@ -39,4 +40,6 @@ def convert_dicom(source: Path, options: Options, labels: Path | None = None, wa
 
 def _convert(cases: list, source: Path, labels: Path | None, options: Options) -> int:
     maps = find_label_maps(labels) if labels else None
+    if names_file := maps.names_file if maps else find_names_file(source):
+        read_scheme(names_file)  # what is wrong with it is said before hours of reading scans
     return convert_cases(attach_labels(cases, maps) if maps else cases, source, maps, options)

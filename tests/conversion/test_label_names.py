@@ -70,6 +70,45 @@ def test_bad_names_files_are_refused(tmp_path, names):
         read_scheme(path)
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('["liver"]', "must be an object"),
+        ("null", "must be an object"),
+        ("{}", 'names no "background" with the value 0'),
+        ('{"liver": 1, "spleen": 2}', 'names no "background" with the value 0'),
+        ('{"background": 5, "liver": 1}', 'names no "background" with the value 0'),
+        ('{"background": 0, "liver": "1"}', 'gives the label "liver" the value "1"'),
+        ('{"0": "background", "1": "liver"}', 'gives the label "0" the value "background"'),
+        ('{"background": 0, "liver": 1.0}', "the value 1.0"),
+        ('{"background": 0, "liver": true}', "the value true"),
+        ('{"background": 0, "liver": -1}', "the value -1"),
+        ('{"background": 0, "liver": null}', "the value null"),
+        ('{"background": 0, "liver": []}', "the value []"),
+        ('{"background": 0, " ": 1}', 'the label " "'),
+        ('{"background": 0, "liver": 1, "spleen": 1}', "two names the same value: liver, spleen"),
+        ('{"labels": [1]}', "has labels that are no names with values: [1]"),
+        ('{"background": 0, "liver": 1,}', "is no valid JSON"),
+    ],
+)
+def test_what_is_wrong_with_a_names_file_is_said_before_scans_are_read(tmp_path, monkeypatch, capsys, text, words):
+    from nnunetv2_muduo.cli import main
+    from nnunetv2_muduo.conversion import case_check
+
+    monkeypatch.setenv("nnUNet_raw", str(tmp_path / "raw"))
+    monkeypatch.setattr(case_check, "check_case", None)
+    for name in ("CTres", "SUV", "SEG"):
+        path = tmp_path / "src" / "fdg_0a" / "01-01-2003-x" / f"{name}.nii.gz"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    (tmp_path / "src" / "labels.json").write_text(text)
+    assert main(["convert", "autopet", str(tmp_path / "src"), "-d", "7", "-np", "1"]) == 1
+    error = capsys.readouterr().err
+    assert f"{tmp_path / 'src' / 'labels.json'} " in error
+    assert words in error
+    assert not (tmp_path / "raw").exists()
+
+
 def test_names_file_in_the_folder_or_beside_it(tmp_path):
     folder = tmp_path / "dataset" / "maps"
     folder.mkdir(parents=True)
