@@ -2,7 +2,7 @@
 
 import pytest
 
-from nnunetv2_muduo.case_names import is_safe_name
+from nnunetv2_muduo.case_names import is_safe_file_name, is_safe_name
 
 
 @pytest.mark.parametrize(
@@ -18,3 +18,15 @@ def test_names_of_cases(name):
 )
 def test_odd_names(name):
     assert not is_safe_name(name)
+
+
+@pytest.mark.parametrize("name", ["two words", "two  blanks", "Müller 2001 a", "case_1", "a b c"])
+def test_names_of_files_may_have_blanks_between_words(name):
+    assert is_safe_file_name(name)
+
+
+@pytest.mark.parametrize(
+    "name", ["", " ", " a", "a ", "a ../b", "a -b", "../a b", "a/ b", "a\tb", "a\nb", "a; b", "$a b"]
+)
+def test_odd_names_of_files(name):
+    assert not is_safe_file_name(name)

@@ -4,7 +4,9 @@ import argparse
 import os
 from pathlib import Path
 
-from nnunetv2_muduo.case_names import ALLOWED, is_safe_name
+from nnunetv2_muduo.case_names import ALLOWED, is_safe_file_name
+
+MUDUO_TRAINER = "nnUNetTrainerMuDuo"
 
 
 def fold(text: str) -> int | str:
@@ -14,10 +16,34 @@ def fold(text: str) -> int | str:
     return text if text == "all" else int(text)
 
 
+def add_training_arguments(parser: argparse.ArgumentParser, **of_fold) -> None:
+    """Name a training as nnUNetv2_train does, -d -tr -f -c -p; `of_fold` is what -f has beside its type."""
+    add = parser.add_argument
+    add("-d", dest="dataset", metavar="DATASET", help="data set name or ID")
+    add("-tr", dest="trainer", metavar="TRAINER", default=MUDUO_TRAINER, help="trainer (default: %(default)s)")
+    add("-f", dest="fold", type=fold, metavar="FOLD", **of_fold)
+    add("-c", dest="configuration", default="3d_fullres", metavar="CONFIGURATION", help="(default: %(default)s)")
+    add("-p", dest="plans", default="nnUNetPlans", metavar="PLANS", help="plans identifier (default: %(default)s)")
+
+
+def model_folder(dataset: str, trainer: str, plans: str, configuration: str) -> Path:
+    """nnUNet_results/DATASET/TRAINER__PLANS__CONFIGURATION.
+
+    Raises:
+        RuntimeError: no or several data sets have this ID.
+    """
+    from nnunetv2.utilities.dataset_name_id_conversion import maybe_convert_to_dataset_name
+    from nnunetv2.utilities.file_path_utilities import get_output_folder
+
+    return Path(get_output_folder(maybe_convert_to_dataset_name(dataset), trainer, plans, configuration))
+
+
 def case_name(text: str) -> str:
-    """Name of a case, as in the data set's folders."""
-    if not is_safe_name(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is no name of a case, which holds {ALLOWED}")
+    """Name of a case, as in the data set's folders; blanks between words are none of a path's signs."""
+    if not is_safe_file_name(text):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no name of a case, which holds {ALLOWED}, or blanks between words"
+        )
     return text
 
 
