@@ -9,6 +9,7 @@ import random
 from dataclasses import replace
 from pathlib import Path
 
+import nibabel
 import numpy as np
 import pytest
 import SimpleITK as sitk
@@ -104,6 +105,17 @@ def write_case(folder: Path, images: str, case: str, case_images, with_label: bo
         sitk.WriteImage(labels, str(folder / "labelsTr" / f"{case}.nii.gz"))
 
 
+def shear(path: Path) -> None:
+    """Tilt the axes as a tilted gantry does, which ITK does not read and nibabel does."""
+    image = nibabel.load(path)
+    affine = image.affine.copy()
+    affine[1, 2] += 0.2 * affine[2, 2]
+    sheared = nibabel.Nifti1Image(np.asarray(image.dataobj), affine)
+    sheared.set_sform(affine, 1)
+    sheared.set_qform(affine, 0)
+    nibabel.save(sheared, path)
+
+
 def plan_and_preprocess(dataset_id: int) -> None:
     """nnU-Net's own fingerprint, plans and preprocessing of 3d_fullres."""
     from nnunetv2.experiment_planning.plan_and_preprocess_api import extract_fingerprints, plan_experiments, preprocess
@@ -179,6 +191,13 @@ def missing() -> list[str]:
     trainer = make_trainer()
     trainer.initialize()
     return Preparation(trainer, trainer.prompt_generator).missing()
+
+
+def generator_folders(root: Path, fold: str = "0") -> list[Path]:
+    """Results folders of the prompt generators of a fold, the one that was begun first in front."""
+    model = "nnUNetTrainerMuDuoPromptGenerator[-_]*__nnUNetPlans__3d_fullres"
+    folders = (root / "res" / DATASET).glob(f"{model}/fold_{fold}")
+    return sorted(folders, key=lambda folder: min(file.stat().st_mtime_ns for file in folder.glob("training_log*")))
 
 
 def prepare_tiny(trainer: str = "nnUNetTrainerMuDuo", fold: str = "0") -> None:

@@ -32,6 +32,7 @@ from nnunetv2_muduo.data.raw_images import UNLABELED_FOLDER, find_unlabeled, wit
 from nnunetv2_muduo.data.unlabeled import plan_identity, unlabeled_folder
 from nnunetv2_muduo.data.unlabeled_dataset import UnlabeledDataset, case_files
 from nnunetv2_muduo.data.worker_status import TrackedDataset
+from nnunetv2_muduo.imageio.image_files import files_of_cases
 from nnunetv2_muduo.imageio.modalities import channel_names
 from nnunetv2_muduo.parallel import listed
 
@@ -47,12 +48,11 @@ class Preparation:
     @cached_property
     def raw_files(self) -> dict[str, list[str] | None]:
         """Raw files of every unlabeled case; None each where they are elsewhere but the cases are prepared."""
-        raw = self._raw_dataset
-        prepared = UnlabeledDataset.get_identifiers(self.unlabeled_folder)
-        if prepared and not any((raw / UNLABELED_FOLDER).glob("*")):
+        raw, dataset_json = self._raw_dataset, self.trainer.dataset_json
+        prepared, ending = UnlabeledDataset.get_identifiers(self.unlabeled_folder), dataset_json["file_ending"]
+        if prepared and not any(files_of_cases(raw / UNLABELED_FOLDER, ending)):
             return dict.fromkeys(prepared)
-        dataset_json = self.trainer.dataset_json
-        return find_unlabeled(raw, dataset_json["file_ending"], channel_names(dataset_json))
+        return find_unlabeled(raw, ending, channel_names(dataset_json))
 
     @property
     def _raw_dataset(self) -> Path:

@@ -4,7 +4,7 @@ import nibabel
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from support import DATASET
+from support import DATASET, shear
 
 from nnunetv2_muduo.cli import main
 from nnunetv2_muduo.conversion import raw_values
@@ -58,17 +58,6 @@ def test_cases_that_the_record_has_in_bqml_are_named_and_pass(prepared_dataset, 
     (prepared_dataset / "raw" / DATASET / "muduo_cases.json").write_text(json.dumps(record))
     assert prepare() == 0
     assert f"PET in Bq/ml, not SUV, by the conversion's record: {case}." in capsys.readouterr().out
-
-
-def shear(path):
-    """Tilt the axes as a tilted gantry does, which ITK does not read and nibabel does."""
-    image = nibabel.load(path)
-    affine = image.affine.copy()
-    affine[1, 2] += 0.2 * affine[2, 2]
-    sheared = nibabel.Nifti1Image(np.asarray(image.dataobj), affine)
-    sheared.set_sform(affine, 1)
-    sheared.set_qform(affine, 0)
-    nibabel.save(sheared, path)
 
 
 @pytest.mark.parametrize(("reader", "exit_code"), [("NibabelIO", 0), ("SimpleITKIO", 1)])
