@@ -119,9 +119,9 @@ def test_properties_are_unpickled_from_the_preprocessed_folder_alone(tiny_datase
     assert all(path.startswith(str(folder)) for path in read)
 
 
-def write_a_file(inputs, output, offset):
+def make_a_folder(inputs, output, offset):
     """What a crafted array computes: blosc2 keeps the text of the function in the file."""
-    inputs[0].tofile("made")
+    np.loadtxt.__globals__["os"].mkdir("made")
     output[:] = inputs[0]
 
 
@@ -129,7 +129,7 @@ def crafted(kind, operand, path):
     """A file that blosc2 opens as something else than the array that is stored in it."""
     numbers = np.zeros((2, 4), np.float32)
     make = {
-        "function": lambda: blosc2.lazyudf(write_a_file, (operand,), dtype=np.float32).save(urlpath=path),
+        "function": lambda: blosc2.lazyudf(make_a_folder, (operand,), dtype=np.float32).save(urlpath=path),
         "expression": lambda: (operand + 1).save(urlpath=path),
         "proxy": lambda: blosc2.Proxy(operand, urlpath=path, mode="w"),
         "objects": lambda: blosc2.SChunk(urlpath=path, mode="w", meta={"vlarray": {}}),
