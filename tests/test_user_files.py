@@ -8,6 +8,8 @@ from nnunetv2_muduo.user_files import (
     DATASET_FIELDS,
     expecting_fields,
     read_dataset_json,
+    read_description,
+    read_plans,
     read_splits,
     read_user_json,
     read_user_text,
@@ -103,3 +105,49 @@ def test_another_shape_is_named_where_values_are_picked(file):
             pick()
     with pytest.raises(ZeroDivisionError), expecting_fields(file):
         1 / 0  # noqa: B018
+
+
+GOOD = {"channel_names": {"0": "CT", "1": "PET"}, "labels": {"background": 0, "liver": 1}, "file_ending": ".nii.gz"}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"labels": {"background": 0, "whole": [1, 2], "core": 2}, "regions_class_order": [1, 2]},
+        {"labels": {"background": 0, "liver": 1, "ignore": 2}},
+        {"channel_names": {"0": "MRI"}},
+        {"channel_names": {"1": "PET", "0": "CT"}},
+        {"file_ending": ".mha"},
+    ],
+    ids=str,
+)
+def test_descriptions_as_nnunet_has_them(file, changes):
+    file.write_text(json.dumps(GOOD | changes))
+    assert read_description(file) == GOOD | changes
+
+
+def test_channels_under_the_name_of_nnunets_first_version(file):
+    content = {"modality": GOOD["channel_names"], "labels": GOOD["labels"], "file_ending": ".nii.gz"}
+    file.write_text(json.dumps(content))
+    assert read_description(file) == content
+    for wrong in ([], {}, {"0": 1}, {"1": "CT"}):
+        file.write_text(json.dumps(content | {"modality": wrong}))
+        with pytest.raises(ValueError, match=r"'modality' in .*dataset\.json must be like"):
+            read_description(file)
+
+
+def test_plans(file):
+    plans = {"configurations": {"2d": {"patch_size": [8, 8]}, "3d": {"inherits_from": "2d"}}}
+    file.write_text(json.dumps(plans))
+    assert read_plans(file) == plans
+    for wrong in ([], 3, "x", None):
+        file.write_text(json.dumps({"configurations": {"3d": wrong}}))
+        with pytest.raises(ValueError, match=r"configuration '3d' in .*dataset\.json must be an object"):
+            read_plans(file)
+
+
+def test_a_split_without_folds(file):
+    file.write_text("[]")
+    with pytest.raises(ValueError, match=r"dataset\.json holds no fold. Remove the file"):
+        read_splits(file)
