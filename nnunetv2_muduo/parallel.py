@@ -1,6 +1,7 @@
 """Many independent jobs over processes, with a progress bar and few jobs in memory at a time."""
 
 import io
+import math
 import multiprocessing
 import os
 import signal
@@ -11,10 +12,12 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
+_CONTROL_GROUPS, _OWN_GROUP = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
 _N_TRIES = 2
 _N_SHOWN = 10
 
@@ -24,8 +27,30 @@ class WorkerKilled(RuntimeError):
 
 
 def n_cores() -> int:
-    """Cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Cores this process may use: those it is bound to, and no more than its control group is granted (Linux)."""
+    bound = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(bound, _granted_cores(_CONTROL_GROUPS, _OWN_GROUP)))
+
+
+def n_threads() -> int:
+    """Threads of one computation on the CPU: as many as OMP_NUM_THREADS says, where it is a number, else all cores."""
+    wanted = os.environ.get("OMP_NUM_THREADS", "")
+    return int(wanted) if wanted.isdigit() and int(wanted) > 0 else n_cores()
+
+
+def _granted_cores(groups: Path, own_group: Path) -> int:
+    """Cores that the control groups of a process (version 2) grant it, `sys.maxsize` where they set no limit.
+
+    Source: https://docs.kernel.org/admin-guide/cgroup-v2.html, `cpu.max`: microseconds within a period of microseconds.
+    """
+    lines = own_group.read_text().splitlines() if own_group.is_file() else []
+    own = next((line.removeprefix("0::/") for line in lines if line.startswith("0::/")), "")
+    granted = sys.maxsize
+    for place in (groups / own, *(groups / own).parents):
+        if place.is_relative_to(groups) and (place / "cpu.max").is_file():
+            most, period = (place / "cpu.max").read_text().split()
+            granted = granted if most == "max" else min(granted, math.ceil(int(most) / int(period)))
+    return granted
 
 
 def map_jobs(

@@ -4,6 +4,7 @@ import sys
 
 import pytest
 
+from nnunetv2_muduo import parallel
 from nnunetv2_muduo.parallel import WorkerKilled, map_jobs, run_all, run_to_the_end
 
 
@@ -93,3 +94,40 @@ def test_a_command_that_fails_is_told_by_its_last_message(code, message, capfd):
     assert run_to_the_end(command(code), "me: ") == message
     if message == "KeyError: 'key'":
         assert "Traceback" in capfd.readouterr().err  # all of it is seen, not the last message alone
+
+
+@pytest.mark.parametrize(
+    ("limits", "own_group", "cores"),
+    [
+        ({".": "200000 100000"}, "0::/", 2),
+        ({"a": "max 100000"}, "0::/a", sys.maxsize),
+        ({"a": "400000 100000", "a/b": "150000 100000"}, "0::/a/b", 2),
+        ({"a": "100000 100000", "a/b": "max 100000"}, "0::/a/b", 1),
+        ({"a": "100000 100000"}, "0::/other", sys.maxsize),
+        ({}, "12:cpu:/a", sys.maxsize),
+    ],
+)
+def test_control_groups_grant_cores(tmp_path, limits, own_group, cores):
+    for group, limit in limits.items():
+        (tmp_path / "groups" / group).mkdir(parents=True, exist_ok=True)
+        (tmp_path / "groups" / group / "cpu.max").write_text(f"{limit}\n")
+    (tmp_path / "own").write_text(f"{own_group}\n")
+    assert parallel._granted_cores(tmp_path / "groups", tmp_path / "own") == cores
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="Linux binds processes to cores")
+def test_a_process_that_is_bound_to_one_core_takes_one(monkeypatch):
+    bound = os.sched_getaffinity(0)
+    try:
+        os.sched_setaffinity(0, {min(bound)})
+        monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+        assert parallel.n_cores() == parallel.n_threads() == 1
+    finally:
+        os.sched_setaffinity(0, bound)
+
+
+@pytest.mark.parametrize(("wanted", "threads"), [("3", 3), ("1", 1), ("", 5), ("0", 5), ("many", 5), ("2,1", 5)])
+def test_threads_are_those_that_the_environment_grants(monkeypatch, wanted, threads):
+    monkeypatch.setattr(parallel, "n_cores", lambda: 5)
+    monkeypatch.setenv("OMP_NUM_THREADS", wanted)
+    assert parallel.n_threads() == threads

@@ -21,12 +21,14 @@ from typing import Any
 
 import torch
 
+from nnunetv2_muduo.parallel import n_cores
+
 
 def parse_arguments(description: str) -> argparse.Namespace:
     """--device, --threads and --json; sets the number of torch's threads."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--device", type=torch.device, default=torch.device("cpu"))
-    parser.add_argument("--threads", type=int, default=os.cpu_count(), help="of torch (default: all %(default)s cores)")
+    parser.add_argument("--threads", type=int, default=n_cores(), help="of torch (default: all %(default)s cores)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="where to write all figures")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)

@@ -10,7 +10,6 @@ the public teachers.
 
 import argparse
 import json
-import os
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -25,6 +24,7 @@ from benchmarks.study.experiments import CHOICES, PET_ONLY, STUDY, Experiment
 from benchmarks.study.runner import Runner
 from benchmarks.study.split import Split
 from benchmarks.study.study_size import LARGE, SMALL, StudySize
+from nnunetv2_muduo.parallel import n_cores
 from nnunetv2_muduo.phantom.label_cohort import write_cohort_from_labels
 from nnunetv2_muduo.phantom.label_files import find_organ_values
 from nnunetv2_muduo.phantom.population import MAPPED_ADULTS
@@ -61,7 +61,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--out", type=Path, help="default: label_efficiency or choices in benchmarks/results")
     args = parser.parse_args()
     args.device = args.device or ("cuda" if args.large else "cpu")
-    args.processes = args.processes or (1 if args.large else os.cpu_count())
+    args.processes = args.processes or (1 if args.large else n_cores())
     return args
 
 

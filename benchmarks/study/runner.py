@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 import time
@@ -12,6 +11,7 @@ from pathlib import Path
 from benchmarks.study.datasets import make_dataset
 from benchmarks.study.experiments import PET_ONLY, Experiment
 from benchmarks.study.split import Split
+from nnunetv2_muduo.parallel import n_cores
 
 
 class Runner:
@@ -66,6 +66,6 @@ class Runner:
         """On the CPU each process gets its share of the cores, and no workers: small patches, no augmentation."""
         environment = split.environment()
         if self.args.device == "cpu":
-            n_threads = max(1, os.cpu_count() // self.args.processes)
+            n_threads = max(1, n_cores() // self.args.processes)
             environment |= {"OMP_NUM_THREADS": str(n_threads), "nnUNet_n_proc_DA": "0"}
         return environment

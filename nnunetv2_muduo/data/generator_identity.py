@@ -15,6 +15,8 @@ from nnunetv2_muduo.config import MuDuoConfig
 from nnunetv2_muduo.data.unlabeled import plan_identity
 from nnunetv2_muduo.data.worker_status import TrackedDataset
 
+GENERATOR_RECORD = "muduo_prompt_generator.json"
+"""Beside a student's checkpoints: identity and ID of the generator whose prompt maps teach it."""
 _REASONS = {
     "plans": "it was trained with other plans",
     "patch": "it was trained on another patch size or network",

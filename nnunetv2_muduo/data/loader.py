@@ -16,11 +16,13 @@ from batchgeneratorsv2.transforms.utils.compose import ComposeTransforms
 from batchgeneratorsv2.transforms.utils.pseudo2d import Convert2DTo3DTransform, Convert3DTo2DTransform
 from batchgeneratorsv2.transforms.utils.random import RandomTransform
 from nnunetv2.training.dataloading.data_loader import nnUNetDataLoader
+from nnunetv2.utilities.default_n_proc_DA import get_allowed_n_proc_DA
 
 from nnunetv2_muduo.data.excluded_cases import refuse_too_many
 from nnunetv2_muduo.data.signed_distances import SignedDistancesTransform
 from nnunetv2_muduo.data.views import N_CHANNELS
 from nnunetv2_muduo.data.worker_status import DamagedCase, TrackedDataset
+from nnunetv2_muduo.parallel import n_cores
 
 _PROCESSES_VARIABLE = "nnUNet_n_proc_DA"
 _SPATIAL = (SpatialTransform, MirrorTransform, Convert3DTo2DTransform, Convert2DTo3DTransform)
@@ -136,6 +138,12 @@ def start_loader(loader, n_processes: int, pin_memory: bool, seed: int):
     )
     next(batches)  # forks the workers now, as nnU-Net does, before the network and the GPU have threads of their own
     return batches
+
+
+def n_augmentation_processes() -> int:
+    """Worker processes that load patches: nnU-Net's number, no more than cores unless the variable says so."""
+    n_processes = get_allowed_n_proc_DA()
+    return n_processes if _PROCESSES_VARIABLE in os.environ else min(n_processes, n_cores())
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from nnunetv2.preprocessing.preprocessors.default_preprocessor import DefaultPre
 from tqdm import tqdm
 
 from nnunetv2_muduo import storage
+from nnunetv2_muduo.claims import CaseClaims, in_any_order
 from nnunetv2_muduo.data.checksums import OncePerFile, sealed
 from nnunetv2_muduo.data.generator_identity import why_not
 from nnunetv2_muduo.data.small_components import remove_small_components
@@ -35,6 +36,11 @@ def latest_prompt_maps(unlabeled_folder: Path, generator_trainer: str | None, fo
     """The newest maps that a trainer of generators (None: any) made for a fold (`fold_0`), None where there are none."""
     folders = (unlabeled_folder / "prompt_maps").glob(f"{generator_trainer or '*'}__*__{fold}__*")
     return max(folders, key=lambda folder: folder.stat().st_mtime, default=None)
+
+
+def read_made_by(folder: Path) -> dict[str, Any]:
+    """Identity and ID of the generator that made the maps in a folder; empty where that is not on record."""
+    return {"generator": {}, "id": "", **(storage.read_json(folder / _RECORD) or {})}
 
 
 def require_prompt_maps(folder: Path, identity: dict[str, Any]) -> None:
@@ -144,20 +150,31 @@ def make_prompt_maps(
 ) -> None:
     """Predict organ maps for cases; see `write_prompt_map`. A record `CASE.json` is written last.
 
+    Cases that another process makes meanwhile are left to it.
+
     Args:
         in_few_components: organs whose small components are left out; see `small_components`.
     """
     folder.mkdir(parents=True, exist_ok=True)
     storage.remove_leftovers(folder)
     storage.write_json(made_by, folder / _RECORD)
-    for case in tqdm(cases, desc="Making prompt maps"):
-        views = load_views(unlabeled_folder, case)
-        student_view = views[tuple(slice(0, n) for n in views.shape)][:N_CHANNELS]
-        organs, patch_size = predictor.label_manager.foreground_labels, predictor.configuration_manager.patch_size
-        organ_map = remove_small_components(_predict(predictor, student_view)[0], in_few_components)[None]
-        write_prompt_map(organ_map, folder, case, organs, patch_size)
-        record = {"case": _case_identity(unlabeled_folder, case)}
-        storage.write_json(sealed(record, map_files(folder, case)), folder / f"{case}.json")
+    claims = CaseClaims.begin(folder, cases)
+    for case in tqdm(in_any_order(cases), desc="Making prompt maps"):
+        with claims.claim(case, "makes the prompt map of") as is_as_before:
+            if is_as_before or outdated_maps(folder, unlabeled_folder, [case], made_by):
+                _make_prompt_map(case, folder, unlabeled_folder, predictor, in_few_components)
+
+
+def _make_prompt_map(
+    case: str, folder: Path, unlabeled_folder: Path, predictor: nnUNetPredictor, in_few_components: list[int]
+) -> None:
+    views = load_views(unlabeled_folder, case)
+    student_view = views[tuple(slice(0, n) for n in views.shape)][:N_CHANNELS]
+    organs, patch_size = predictor.label_manager.foreground_labels, predictor.configuration_manager.patch_size
+    organ_map = remove_small_components(_predict(predictor, student_view)[0], in_few_components)[None]
+    write_prompt_map(organ_map, folder, case, organs, patch_size)
+    record = {"case": _case_identity(unlabeled_folder, case)}
+    storage.write_json(sealed(record, map_files(folder, case)), folder / f"{case}.json")
 
 
 def _predict(predictor: nnUNetPredictor, student_view: np.ndarray) -> np.ndarray:

@@ -13,10 +13,12 @@ from nnunetv2.preprocessing.preprocessors.default_preprocessor import DefaultPre
 from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager, PlansManager
 
 from nnunetv2_muduo import storage
+from nnunetv2_muduo.claims import CaseClaims, in_any_order
 from nnunetv2_muduo.data.channels import without_air_noise, write_channel
 from nnunetv2_muduo.data.checksums import sealed
 from nnunetv2_muduo.data.excluded_cases import ExcludedCase, record_excluded
 from nnunetv2_muduo.data.orientation import reoriented
+from nnunetv2_muduo.data.outdated import outdated_cases
 from nnunetv2_muduo.data.raw_images import read_case
 from nnunetv2_muduo.data.unlabeled_dataset import case_files, channel_files, outside_file
 from nnunetv2_muduo.data.views import (
@@ -101,14 +103,15 @@ def preprocess_unlabeled(
     folder.mkdir(parents=True, exist_ok=True)
     storage.remove_leftovers(folder)
     job = functools.partial(
-        preprocess_case,
-        folder=folder,
+        _preprocess_once,
+        claims=CaseClaims.begin(folder, list(cases)),
         plans=plans_manager.plans,
         configuration=configuration,
         dataset_json=dataset_json,
         orientation=orientation,
     )
-    failures = run_all(job, list(cases.items()), n, "Preprocessing unlabeled cases")
+    failed = run_all(job, in_any_order(list(cases.items())), n, "Preprocessing unlabeled cases")
+    failures = {case: failed[case] for case in cases if case in failed}
     identity = plan_identity(plans_manager, configuration)
     for case in [case for case, error in failures.items() if isinstance(error, ExcludedCase)]:
         record_excluded(folder, case, str(failures.pop(case)), identity, cases[case])
@@ -117,6 +120,17 @@ def preprocess_unlabeled(
             f"{len(failures)} of {len(cases)} unlabeled cases could not be preprocessed, the others are done.\n"
             f"{listed(failures)}"
         )
+
+
+def _preprocess_once(
+    case_and_files, claims: CaseClaims, plans: dict, configuration: str, dataset_json: dict, orientation: str | None
+) -> None:
+    """`preprocess_case`, unless another process does it meanwhile."""
+    case, files = case_and_files
+    identity = plan_identity(PlansManager(plans), configuration)
+    with claims.claim(case, "preprocesses") as is_as_before:
+        if is_as_before or outdated_cases({case: files}, claims.folder, identity, orientation):
+            preprocess_case(case_and_files, claims.folder, plans, configuration, dataset_json, orientation)
 
 
 def preprocess_case(

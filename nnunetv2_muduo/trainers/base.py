@@ -20,6 +20,7 @@ from nnunetv2_muduo.config import (
     load_config,
     with_former_defaults,
 )
+from nnunetv2_muduo.data.loader import augmentation_processes, n_augmentation_processes
 from nnunetv2_muduo.data.splits import cases_in_no_fold, new_splits, why_no_fold
 from nnunetv2_muduo.imageio.modalities import channel_names
 from nnunetv2_muduo.storage import read_json, write_json
@@ -32,6 +33,7 @@ from nnunetv2_muduo.trainers.student_channels import (
     student_channels,
     with_student_channels,
 )
+from nnunetv2_muduo.trainers.tracking import name_organs
 from nnunetv2_muduo.trainers.unsupported import why_unsupported
 from nnunetv2_muduo.user_files import read_splits
 
@@ -78,6 +80,7 @@ class MuDuoTrainer(AugmentingTrainer):
     ):
         """nnU-Net's. Numbers that a subclass sets after it, as nnU-Net's users do, stand unless the config gives others."""
         super().__init__(plans, configuration, fold, dataset_json, device)
+        name_organs(self.logger, dataset_json)
         if self.num_epochs == NNUNET_SCHEDULE["num_epochs"]:
             self.num_epochs = self.default_num_epochs
 
@@ -146,8 +149,10 @@ class MuDuoTrainer(AugmentingTrainer):
             from nnunetv2_muduo.teachers.ensemble import ensemble_image_size  # teachers are only needed to train
 
             edge = ensemble_image_size(self.muduo_config)
-        if wanted not in (None, edge):
-            raise ValueError(f"patch_size is {wanted}, but the teachers see {edge} voxels, which must be the patch.")
+        if wanted is not None:
+            from nnunetv2_muduo.teachers.ensemble import require_patch
+
+            require_patch(wanted, edge)
         return edge
 
     def _as_trained(self, field: str):
@@ -231,6 +236,11 @@ class MuDuoTrainer(AugmentingTrainer):
                     f"all folds, plans under another name (-p), or remove the other folds."
                 )
 
+    def get_dataloaders(self):
+        """nnU-Net's loaders, with no more processes than this one has cores."""
+        with augmentation_processes(n_augmentation_processes()):
+            return super().get_dataloaders()
+
     def before_training(self) -> None:
         """Refuse what can't be trained, before anything is made for it."""
         super().before_training()
@@ -241,6 +251,7 @@ class MuDuoTrainer(AugmentingTrainer):
         super().on_train_start()
         if self.local_rank == 0:
             self.muduo_config.save(join(self.output_folder, CONFIG_FILE))
+            self.logger.update_config({"muduo": self.muduo_config.to_dict()})
             self.print_to_log_file(f"Config, also in {CONFIG_FILE}:\n{indent(self.muduo_config.to_yaml(), '  ')}")
             self._log_headline(
                 f"starts: epochs {self.current_epoch} to {self.num_epochs - 1} of {self.num_iterations_per_epoch} iterations"

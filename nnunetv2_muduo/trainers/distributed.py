@@ -10,6 +10,8 @@ from torch import distributed as dist
 from torch._dynamo import OptimizedModule
 from torch.nn.parallel import DistributedDataParallel
 
+from nnunetv2_muduo.parallel import n_threads
+
 
 def world_size() -> int:
     """Number of processes that train together."""
@@ -29,10 +31,9 @@ def own_device() -> torch.device:
 
 
 def limit_threads(device: torch.device) -> None:
-    """On a CPU, as many threads as OMP_NUM_THREADS asks for: nnU-Net's commands take all cores, whoever else computes there."""
-    wanted = os.environ.get("OMP_NUM_THREADS", "")
-    if device.type == "cpu" and wanted.isdigit():
-        torch.set_num_threads(int(wanted))
+    """On a CPU, as many threads as `n_threads` says: nnU-Net's commands take all cores, whoever else computes there."""
+    if device.type == "cpu":
+        torch.set_num_threads(n_threads())
 
 
 def wrap(network: nn.Module, device: torch.device) -> nn.Module:

@@ -2,27 +2,27 @@
 
 import sys
 import time
-from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
-from filelock import FileLock, Timeout
 from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
 from nnunetv2.run.run_training import get_trainer_from_args
 from nnunetv2.utilities.find_objects import recursive_find_trainer_class_by_name
 
-from nnunetv2_muduo.checkpoints import FINAL, remove_superseded, resumable, set_aside_unfit
-from nnunetv2_muduo.data.generator_identity import stored_state, why_not
+from nnunetv2_muduo.checkpoints import FINAL
+from nnunetv2_muduo.config import load_config
 from nnunetv2_muduo.data.prompt_maps import make_prompt_maps
 from nnunetv2_muduo.data.small_components import organs_in_few_components
 from nnunetv2_muduo.data.unlabeled import preprocess_unlabeled
 from nnunetv2_muduo.parallel import run_to_the_end
 from nnunetv2_muduo.storage import require_writable
 from nnunetv2_muduo.trainers import distributed
+from nnunetv2_muduo.trainers.generator_training import train_generator
 from nnunetv2_muduo.trainers.image_check import check_labeled_images
 from nnunetv2_muduo.trainers.label_check import check_labeled_cases
 from nnunetv2_muduo.trainers.requirements import Preparation, labeled_cases
-from nnunetv2_muduo.trainers.schedule import follow_student, leaving_no_results
+from nnunetv2_muduo.trainers.schedule import follow_student, leaving_no_results, results_thrown_away
 
 _SECONDS_BETWEEN_LOOKS = 10
 
@@ -61,9 +61,11 @@ def prepare(
     student = recursive_find_trainer_class_by_name(training.trainer)
     if not getattr(student, "needs_unlabeled", False):
         raise ValueError(f"{training.trainer} needs no preparation: it learns from labeled cases alone.")
-    trainer = _initialized_trainer(student, training)
-    preparation = Preparation(trainer, student.prompt_generator)
+    preparation = _preparation(student, training)
+    trainer = preparation.trainer
+    _open_teachers(student, trainer)
     cases = dict(list(preparation.raw_files.items())[part_id::num_parts])
+    preparation.log_raw_files()
     _refuse_read_only(preparation)
     check_labeled_cases(trainer)
     check_labeled_images(trainer, n_processes, part_id, num_parts)
@@ -71,8 +73,7 @@ def prepare(
     preparation.log_excluded()
     if student.prompt_generator is None:
         return
-    with _only_one(preparation):
-        _train_generator(preparation, trainer, part_id)
+    train_generator(preparation, part_id)
     _make_maps(
         preparation, cases, predictor or nnUNetPredictor(use_mirroring=False, device=training.device, allow_tqdm=False)
     )
@@ -107,21 +108,36 @@ def prepare_on_first_rank(trainer) -> None:
         raise RuntimeError(message)
 
 
-def _initialized_trainer(student: type, training: Training):
-    """The generator's trainer as the student's needs it; the student's own where it has no generator.
+def _preparation(student: type, training: Training) -> Preparation:
+    """Of the generator's initialized trainer, as the student's needs it; of the student's own where it has no generator.
 
-    The student's is initialized in either case: what it refuses is said in its name.
+    The student's is initialized in either case: what it refuses is said in its name. Only what the plans, labels and config
+    are tells where the generator's results belong, so its first lines are written there afterwards.
     """
-    if student.prompt_generator is None:
-        trainer = _built(student.__name__, training)
-    else:
-        with leaving_no_results(), torch.random.fork_rng(devices=[]):  # building a network draws random numbers
-            asked = _built(student.__name__, training)
-            asked.initialize()
-        trainer = _built(student.prompt_generator, training)
-        follow_student(trainer, asked)
-    trainer.initialize()
-    return trainer
+    with results_thrown_away():
+        if student.prompt_generator is None:
+            trainer = _built(student.__name__, training)
+        else:
+            with leaving_no_results(), torch.random.fork_rng(devices=[]):  # building a network draws random numbers
+                asked = _built(student.__name__, training)
+                asked.initialize()
+            trainer = _built(student.prompt_generator, training)
+            follow_student(trainer, asked)
+        trainer.initialize()
+        first_lines = Path(trainer.log_file).read_text(encoding="utf-8")
+    preparation = Preparation(trainer, student.prompt_generator)
+    has_generator = student.prompt_generator is not None
+    _place(trainer, preparation.generator_folder if has_generator else preparation.stock_folder(student.__name__))
+    with open(trainer.log_file, "a", encoding="utf-8") as log:
+        log.write(first_lines)
+    return preparation
+
+
+def _place(trainer, folder: Path) -> None:
+    """Let a trainer that was built elsewhere write its results and its log into a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    trainer.output_folder, trainer.output_folder_base = str(folder), str(folder.parent)
+    trainer.log_file = str(folder / Path(trainer.log_file).name)
 
 
 def _built(name: str, training: Training):
@@ -134,6 +150,17 @@ def _built(name: str, training: Training):
         continue_training=True,
         device=training.device,
     )
+
+
+def _open_teachers(student: type, trainer) -> None:
+    """Fetch, open and compare the student's teachers, though only the training asks them: before hours have gone into it."""
+    if not student.needs_teachers:
+        return
+    from nnunetv2_muduo.teachers.ensemble import inspect_teachers, require_patch
+
+    for modality, teacher in inspect_teachers(load_config(student.config_overrides, student.config_class)).items():
+        require_patch(trainer.patch_size[0], teacher.image_size)
+        trainer.print_to_log_file(f"{modality.upper()} teacher: {teacher.path} (sha256 {teacher.sha256})")
 
 
 def _refuse_read_only(preparation: Preparation) -> None:
@@ -169,59 +196,6 @@ def _preprocess(preparation: Preparation, cases: dict[str, list[str] | None], n_
             n_processes,
             preparation.orientation,
         )
-
-
-def _train_generator(preparation: Preparation, generator, part_id: int) -> None:
-    reason = preparation.why_no_generator()
-    if reason is None:
-        generator.print_to_log_file(f"Prompt generator: there ({preparation.generator_checkpoint}).")
-        remove_superseded(preparation.generator_folder)
-        return
-    if part_id != 0:
-        raise RuntimeError(
-            f"The prompt generator is not there yet ({reason}); part 0 trains it. This part's cases are preprocessed: "
-            f"call it again, when part 0 is done, for its prompt maps."
-        )
-    generator.print_to_log_file(f"Prompt generator: {reason}. Training it on the fold's labeled cases.")
-    for reason in set_aside_unfit(preparation.generator_folder, preparation.generator_trainer).values():
-        generator.print_to_log_file(f"Prompt generator: {reason}; it is kept under another name.")
-    unfinished = [file for file in resumable(preparation.generator_folder) if file.name != FINAL]
-    fitting = [f for f in unfinished if why_not(stored_state(f).get("generator"), preparation.identity) is None]
-    if fitting:
-        generator.load_checkpoint(str(fitting[0]))
-    else:  # what is there was made from other labels, plans or schedules, finished or not
-        _set_aside(preparation)
-    generator.run_training()
-
-
-@contextmanager
-def _only_one(preparation: Preparation):
-    """Several trainings of one fold need the same generator: the first one trains it, the others wait for it."""
-    lock = FileLock(preparation.generator_folder.with_suffix(".lock"))
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        preparation.trainer.print_to_log_file(
-            f"Waiting for another process that trains the generator ({lock.lock_file})."
-        )
-        lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()
-
-
-def _set_aside(preparation: Preparation) -> None:
-    """Keep a generator that belongs to something else, under another name, rather than overwrite it."""
-    checkpoints = list(preparation.generator_folder.glob("checkpoint_*.pth"))
-    if checkpoints:
-        aside = preparation.generator_folder.with_name(
-            f"replaced_{preparation.generator_folder.name}_{int(time.time())}"
-        )
-        aside.mkdir()
-        for file in checkpoints:
-            file.rename(aside / file.name)
-        preparation.trainer.print_to_log_file(f"The generator that was there is kept in {aside}.")
 
 
 def _make_maps(preparation: Preparation, cases: dict[str, list[str] | None], predictor: nnUNetPredictor) -> None:

@@ -147,12 +147,12 @@ class Preparation:
             return
         before = f"prompt generator {trained_with['id'][:N_ID_DIGITS]}"
         its_folder = folder_by_identity(self.stock_folder(self.generator_trainer), trained_with["generator"])
-        differs = why_not(trained_with["generator"], self.identity) or "it was trained anew from the same"
+        why = why_not(trained_with["generator"], self.identity) or "its folder is gone or holds another"
         present = f"{now[:N_ID_DIGITS]} ({self.generator_folder})" if now else "one that is still to be trained"
         raise ValueError(
-            f"{checkpoint} was trained with {before}; to the present labels, split, plans and config belongs another, {present}: "
-            f"of the former, {differs}. Continuing would mix two trainings. To go back, restore what {before} was made from, "
-            f"and its folder where that was removed ({its_folder}); `muduo prepare -d "
+            f"{checkpoint} was trained with {before}, which does not belong to this training any more ({why}); {present} does. "
+            f"Continuing would mix two trainings. To go back, restore the labels, split, plans and config that {before} was "
+            f"made from, and its folder where that was removed ({its_folder}); `muduo prepare -d "
             f"{self.trainer.plans_manager.dataset_name} --list` names those that are there. Or start anew without --c."
         )
 

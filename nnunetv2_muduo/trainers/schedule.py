@@ -52,7 +52,14 @@ def generator_schedule(student: nnUNetTrainer) -> list[int]:
 @contextmanager
 def leaving_no_results() -> Iterator[None]:
     """For a trainer that is built to be asked: its results folder is thrown away, and nothing is printed or tracked."""
-    with TemporaryDirectory() as folder, redirect_stdout(io.StringIO()):
+    with results_thrown_away(), redirect_stdout(io.StringIO()):
+        yield
+
+
+@contextmanager
+def results_thrown_away() -> Iterator[None]:
+    """For trainers that are built before it is known where their results belong, if they have any: no run of W&B starts."""
+    with TemporaryDirectory() as folder:
         before = {name: os.environ.get(name) for name in ("nnUNet_results", "nnUNet_wandb_enabled")}
         os.environ.update(nnUNet_results=folder, nnUNet_wandb_enabled="0")
         try:

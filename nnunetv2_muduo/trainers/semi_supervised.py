@@ -10,6 +10,7 @@ instance norm the sum of their gradients is that of one joint step. A method is 
 
 from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,12 +19,14 @@ from nnunetv2.utilities.collate_outputs import collate_outputs
 from torch import Tensor
 
 from nnunetv2_muduo.data.excluded_cases import refuse_too_many
+from nnunetv2_muduo.data.generator_identity import GENERATOR_RECORD
 from nnunetv2_muduo.data.loader import IsolatedRandomness
 from nnunetv2_muduo.data.prompt_maps import require_prompt_maps
 from nnunetv2_muduo.data.unlabeled import physical_channels
 from nnunetv2_muduo.data.unlabeled_dataset import UnlabeledDataset
 from nnunetv2_muduo.data.views import split_views
 from nnunetv2_muduo.distillation.losses import ramp_up
+from nnunetv2_muduo.storage import write_json
 from nnunetv2_muduo.trainers import distributed, pictures, prepare
 from nnunetv2_muduo.trainers.base import MuDuoTrainer
 from nnunetv2_muduo.trainers.requirements import Preparation
@@ -55,6 +58,9 @@ class SemiSupervisedTrainer(MuDuoTrainer):
 
     prompt_generator: str | None = None
     """Trainer of the prompt generator whose maps the method needs; a short schedule names a short one."""
+
+    made_by: dict | None = None
+    """Identity and ID of the prompt generator, from the start of the training on."""
 
     logged: tuple[str, ...] = ()
     """The method's own curves, beside loss and ramp-up weight."""
@@ -156,9 +162,28 @@ class SemiSupervisedTrainer(MuDuoTrainer):
         prepare.prepare_on_first_rank(self)
         if self.prompt_generator:
             require_prompt_maps(self.preparation.prompt_map_folder, self.preparation.identity)
+            self.made_by = self.preparation.made_by
+            self._record_generator()
+        if self.local_rank == 0:
+            self.preparation.log_raw_files()
         self.preparation.log_excluded()
         self.unlabeled_cases = sorted(self.preparation.unlabeled_files)
         self._log_ramp_up()
+
+    def _record_generator(self) -> None:
+        """Name the generator beside the checkpoints too, from the first step on: `muduo prepare --clean` then keeps it."""
+        if self.local_rank == 0:
+            write_json(self.made_by, Path(self.output_folder, GENERATOR_RECORD))
+
+    def muduo_state(self) -> dict:
+        return {**super().muduo_state(), "prompt_generator": self.made_by}
+
+    def accept_checkpoint(self, state: dict, path: Path) -> None:
+        """The base's, and refuse another prompt generator than the one whose maps have taught; 0.1 did not note which."""
+        super().accept_checkpoint(state, path)
+        self.made_by = state.get("prompt_generator")
+        if self.made_by is not None:
+            self.preparation.refuse_other_generator(self.made_by, path)
 
     def generator_schedule(self) -> list[int]:
         """Epochs, and iterations of each, of the method's prompt generator."""

@@ -4,12 +4,12 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 import torch
-from nnunetv2.utilities.default_n_proc_DA import get_allowed_n_proc_DA
 
 from nnunetv2_muduo.data.left_right import left_right_axis
 from nnunetv2_muduo.data.loader import (
     UnlabeledLoader,
     augmentation_processes,
+    n_augmentation_processes,
     shared_spatial_transforms,
     start_loader,
 )
@@ -21,7 +21,7 @@ from nnunetv2_muduo.trainers import distributed
 
 def start_unlabeled_loader(trainer) -> AbstractContextManager:
     """Start `trainer.dataloader_unlabeled`. In the context that is returned nnU-Net's loaders get the other processes."""
-    n_processes = get_allowed_n_proc_DA()
+    n_processes = n_augmentation_processes()
     n_unlabeled = min(n_processes, max(1, n_processes // 2))
     loader = unlabeled_loader(trainer)
     trainer.dataloader_unlabeled = start_loader(

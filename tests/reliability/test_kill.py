@@ -21,12 +21,11 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from support import DATASET, QUICK_CONFIG
+from support import DATASET, QUICK_CONFIG, generator_folders
 
 import nnunetv2_muduo
 
 N_KILLS = [3, pytest.param(15, marks=pytest.mark.long)]  # of each work
-GENERATOR = "nnUNetTrainerMuDuoPromptGenerator__nnUNetPlans__3d_fullres"
 STUDENT = "nnUNetTrainerMuDuo__nnUNetPlans__3d_fullres"
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")]
@@ -168,7 +167,8 @@ def test_preparation(victims, tiny_root, tmp_path, n_kills):
     assert len(prepared_content(calm.root)) >= 4 * 3 + 4 * 3 + 1
     for run in kill_and_continue(new_run, seconds, seed=0, n_wanted=n_kills):
         assert prepared_content(run.root) == prepared_content(calm.root)
-        assert_same_checkpoints(run.root, calm.root, GENERATOR)
+        (generator,) = generator_folders(calm.root)
+        assert_same_checkpoints(run.root, calm.root, generator.parent.name)
 
 
 @pytest.mark.parametrize("n_kills", N_KILLS)

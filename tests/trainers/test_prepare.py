@@ -11,13 +11,11 @@ import pytest
 import SimpleITK as sitk
 import torch
 from filelock import FileLock
-from support import DATASET, log_of, make_trainer, missing, prepare_tiny
+from support import DATASET, generator_folders, log_of, make_trainer, missing, prepare_tiny
 
 from nnunetv2_muduo import storage, trainers
 from nnunetv2_muduo.data.prompt_maps import latest_prompt_maps
 from nnunetv2_muduo.trainers.requirements import Preparation
-
-GENERATOR = "nnUNetTrainerMuDuoPromptGenerator__nnUNetPlans__3d_fullres"
 
 
 def folder(root):
@@ -129,26 +127,26 @@ def change_labels(root):
     split.write_text(json.dumps(content))
 
 
-def test_a_generator_of_other_labels_is_kept_aside_and_trained_anew(prepared_dataset, capsys):
+def test_a_generator_of_other_labels_stays_and_another_is_trained(prepared_dataset, capsys):
     change_labels(prepared_dataset)
     assert missing() == ["prompt generator to train: it was trained on other labeled cases or labels"]
-    generator = prepared_dataset / "res" / DATASET / GENERATOR
-    stamp = (generator / "fold_0" / "checkpoint_final.pth").stat().st_mtime_ns
+    (first,) = generator_folders(prepared_dataset)
+    stamp = (first / "checkpoint_final.pth").stat().st_mtime_ns
     old_maps = map_folder(prepared_dataset)
     prepare_tiny()
     assert missing() == []
     output = capsys.readouterr().out
     assert "Prompt generator: it was trained on other labeled cases or labels." in output
     assert "Prompt maps: 0 of 4 there; to make: the prompt generator is a new one." in output
-    (aside,) = generator.glob("replaced_fold_0_*")
-    assert (aside / "checkpoint_final.pth").stat().st_mtime_ns == stamp
+    assert [(found / "checkpoint_final.pth").is_file() for found in generator_folders(prepared_dataset)] == [True, True]
+    assert (first / "checkpoint_final.pth").stat().st_mtime_ns == stamp
     assert len(list(old_maps.glob("*.b2nd"))) == 4  # another training may be reading them
     assert map_folder(prepared_dataset) != old_maps
 
 
 def interrupt_generator(root):
     """As if its training had been stopped after the first of two epochs."""
-    generator = root / "res" / DATASET / GENERATOR / "fold_0"
+    (generator,) = generator_folders(root)
     content = torch.load(generator / "checkpoint_final.pth", weights_only=False)
     for values in content["logging"].values():
         del values[1:]
@@ -183,7 +181,7 @@ def test_an_interrupted_generator_of_other_labels_never_goes_on(prepared_dataset
 
 def test_a_second_preparation_waits_for_the_first_ones_generator(prepared_dataset, monkeypatch, capsys):
     epochs = count_epochs(monkeypatch)
-    with FileLock(prepared_dataset / "res" / DATASET / GENERATOR / "fold_0.lock"):
+    with FileLock(generator_folders(prepared_dataset)[0].with_suffix(".lock")):
         second = threading.Thread(target=prepare_tiny)
         second.start()
         output = ""
@@ -274,7 +272,7 @@ def test_read_only_data_are_found_out_before_anything_is_made(read_only, monkeyp
 
 @pytest.mark.parametrize("name", ["checkpoint_latest.pth", "checkpoint_previous.pth", "checkpoint_final.pth.part"])
 def test_a_generator_killed_at_its_very_end_leaves_nothing(prepared_dataset, name):
-    generator = prepared_dataset / "res" / DATASET / GENERATOR / "fold_0"
+    (generator,) = generator_folders(prepared_dataset)
     (generator / name).write_bytes((generator / "checkpoint_best.pth").read_bytes())
     stamp = (generator / "checkpoint_final.pth").stat().st_mtime_ns
     prepare_tiny()

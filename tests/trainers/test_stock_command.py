@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from stock_command import add_own_trainers, nnunet_train, train_fold
-from support import DATASET, log_of, make_trainer, prepare_tiny, write_config
+from support import DATASET, generator_folders, log_of, make_trainer, prepare_tiny, write_config
 
 from nnunetv2_muduo.cli import main
 
@@ -154,7 +154,7 @@ def test_the_last_line_of_the_command_is_the_refusal(quickest):
 
 def test_the_log_tells_where_which_training_starts_and_ends(quickest):
     prepare_tiny(fold="1")
-    (log,) = (model_folder(quickest, "nnUNetTrainerMuDuoPromptGenerator") / "fold_1").glob("training_log*")
+    (log,) = generator_folders(quickest, "1")[0].glob("training_log*")
     headline = "Training of the prompt generator (nnUNetTrainerMuDuoPromptGenerator, fold 1)"
     text = log.read_text()
     assert text.index(f"{headline} starts: epochs 0 to 0 of 1 iterations") < text.index(" Epoch 0 ")
