@@ -7,9 +7,11 @@ import nibabel
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from fixtures.check import assert_named
+from fixtures.check import assert_named, change_json
+from support import DATASET, make_case, shear, write_case
 
 from nnunetv2_muduo.check.findings import WARNING
+from nnunetv2_muduo.check.images import evenly_spaced
 
 
 def change_image(path: Path, change) -> None:
@@ -131,3 +133,75 @@ def test_headers_that_say_two_places_are_named(dataset, check, file):
     exit_code, found = check()
     assert exit_code == 1
     assert f"{path}: sform and qform put its voxels up to" in found["grids"][1]
+
+
+def add_unlabeled(dataset: Path, n: int) -> list[str]:
+    names = [f"more_{i:02d}" for i in range(n)]
+    for i, name in enumerate(names):
+        write_case(dataset, "imagesUn", name, make_case(500 + i, shape_zyx=(24, 32, 30)))
+    return names
+
+
+@pytest.mark.parametrize("which", [-1, 0])
+def test_values_are_read_over_the_whole_of_each_set_and_the_numbers_are_said(dataset, check, which):
+    names = add_unlabeled(dataset, 41)
+    assert "(cases read: 5 of 5 labeled, 20 of 45 unlabeled)" in check()[1]["values"][1]
+    change_image(dataset / "imagesUn" / f"{names[which]}_0000.nii.gz", np.abs)
+    for path in (dataset / "imagesUn").glob("unlabeled_*"):  # so that the others are the first and the last
+        path.unlink()
+    assert f"{names[which]}_0000.nii.gz: CT without negative values is not in HU" in check()[1]["values"][1]
+
+
+@pytest.mark.parametrize("n", [1, 2, 19, 20, 21, 39, 40, 41, 1000])
+def test_a_sample_is_spread_evenly(n):
+    sample = evenly_spaced(list(range(n)), 20)
+    assert len(set(sample)) == len(sample) == min(n, 20)
+    assert (sample[0], sample[-1]) == (0, n - 1)
+    steps = np.diff(sample)
+    assert n == 1 or steps.max() - steps.min() <= 1
+
+
+SHEARED = {
+    "labeled": [f"imagesTr/labeled_1_000{c}" for c in (0, 1)] + ["labelsTr/labeled_1"],
+    "unlabeled": [f"imagesUn/unlabeled_1_000{c}" for c in (0, 1)],
+}
+
+
+@pytest.mark.parametrize("said_by", ["dataset.json", "plans"])
+@pytest.mark.parametrize("reader", ["NibabelIO", "NibabelIOWithReorient"])
+@pytest.mark.parametrize("files", SHEARED)
+def test_sheared_axes_are_read_where_nnunet_reads_them(dataset, check, tmp_path, files, reader, said_by):
+    for file in SHEARED[files]:
+        shear(dataset / f"{file}.nii.gz")
+    assert check()[0] == 1
+    if said_by == "plans":
+        change_json(tmp_path / "pre" / DATASET / "nnUNetPlans.json", image_reader_writer=reader)
+    else:
+        change_json(dataset / "dataset.json", overwrite_image_reader_writer=reader)
+    exit_code, found = check()
+    assert exit_code == 0
+    assert "9 cases, images and labels alike" in found["grids"][1]
+
+
+def test_of_sheared_cases_everything_else_is_looked_at(dataset, check):
+    """One channel that is not sheared as the others, values, label values, copies, and sides, whose axis nnU-Net doesn't keep."""
+    change_json(dataset / "dataset.json", overwrite_image_reader_writer="NibabelIO")
+    for path in dataset.rglob("*_1*.nii.gz"):
+        shear(path)
+    labels = {"background": 0, "kidney_left": 1, "kidney_right": 2}
+    change_json(dataset / "dataset.json", labels=labels)
+    assert "no mirroring along axis 0, 1, 2 of the patch" in check()[1]["left and right"][1]
+    unsheared = dataset / "imagesUn" / "unlabeled_0_0001.nii.gz"
+    shear(unsheared)
+    assert "unlabeled_0_0001" in check()[1]["grids"][1]
+    for name, factor in [("imagesTr/labeled_1_0001", 5000), ("labelsTr/labeled_1", 3)]:
+        image = nibabel.load(dataset / f"{name}.nii.gz")
+        values = np.asarray(image.dataobj) * np.float32(factor)
+        nibabel.save(nibabel.Nifti1Image(values, image.affine), dataset / f"{name}.nii.gz")
+    for channel in (0, 1):
+        copy = dataset / "imagesUn" / f"copy_000{channel}.nii.gz"
+        copy.write_bytes((dataset / "imagesTr" / f"labeled_1_000{channel}.nii.gz").read_bytes())
+    found = check()[1]
+    assert "labeled_1_0001.nii.gz: not in SUV" in found["values"][1]
+    assert "labeled_1 [3, 6]" in found["labels"][1]
+    assert "imagesTr/labeled_1 = imagesUn/copy" in found["copies"][1]
