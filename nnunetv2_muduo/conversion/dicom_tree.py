@@ -22,9 +22,11 @@ def find_dicom_cases(
     Args:
         own_labels: whether segmentations and RTSTRUCTs in the source are the labels; if not, they are passed over.
 
-    Raises FileNotFoundError where there is no PET series, RuntimeError where pydicom is missing.
+    Raises FileNotFoundError where there is no such folder or no PET series in it, RuntimeError where pydicom is missing.
     """
     import_pydicom()
+    if not source.is_dir():
+        raise FileNotFoundError(f"No folder {source}. Give the folder that holds the DICOM files.")
     wanted = wanted or Wanted()
     found, unread = read_tree(source, n_processes)
     series, strays = add_unread(group_series(found), unread)

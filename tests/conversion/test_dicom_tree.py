@@ -54,6 +54,16 @@ def test_pets_with_frames_of_their_own_are_cases_of_their_own(tmp_path):
         assert case.ct.files[0].parent.parent == case.pet.files[0].parent.parent
 
 
+@pytest.mark.parametrize("source", ["NOWHERE", "NOWHERE/below", "a file"])
+def test_a_source_that_is_no_folder_is_named(tmp_path, monkeypatch, capsys, source):
+    from nnunetv2_muduo.cli import main
+
+    monkeypatch.setenv("nnUNet_raw", str(tmp_path / "raw"))
+    (tmp_path / "a file").touch()
+    assert main(["convert", "dicom", str(tmp_path / source), "-d", "5"]) == 1
+    assert f"No folder {tmp_path / source}." in capsys.readouterr().err
+
+
 def test_copies_of_a_file_count_once(tmp_path):
     folder = write_case(tmp_path / "x")
     (folder / "pet" / "copy.dcm").write_bytes((folder / "pet" / "0003.dcm").read_bytes())
