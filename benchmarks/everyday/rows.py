@@ -22,7 +22,7 @@ ROWS = (
         "raw",
         "a cohort is made and converted",
         (
-            "muduo phantom phantom --cases 18 --spacing 12 -np 1",
+            "muduo phantom phantom --cases 12 --spacing 16 -np 1",
             f"muduo convert autopet phantom -d {ID} --name Phantom --labeled 4 --val 1 --test 2 -np 1",
             changes.write_settings,
         ),
@@ -134,7 +134,7 @@ ROWS = (
         "own_plans",
         "plans of another name and spacing",
         (
-            f"{PLAN_ANEW} -d {ID} -overwrite_target_spacing 14 12 12 -overwrite_plans_name {OWN_PLANS}",
+            f"{PLAN_ANEW} -d {ID} -overwrite_target_spacing 18 16 16 -overwrite_plans_name {OWN_PLANS}",
             changes.narrow(OWN_PLANS),
             f"{PREPROCESS_ANEW} {OWN_PLANS}",
             train(0, more=f"-p {OWN_PLANS}"),
