@@ -38,6 +38,7 @@ setup(
         "filelock",
         "huggingface_hub",
         "matplotlib",
+        "msgpack",
         "nibabel",
         "numpy",
         "pandas",
