@@ -1,6 +1,9 @@
 """Semi-supervised PET/CT segmentation in nnU-Net v2: one student, two promptable foundation models as teachers."""
 
 import importlib
+import warnings
+
+from nnunetv2_muduo.nnunet_place import what_is_wrong
 
 __version__ = "0.2.0.dev0"
 
@@ -18,6 +21,9 @@ _MODULE_OF = {  # public name: module that holds it
 }
 
 __all__ = list(_MODULE_OF)
+
+if _wrong := what_is_wrong():
+    warnings.warn(_wrong, RuntimeWarning, stacklevel=2)
 
 
 def __getattr__(name: str):

@@ -5,6 +5,10 @@ import re
 import sys
 from pathlib import Path
 
+import yaml
+
+import nnunetv2_muduo
+
 ROOT = Path(__file__).parents[1]
 OPTIONAL = {"pydicom"}  # extras, imported where they are needed with a message that says how to get them
 DISTRIBUTION = {"PIL": "pillow", "yaml": "pyyaml"}  # where the name on PyPI differs from the module's
@@ -30,3 +34,11 @@ def declared() -> set[str]:
 def test_every_import_is_declared_and_every_declaration_is_imported():
     names = {DISTRIBUTION.get(module, module).lower().replace("-", "_") for module in imported()}
     assert names == declared()
+
+
+def test_author_version_and_license_are_those_of_the_citation():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    source = (ROOT / "setup.py").read_text(encoding="utf-8")
+    assert f'author="{citation["authors"][0]["name"]}"' in source
+    assert f'license="{citation["license"]}"' in source
+    assert citation["version"] == nnunetv2_muduo.__version__
