@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from nnunetv2_muduo.cli.examples import with_examples
 from nnunetv2_muduo.parallel import n_cores
 
 KINDS = {  # name: (default name of the dataset, one line of help)
@@ -16,7 +17,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """One sub-command per kind of source."""
     kinds = parser.add_subparsers(dest="kind", required=True, metavar="{" + ",".join(KINDS) + "}")
     for kind, (_, help_text) in KINDS.items():
-        add_kind_arguments(kinds.add_parser(kind, help=help_text, description=help_text), kind)
+        examples = with_examples(f"convert {kind}")
+        add_kind_arguments(kinds.add_parser(kind, help=help_text, description=help_text, **examples), kind)
 
 
 def add_kind_arguments(parser: argparse.ArgumentParser, kind: str) -> None:

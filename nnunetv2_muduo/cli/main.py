@@ -8,6 +8,7 @@ import importlib
 import sys
 
 from nnunetv2_muduo import __version__
+from nnunetv2_muduo.cli.examples import with_examples
 from nnunetv2_muduo.cli.mistakes import MISTAKES, sentence
 
 COMMANDS = {  # name: (module, one line of help)
@@ -21,7 +22,10 @@ COMMANDS = {  # name: (module, one line of help)
         "nnunetv2_muduo.cli.prepare",
         "preprocess unlabeled cases, train the prompt generator, make prompt maps",
     ),
-    "teacher": ("nnunetv2_muduo.cli.teacher", "adapt a teacher to your data, or train one from scratch"),
+    "teacher": (
+        "nnunetv2_muduo.cli.teacher",
+        "get the public teachers beforehand, adapt one to your data, or train one from scratch",
+    ),
     "postprocess": ("nnunetv2_muduo.cli.postprocess", "remove predicted parts that lie far from their organ"),
     "evaluate": ("nnunetv2_muduo.cli.evaluate", "measure predictions against the truth, per organ and case"),
     "figure": ("nnunetv2_muduo.cli.figure", "draw CT and PET with the organs' contours for a paper"),
@@ -37,7 +41,7 @@ def build_parser(selected: str | None) -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=__version__)
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, (module, help_text) in COMMANDS.items():
-        subparser = subparsers.add_parser(name, help=help_text, description=help_text)
+        subparser = subparsers.add_parser(name, help=help_text, description=help_text, **with_examples(name))
         if name == selected:
             importlib.import_module(module).add_arguments(subparser)
     return parser

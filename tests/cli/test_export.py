@@ -84,6 +84,28 @@ def test_the_zip_holds_a_model_of_nnunets_own_trainer(own_results, tmp_path, cap
     assert [path.name for path in tmp_path.glob(".model.zip*")] == []
 
 
+def test_the_training_is_named_as_in_other_commands(own_results, tmp_path, capsys):
+    untrained_model()
+    for name, words in {
+        "old": ["1", "nnUNetTrainerMuDuo", "0"],
+        "new": ["-d", "1", "-tr", "nnUNetTrainerMuDuo", "-f", "0"],
+    }.items():
+        assert main(["export", *words, "-o", str(tmp_path / f"{name}.zip")]) == 0
+    assert main(["export", "-o", str(tmp_path / "first.zip"), "1", "nnUNetTrainerMuDuo", "0"]) == 0
+    assert main(["export", "-d", "1", "-o", str(tmp_path / "short.zip")]) == 0  # MuDuo's fold 0, as in other commands
+    names = [zipfile.ZipFile(tmp_path / f"{name}.zip").namelist() for name in ("old", "new", "first", "short")]
+    assert names[0] == names[1] == names[2] == names[3]
+    capsys.readouterr()
+
+
+@pytest.mark.parametrize(
+    "words", [[], ["-tr", "nnUNetTrainerMuDuo"], ["1"], ["1", "nnUNetTrainerMuDuo"], ["1", "T", "0", "-d", "1"]]
+)
+def test_a_training_named_by_half_or_twice_is_refused(words, tmp_path, capsys):
+    assert main(["export", *words, "-o", str(tmp_path / "model.zip")]) == 1
+    assert "-d DATASET -tr TRAINER -f FOLD" in capsys.readouterr().err
+
+
 @pytest.fixture
 def telling_model(own_results):
     """A model all of whose files name people, machines and cases, as nnU-Net's and users' do."""
