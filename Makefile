@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Two processes with a thread each: where two threads of each wait for one another, tests take twice as long.
 PYTEST := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE $(BIN)/pytest -n 2 --dist loadfile
-SOURCES := setup.py pyproject.toml $(shell find nnunetv2_muduo -name '*.py' -o -name '*.safetensors')
+SOURCES := setup.py pyproject.toml $(wildcard site_packages/*) $(shell find nnunetv2_muduo -name '*.py' -o -name '*.safetensors')
 
 .PHONY: demo test test-all lint clean
 
@@ -19,7 +19,7 @@ test-all: $(VENV)/.installed
 	$(PYTEST) -m "long or not long"
 
 lint: $(VENV)/.installed
-	$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 
 # What the package needs: downloaded once, and again only when setup.py asks for something else.
 $(VENV)/.dependencies: setup.py

@@ -10,9 +10,9 @@ import difflib
 import os
 import reprlib
 import warnings
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import Field, asdict, dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, TypeVar, get_args, get_origin
+from typing import Any, TypeVar, get_args, get_origin, overload
 
 from nnunetv2_muduo.storage import write_text
 from nnunetv2_muduo.user_files import read_user_text
@@ -91,7 +91,7 @@ class TrainingConfig:
     picture_every_epochs: int = from_zero(10)
     """Epochs between two pictures of what the teachers say of two fixed unlabeled patches. 0: none."""
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for each in fields(self):
             _check_field(each, getattr(self, each.name))
         named = isinstance(self.student_channels, list) and all(isinstance(n, str) for n in self.student_channels)
@@ -114,14 +114,28 @@ class TrainingConfig:
 
 
 @dataclass(frozen=True)
-class MuDuoConfig(TrainingConfig):
-    """MuDuo's choices. The prompt generator and the supervised training that MuDuo is compared with read them too."""
+class TeachersConfig(TrainingConfig):
+    """Which teachers a method has."""
 
     ct_teacher: str = "sam_med3d"
     """CT teacher: `sam_med3d` (the public file), `small` (the package's own small one), or a path to a checkpoint."""
 
     pet_teacher: str = "seganypet"
     """PET teacher: `seganypet` (the public file), `small` (the package's own small one), or a path to a checkpoint."""
+
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        """The modalities that have a teacher: ("ct", "pet"), or one of them."""
+        return ("ct", "pet")
+
+    def teacher(self, modality: str) -> str:
+        """Name or path of the teacher of a modality, "ct" or "pet"."""
+        return self.ct_teacher if modality == "ct" else self.pet_teacher
+
+
+@dataclass(frozen=True)
+class MuDuoConfig(TeachersConfig):
+    """MuDuo's choices. The prompt generator and the supervised training that MuDuo is compared with read them too."""
 
     teachers: str = one_of("both", "ct", "pet")
     """`both`, or one alone: `ct`, `pet`. One teacher has nobody to agree with, so every valid pair is then kept."""
@@ -154,14 +168,13 @@ class MuDuoConfig(TrainingConfig):
     prompt_generator_num_epochs: int | None = positive(None)
     """Epochs of the prompt generator. None: `num_epochs`, or nnU-Net's 1000 where that is None too."""
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
         if not 0 <= self.agreement_threshold <= 1:
             raise ValueError(f"agreement_threshold is an IoU and must lie in [0, 1], got {self.agreement_threshold!r}.")
 
     @property
     def modalities(self) -> tuple[str, ...]:
-        """The modalities that have a teacher: ("ct", "pet"), or one of them."""
         return ("ct", "pet") if self.teachers == "both" else (self.teachers,)
 
     @property
@@ -169,15 +182,19 @@ class MuDuoConfig(TrainingConfig):
         """`kept_pairs`, but `all` where there is one teacher, which has nobody to agree with."""
         return self.kept_pairs if self.teachers == "both" else "all"
 
-    def teacher(self, modality: str) -> str:
-        """Name or path of the teacher of a modality, "ct" or "pet"."""
-        return self.ct_teacher if modality == "ct" else self.pet_teacher
-
 
 AnyConfig = TypeVar("AnyConfig", bound=TrainingConfig)
 
 
-def load_config(overrides: dict[str, Any] | None = None, config_class: type[AnyConfig] = MuDuoConfig) -> AnyConfig:
+@overload
+def load_config(overrides: dict[str, Any] | None = None) -> MuDuoConfig: ...
+@overload
+def load_config(overrides: dict[str, Any] | None = None, *, config_class: type[AnyConfig]) -> AnyConfig: ...
+@overload
+def load_config(overrides: dict[str, Any] | None, config_class: type[AnyConfig]) -> AnyConfig: ...
+def load_config(
+    overrides: dict[str, Any] | None = None, config_class: type[TrainingConfig] = MuDuoConfig
+) -> TrainingConfig:
     """Config from the file in `nnUNet_muduo_config`, if set, with single fields replaced by `overrides`.
 
     Args:
@@ -207,7 +224,7 @@ def with_former_defaults(config: AnyConfig, stored: dict[str, Any]) -> AnyConfig
     Args:
         stored: the config in the training's checkpoint; empty where there is none.
     """
-    kept = {
+    kept: dict[str, Any] = {
         name: value
         for name, value in _FORMER_DEFAULTS.items()
         if stored.get(name) == value and getattr(config, name) is None
@@ -259,7 +276,7 @@ def _known_fields(config_class: type[TrainingConfig] = TrainingConfig) -> dict[s
     return known
 
 
-def _check_field(each, value: Any) -> None:
+def _check_field(each: Field, value: Any) -> None:
     types, found = [get_origin(t) or t for t in get_args(each.type) or (each.type,)], reprlib.repr(value)
     if not isinstance(value, (*types, int) if float in types else tuple(types)) or (
         isinstance(value, bool) and bool not in types
@@ -272,7 +289,7 @@ def _check_field(each, value: Any) -> None:
         _check_number(each, value, found)
 
 
-def _check_number(each, value: float, found: str) -> None:
+def _check_number(each: Field, value: float, found: str) -> None:
     least = "above 0" if "positive" in each.metadata else "0 or above" if "from_zero" in each.metadata else "a number"
     too_low = (least == "above 0" and not value > 0) or (least == "0 or above" and not value >= 0)
     most = each.metadata.get("most", MOST)

@@ -1,5 +1,7 @@
 """The names that `nnunetv2_muduo` exports, and the example of docs/python.md, run as it stands there."""
 
+import ast
+import os
 import re
 import subprocess
 import sys
@@ -36,6 +38,46 @@ def test_importing_the_package_imports_nothing_heavy():
 
 def test_types_are_announced():
     assert (Path(nnunetv2_muduo.__file__).parent / "py.typed").is_file()
+
+
+def test_type_checkers_see_the_same_names_from_the_same_modules():
+    stub = ast.parse(Path(nnunetv2_muduo.__file__).with_suffix(".pyi").read_text(encoding="utf-8"))
+    modules = {
+        alias.asname: node.module for node in stub.body if isinstance(node, ast.ImportFrom) for alias in node.names
+    }
+    assert modules == nnunetv2_muduo._MODULE_OF
+
+
+@pytest.mark.slow
+def test_a_users_program_is_type_checked(tmp_path):
+    """Names are known with their types, and a mistake is one."""
+    program = tmp_path / "program.py"
+    program.write_text(
+        "from nnunetv2_muduo import load_config, load_teacher, measure_labels, read_image, write_cohort\n"
+        "reveal_type(load_config())\nreveal_type(load_teacher('small_ct'))\nreveal_type(measure_labels)\n"
+        "reveal_type(write_cohort('cohort', 1, 0))\nread_image(3.5)\n"
+    )
+    options = [
+        "--follow-imports",
+        "silent",
+        "--ignore-missing-imports",
+        "--cache-dir",
+        tmp_path,
+        "--config-file",
+        os.devnull,
+    ]
+    environment = os.environ | {"MYPYPATH": str(Path(nnunetv2_muduo.__file__).parents[1])}
+    command = [sys.executable, "-m", "mypy", *options, program]
+    lines = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tmp_path).stdout.splitlines()
+    revealed = [line.split("Revealed type is ")[1] for line in lines if "Revealed type" in line]
+    assert len(revealed) == 4
+    assert "config.MuDuoConfig" in revealed[0]
+    assert "Sam3DTeacher" in revealed[1]
+    assert "numpy.ndarray" in revealed[2]
+    assert "pathlib" in revealed[3]
+    (error,) = [line for line in lines if ": error: " in line]
+    assert "read_image" in error
+    assert "program.py:6" in error
 
 
 def test_example_of_the_page(tmp_path, monkeypatch):

@@ -52,7 +52,7 @@ def measure_labels(
     """
     n_labels = max(organs.values(), default=0)
     prediction_boxes, truth_boxes = (ndimage.find_objects(labels, n_labels) for labels in (prediction, truth))
-    rows = []
+    rows: list[dict[str, float | str]] = []
     for organ, value in organs.items():
         box = _union(prediction_boxes[value - 1], truth_boxes[value - 1])
         masks = prediction[box] == value, truth[box] == value

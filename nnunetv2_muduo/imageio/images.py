@@ -45,7 +45,7 @@ def read_labels(path: Path, grid: Grid | None = None) -> np.ndarray:
     return labels.astype(np.int16)
 
 
-def rounded_labels(values: np.ndarray, source) -> np.ndarray:
+def rounded_labels(values: np.ndarray, source: str | Path) -> np.ndarray:
     """Values of a label map as integers; a scale in a header leaves 1.0000001 of a 1.
 
     Raises:
@@ -64,7 +64,7 @@ def rounded_labels(values: np.ndarray, source) -> np.ndarray:
     return np.rint(values).clip(-(2**31), 2**31 - 1).astype(np.int32)
 
 
-def whole_numbers(label: sitk.Image, source) -> sitk.Image:
+def whole_numbers(label: sitk.Image, source: str | Path) -> sitk.Image:
     """The label map in an integer type. Raises CaseRefused for values that are not whole numbers; see `rounded_labels`."""
     if np.issubdtype(sitk.GetArrayViewFromImage(label).dtype, np.integer):
         return label
