@@ -65,6 +65,7 @@ def prepare(
     trainer = preparation.trainer
     _open_teachers(student, trainer)
     cases = dict(list(preparation.raw_files.items())[part_id::num_parts])
+    trainer.do_split()  # refuses a fold that the split does not have, also where only the training needs its cases
     preparation.log_raw_files()
     _refuse_read_only(preparation)
     check_labeled_cases(trainer)

@@ -38,9 +38,10 @@ def test_a_fold_beyond_the_split_is_refused_at_once(with_split, trainer, splits,
         train_fold(fold, trainer)
 
 
-def test_prepare_refuses_it_too(with_split, capsys):
+@pytest.mark.parametrize("trainer", ["nnUNetTrainerMuDuo", "nnUNetTrainerMeanTeacher"])
+def test_prepare_refuses_it_too(with_split, capsys, trainer):
     with_split(THREE)
-    assert main(["prepare", "-d", "1", "-f", "3", "-device", "cpu"]) == 1
+    assert main(["prepare", "-d", "1", "-f", "3", "-device", "cpu", "-tr", trainer]) == 1
     assert capsys.readouterr().err.endswith(
         "muduo prepare: The split has 3 folds (3 labeled cases): use fold 0 to 2, or all.\n"
     )
