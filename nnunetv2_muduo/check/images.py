@@ -77,7 +77,7 @@ def check_units(dataset: RawDataset, needs: Needs) -> Finding:
     with ThreadPoolExecutor(min(_N_THREADS, n_cores())) as pool:  # unpacking does not hold Python's lock
         outcomes = list(pool.map(read, [files for sample in samples.values() for files in sample]))
     problems = [outcome for outcome in outcomes if isinstance(outcome, str)]
-    by_channel = zip(names, zip(*(one for one in outcomes if not isinstance(one, str)), strict=True), strict=False)
+    by_channel = zip(names, zip(*(one for one in outcomes if not isinstance(one, str)), strict=False), strict=False)
     found = ", ".join(
         f"{name} {min(low for low, _ in pairs):.4g} to {max(high for _, high in pairs):.4g}"
         for name, pairs in by_channel

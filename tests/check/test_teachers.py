@@ -11,7 +11,7 @@ from support import build_small_teacher, write_config
 from nnunetv2_muduo.check.findings import OK, PROBLEM, WARNING
 from nnunetv2_muduo.check.teachers import check_teacher
 from nnunetv2_muduo.teachers.registry import SMALL_TEACHERS, TEACHERS
-from nnunetv2_muduo.teachers.weights import save_teacher
+from nnunetv2_muduo.teachers.weights import load_teacher, save_teacher
 
 
 def a_zip() -> bytes:
@@ -93,7 +93,8 @@ def test_a_patch_that_the_teachers_do_not_see(dataset, check, monkeypatch, tmp_p
 
 @pytest.mark.parametrize(("field", "modality"), [("ct_teacher", "pet"), ("pet_teacher", "ct")])
 def test_a_file_that_says_it_is_for_the_other_modality(dataset, check, monkeypatch, tmp_path, field, modality):
-    write_config(monkeypatch, tmp_path, **{field: str(SMALL_TEACHERS / f"{modality}.safetensors")})
+    save_teacher(load_teacher(f"small_{modality}"), tmp_path / "own.pth", modality)
+    write_config(monkeypatch, tmp_path, **{field: str(tmp_path / "own.pth")})
     exit_code, found = check()
     assert exit_code == 1
     assert f"is for {modality.upper()}, not for" in found[f"{field[: field.index('_')].upper()} teacher"][1]

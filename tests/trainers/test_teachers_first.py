@@ -1,7 +1,6 @@
 """Teachers are opened before anything expensive: no case is preprocessed and no generator trained for one that is none."""
 
 import io
-import shutil
 import zipfile
 
 import pytest
@@ -12,7 +11,7 @@ from support import DATASET, build_small_teacher, write_config
 
 from nnunetv2_muduo.cli import main
 from nnunetv2_muduo.teachers.registry import SMALL_TEACHERS, TEACHERS
-from nnunetv2_muduo.teachers.weights import save_teacher
+from nnunetv2_muduo.teachers.weights import load_teacher, save_teacher
 
 
 def cut_off(path):
@@ -36,7 +35,7 @@ NO_TEACHER = {
     "zipped.pth": zipped,
     "empty.pth": lambda path: path.touch(),
     "of_another_network.pth": of_another_network,
-    "for_ct.safetensors": lambda path: shutil.copy(SMALL_TEACHERS / "ct.safetensors", path),
+    "for_ct.safetensors": lambda path: save_teacher(load_teacher("small_ct"), path, "ct"),
     "missing.pth": lambda path: None,
 }
 
