@@ -125,9 +125,11 @@ def _preparation(student: type, training: Training) -> Preparation:
             trainer = _built(student.prompt_generator, training)
             follow_student(trainer, asked)
         trainer.initialize()
+        preparation = Preparation(trainer, student.prompt_generator)
+        has_generator = student.prompt_generator is not None
+        if has_generator:
+            preparation.identity  # noqa: B018  # worked out while there is a log that it can write to
         first_lines = Path(trainer.log_file).read_text(encoding="utf-8")
-    preparation = Preparation(trainer, student.prompt_generator)
-    has_generator = student.prompt_generator is not None
     _place(trainer, preparation.generator_folder if has_generator else preparation.stock_folder(student.__name__))
     with open(trainer.log_file, "a", encoding="utf-8") as log:
         log.write(first_lines)

@@ -40,6 +40,18 @@ def test_everything_is_there_once_prepared(prepared_dataset):
     assert stamps(prepared_dataset) == before
 
 
+def test_the_generators_log_holds_all_that_is_said_before_its_folder_is_known(prepared_dataset, capsys):
+    shutil.rmtree(prepared_dataset / "res")
+    (prepared_dataset / "res").mkdir()
+    prepare_tiny()
+    assert "failed to log" not in capsys.readouterr().out
+    (generator,) = generator_folders(prepared_dataset)
+    (log,) = generator.glob("training_log*.txt")
+    text = log.read_text()
+    for said in ("becomes [24, 24, 24]", "has 4 training and 1 validation cases", "CT teacher: ", "Prompt maps: "):
+        assert said in text, said
+
+
 def test_changed_images_are_preprocessed_and_prompted_again(prepared_dataset):
     image = prepared_dataset / "raw" / DATASET / "imagesUn" / "unlabeled_2_0001.nii.gz"
     sitk.WriteImage(sitk.ReadImage(str(image)) * 1.5, str(image))
