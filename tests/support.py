@@ -195,8 +195,8 @@ def missing() -> list[str]:
 
 def generator_folders(root: Path, fold: str = "0") -> list[Path]:
     """Results folders of the prompt generators of a fold, the one that was begun first in front."""
-    model = "nnUNetTrainerMuDuoPromptGenerator[-_]*__nnUNetPlans__3d_fullres"
-    folders = (root / "res" / DATASET).glob(f"{model}/fold_{fold}")
+    models = (root / "res" / DATASET).glob("nnUNetTrainerMuDuoPromptGenerator*__nnUNetPlans__3d_fullres")
+    folders = [folder for model in models if (folder := model / f"fold_{fold}").is_dir()]
     return sorted(folders, key=lambda folder: min(file.stat().st_mtime_ns for file in folder.glob("training_log*")))
 
 

@@ -40,7 +40,7 @@ def test_everything_is_listed_with_its_users(two_generators, capsys):
     assert "no training uses it" in by_epochs["1"].split("prompt maps")[0]
     text = "".join(blocks)
     assert text.count("4 maps of") == 2
-    assert "3 labeled cases, 2 epochs of 2 iterations, sgd" in text
+    assert "4 labeled cases, 2 epochs of 2 iterations, sgd" in text
     assert "prepared cases: 4 cases\n  " in text
     assert f"{CASES}\n  used by: {student}" in text
 
