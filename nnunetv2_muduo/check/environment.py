@@ -86,9 +86,9 @@ def check_trainer(name: str, trainer: type | None) -> Finding:
 
 def _how_to_find(name: str) -> str:
     """What helps where nnU-Net doesn't find a trainer: a folder for one of ours, another name for the rest."""
-    from nnunetv2_muduo import trainers
+    from nnunetv2_muduo.nnunet_plugin.nnUNetTrainerMuDuo import names_of_trainers
 
-    if name not in trainers.__all__:
+    if name not in names_of_trainers():
         return "correct -tr, or name the folder of your own trainers in nnUNet_extTrainer"
     package = Path(__file__).parents[1]
     reason = f"{package.parent} has no .pth file that Python reads (a checkout, --target or PYTHONPATH)"

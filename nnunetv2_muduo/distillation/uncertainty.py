@@ -1,4 +1,5 @@
-"""Which voxels a teacher is certain of, by the entropy of its mean answer in several noisy passes (UA-MT, arXiv 1907.07034)."""
+"""Which voxels a teacher is certain of: by the entropy of its mean answer in several noisy passes (UA-MT, arXiv 1907.07034), or
+by the variance of its answers over rounds of prompts (SemiSAM+, arXiv 2502.20749)."""
 
 import math
 from collections.abc import Iterable
@@ -38,3 +39,19 @@ def masked_squared_difference(student_probs: Tensor, teacher_probs: Tensor, cert
         A scalar; divided by the share of certain voxels it is the mean over these voxels and all classes.
     """
     return ((student_probs - teacher_probs).square() * certain_mask).mean()
+
+
+def certainty_weighted_difference(organ_probs: Tensor, answer_mask: Tensor, variance: Tensor) -> Tensor:
+    """Squared difference of n organs' probabilities from a mask, as a mean over voxels weighted by certainty.
+
+    Args:
+        organ_probs: [n, a, b, c], with gradient.
+        answer_mask: [n, a, b, c], boolean.
+        variance: of the answers over rounds, from 0 (full weight) to 0.25 (none) [n, a, b, c].
+
+    Returns:
+        A loss for each organ [n].
+    """
+    weights = (1 - 4 * variance).flatten(1)
+    squares = (organ_probs - answer_mask.to(organ_probs.dtype)).square().flatten(1)
+    return (weights * squares).sum(1) / weights.sum(1).clamp(min=1e-8)

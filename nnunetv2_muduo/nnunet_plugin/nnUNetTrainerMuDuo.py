@@ -15,13 +15,13 @@ from pathlib import Path
 
 
 def __getattr__(name: str):
-    if name in _names_of_trainers():
+    if name in names_of_trainers():
         return getattr(importlib.import_module("nnunetv2_muduo.trainers"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 @cache
-def _names_of_trainers() -> tuple[str, ...]:
+def names_of_trainers() -> tuple[str, ...]:
     """`__all__` of nnunetv2_muduo.trainers, read from its source: importing it takes seconds and may fail."""
     package = Path(importlib.util.find_spec("nnunetv2_muduo").origin).parent
     for statement in ast.parse((package / "trainers" / "__init__.py").read_text(encoding="utf-8")).body:

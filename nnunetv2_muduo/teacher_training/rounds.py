@@ -1,17 +1,13 @@
 """Rounds of prompts that a teacher answers for each organ, by SAM-Med3D's recipe (docs/teachers.md, "Training recipe")."""
 
-from collections.abc import Iterator
-
 import torch
 from torch import Tensor
 
 from nnunetv2_muduo.teacher_training.settings import TrainingSettings
-from nnunetv2_muduo.teachers.clicks import Points, error_clicks, interior_points
-from nnunetv2_muduo.teachers.patch_space import patch_logits
+from nnunetv2_muduo.teachers.click_rounds import chained_rounds, logits_of_crop
+from nnunetv2_muduo.teachers.clicks import Points, interior_points
 from nnunetv2_muduo.teachers.prompts import mask_prompts
 from nnunetv2_muduo.teachers.sam3d.model import Sam3DTeacher
-
-CLICK_LOGIT = 0.5  # a click corrects what is above it, as published; everywhere else the threshold is 0
 
 
 def click_schedule(n_rounds: int, generator: torch.Generator) -> list[bool]:
@@ -61,44 +57,3 @@ def _first_points(
     by_map = torch.rand(len(truth_mask), generator=generator, device=truth_mask.device) < 0.5
     by_map = (by_map & map_mask.flatten(1).any(1))[:, None, None, None]
     return interior_points(torch.where(by_map, map_mask, truth_mask), n_points, generator)
-
-
-def chained_rounds(
-    teacher: Sam3DTeacher,
-    embeddings: Tensor,
-    truth_mask: Tensor,
-    schedule: list[bool],
-    generator: torch.Generator,
-    keep_clicks: bool,
-    first: Points | None = None,
-) -> Iterator[Tensor]:
-    """Logits [N, S, S, S] of rounds in which each mask prompt is the answer before it, zeros in the first.
-
-    Args:
-        embeddings: [N, C, n, n, n]; truth_mask: boolean [N, S, S, S].
-        schedule: whether each round has a click; the others have the mask alone.
-        keep_clicks: whether clicks are repeated in later rounds with a click.
-        first: points of the first round; None for a click.
-    """
-    low_res_logits = embeddings.new_zeros(len(truth_mask), 1, *[teacher.low_res_size] * 3)
-    prediction_mask, points = torch.zeros_like(truth_mask), None
-    for has_click in schedule:
-        if has_click:
-            fresh = first or error_clicks(prediction_mask, truth_mask, generator)
-            points = _joined(points, fresh) if keep_clicks else fresh
-            first = None
-        low_res_logits = teacher.decode(embeddings, points if has_click else None, low_res_logits)
-        logits = logits_of_crop(low_res_logits, truth_mask.shape[-1])
-        prediction_mask = logits.detach() > CLICK_LOGIT
-        yield logits
-
-
-def logits_of_crop(low_res_logits: Tensor, size: int) -> Tensor:
-    """Logits [N, 1, s, s, s] resized to a crop of `size` voxels along each axis [N, S, S, S]."""
-    return patch_logits(low_res_logits, (size,) * 3)
-
-
-def _joined(points: Points | None, fresh: Points) -> Points:
-    if points is None:
-        return fresh
-    return torch.cat([points[0], fresh[0]], 1), torch.cat([points[1], fresh[1]], 1)

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from nnunetv2_muduo.teacher_training.crops import Cropper, Crops
-from nnunetv2_muduo.teacher_training.rounds import chained_rounds, logits_of_crop
 from nnunetv2_muduo.teacher_training.simulated_student_masks import simulated_student_probs
 from nnunetv2_muduo.teacher_training.volumes import Volume
+from nnunetv2_muduo.teachers.click_rounds import chained_rounds, logits_of_crop
 from nnunetv2_muduo.teachers.clicks import interior_points
 from nnunetv2_muduo.teachers.prompts import mask_prompts
 from nnunetv2_muduo.teachers.sam3d.model import Sam3DTeacher
