@@ -24,7 +24,9 @@ def recorded_cases(dataset: Path) -> dict[str, dict]:
     cases = read_user_json(path, {"cases": dict})["cases"] if path.is_file() else {}
     for case, entry in cases.items():
         if not isinstance(entry, dict):
-            raise ValueError(f"{path}: the entry of case {case!r} must be an object {{...}}. Correct or remove the file.")
+            raise ValueError(
+                f"{path}: the entry of case {case!r} must be an object {{...}}. Correct or remove the file."
+            )
     return cases
 
 
