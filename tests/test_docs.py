@@ -10,7 +10,7 @@ import pytest
 
 from nnunetv2_muduo import trainers
 from nnunetv2_muduo.cli.main import COMMANDS, build_parser
-from nnunetv2_muduo.config import MuDuoConfig, TrainingConfig
+from nnunetv2_muduo.config import MuDuoConfig, TeachersConfig, TrainingConfig
 from nnunetv2_muduo.trainers.cps import CPSConfig
 from nnunetv2_muduo.trainers.mean_teacher import MeanTeacherConfig
 from nnunetv2_muduo.trainers.sassnet import SASSNetConfig
@@ -28,6 +28,7 @@ EXAMPLE_TRAINERS = {"nnUNetTrainer", "nnUNetTrainerX", "nnUNetTrainerMyMethod"}
 CONFIGURATION = ROOT / "docs" / "configuration.md"
 CONFIG_OF = {
     "every trainer": TrainingConfig,
+    "methods with teachers": TeachersConfig,
     "MuDuo": MuDuoConfig,
     "Mean Teacher": MeanTeacherConfig,
     "UA-MT": UAMeanTeacherConfig,
