@@ -45,10 +45,12 @@ class CaseClaims:
     def claim(self, case: str, what: str) -> Iterator[bool]:
         """Hold a case. Yields whether its record is as it was: otherwise another process has written it meanwhile."""
         lock_file = self.folder / f".{case}.lock"
-        with claimed(lock_file, f"{what} {case}"):
-            yield _written_ns(self.folder / f"{case}.json") == self.records[case]
-        with suppress(OSError):  # Windows removes no file that another process has opened to wait
-            lock_file.unlink(missing_ok=True)
+        try:
+            with claimed(lock_file, f"{what} {case}"):
+                yield _written_ns(self.folder / f"{case}.json") == self.records[case]
+        finally:
+            with suppress(OSError):  # Windows removes no file that another process has opened to wait
+                lock_file.unlink(missing_ok=True)
 
 
 def in_any_order(cases: list) -> list:

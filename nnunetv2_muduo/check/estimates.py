@@ -35,7 +35,7 @@ class Count:
     step_flops: float
     """Forward and backward."""
     kept_bytes: int
-    """What is kept in float32 for the backward pass."""
+    """What is kept in float32 for the backward pass, beside the weights."""
     n_weights: int
 
 
@@ -52,13 +52,15 @@ def count_batch(settings: dict[str, Any], n_channels: int, n_labels: int) -> Cou
 
     def keep(tensor: torch.Tensor) -> torch.Tensor:
         storage = tensor.untyped_storage()
-        kept[storage._cdata] = storage.nbytes()  # the same storage, kept by two layers, counts once
-        tensors.append(tensor)  # so that no other storage takes its place
+        if storage._cdata not in weights:  # these are counted by themselves
+            kept[storage._cdata] = storage.nbytes()  # the same storage, kept by two layers, counts once
+            tensors.append(tensor)  # so that no other storage takes its place
         return tensor
 
     with torch.device("meta"):
         names = of["network_class_name"], of["arch_kwargs"], of["_kw_requires_import"]
         network = get_network_from_plans(*names, n_channels, n_labels, allow_init=False, deep_supervision=True)
+        weights = {parameter.untyped_storage()._cdata for parameter in network.parameters()}
         batch = torch.empty(settings["batch_size"], n_channels, *settings["patch_size"])
     with FlopCounterMode(display=False) as flops, torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
         outputs = network(batch)

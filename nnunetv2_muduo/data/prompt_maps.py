@@ -52,10 +52,15 @@ def require_prompt_maps(folder: Path, identity: dict[str, Any]) -> None:
     record = storage.read_json(folder / _RECORD) or {}
     reason = why_not(record.get("generator"), identity)
     if reason is not None:
-        raise ValueError(
-            f"The prompt maps in {folder} can't be used: {reason}. Run `muduo prepare` for this data set, fold and trainer; "
-            f"it makes them anew from the right labels."
-        )
+        raise unusable_maps(folder, reason)
+
+
+def unusable_maps(folder: Path, reason: str) -> ValueError:
+    """The error of a training whose prompt maps are not there, or another training's."""
+    return ValueError(
+        f"The prompt maps in {folder} can't be used: {reason}. Run `muduo prepare` for this data set, fold and trainer; "
+        f"it makes them anew from the right labels."
+    )
 
 
 def outdated_maps(folder: Path, unlabeled_folder: Path, cases: list[str], made_by: dict[str, Any]) -> dict[str, str]:

@@ -27,6 +27,7 @@ from nnunetv2_muduo.data.prompt_maps import (
     outdated_maps,
     prompt_map_folder,
     unfit_maps,
+    unusable_maps,
 )
 from nnunetv2_muduo.data.raw_images import UNLABELED_FOLDER, find_unlabeled, without_raw_files
 from nnunetv2_muduo.data.unlabeled import plan_identity, unlabeled_folder
@@ -114,7 +115,9 @@ class Preparation:
 
     @property
     def made_by(self) -> dict[str, Any]:
-        """What prompt maps of this generator carry; the generator must be there."""
+        """What prompt maps of this generator carry. Raises ValueError where there is no generator yet."""
+        if reason := self.why_no_generator():
+            raise unusable_maps(self.unlabeled_folder, reason)
         return {"generator": self.identity, "id": stored_state(self.generator_checkpoint)["generator_id"]}
 
     def outdated_cases(self) -> dict[str, str]:

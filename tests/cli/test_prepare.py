@@ -37,6 +37,7 @@ def test_only_part_0_trains_the_generator(prepared_dataset, capsys):
 
 def test_no_unlabeled_cases_at_all(prepared_dataset, capsys):
     shutil.rmtree(prepared_dataset / "raw" / DATASET / "imagesUn")
+    shutil.rmtree(folder(prepared_dataset))  # or training would go on with what is prepared
     assert main(["prepare", "-d", "1", "-device", "cpu"]) == 1
     assert "No unlabeled cases in" in capsys.readouterr().err
 
