@@ -14,6 +14,7 @@ from nnunetv2_muduo.config import MuDuoConfig, TeachersConfig, TrainingConfig
 from nnunetv2_muduo.trainers.cps import CPSConfig
 from nnunetv2_muduo.trainers.mean_teacher import MeanTeacherConfig
 from nnunetv2_muduo.trainers.sassnet import SASSNetConfig
+from nnunetv2_muduo.trainers.semisam_plus import SemiSAMPlusConfig
 from nnunetv2_muduo.trainers.uncertainty_aware import UAMeanTeacherConfig
 
 ROOT = Path(__file__).parents[1]
@@ -24,7 +25,7 @@ PAGES = [
 OF_TODAY = [page for page in PAGES if page.name != "CHANGELOG.md"]  # which names what was, too
 ON_EVERY_PAGE = pytest.mark.parametrize("page", OF_TODAY, ids=lambda page: page.name)
 NAME_OF_FILE = re.compile(r"(?<![\w./*-])(?:(?:[\w-]+/)*[\w-]+\.py|(?:[\w-]+/)+[\w-]+\.(?:md|png))\b")
-EXAMPLE_TRAINERS = {"nnUNetTrainer", "nnUNetTrainerX", "nnUNetTrainerMyMethod"}
+EXAMPLE_TRAINERS = {"nnUNetTrainer", "nnUNetTrainerDA5", "nnUNetTrainerX", "nnUNetTrainerMyMethod"}
 CONFIGURATION = ROOT / "docs" / "configuration.md"
 CONFIG_OF = {
     "every trainer": TrainingConfig,
@@ -34,6 +35,7 @@ CONFIG_OF = {
     "UA-MT": UAMeanTeacherConfig,
     "CPS": CPSConfig,
     "SASSNet": SASSNetConfig,
+    "SemiSAM+": SemiSAMPlusConfig,
 }
 
 
@@ -148,7 +150,7 @@ def test_tables_of_config_fields_are_those_of_the_config():
         r"^### Of (.+?)\n(.*?)(?=^#|^`teacher_spacing`)", text_of(CONFIGURATION), re.MULTILINE | re.DOTALL
     )
     assert [name for name, _ in tables] == list(CONFIG_OF)
-    assert sorted(map(str, CONFIG_OF.values())) == sorted(map(str, config_classes()))
+    assert sorted(map(str, CONFIG_OF.values())) == sorted({*map(str, config_classes())})
     for name, table in tables:
         rows = dict(re.findall(r"^\| `(\w+)` \| ([^|]*) \|", table, re.MULTILINE))
         defaults = {field.name: field.default for field in dataclasses.fields(CONFIG_OF[name])}

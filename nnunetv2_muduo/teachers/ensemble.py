@@ -69,18 +69,23 @@ class TeacherEnsemble:
         """
         teacher_logits = {}
         for modality, teacher in self.teachers.items():
-            image = patch_space.to_teacher_axes(_NORMALIZE[modality](images[modality]), self.axes)
-            parts = image.contiguous().split(chunk or len(image))
-            embeddings = torch.cat([teacher.encode(part) for part in parts])  # once per patch, for all its organs
+            embeddings = self.encode(modality, images[modality], chunk)  # once per patch, for all its organs
             logits = []
             for sample, boxes in enumerate(pairs.boxes):
                 for some in _chunks(boxes, chunk):
                     prompts = self._prompts(modality, prompt_map[sample, 0], student_probs[sample], some)
                     logits.append(teacher.decode(embeddings[sample : sample + 1], **prompts))
             size = teacher.low_res_size
-            joined = torch.cat(logits) if logits else image.new_zeros(0, 1, size, size, size)
+            joined = torch.cat(logits) if logits else embeddings.new_zeros(0, 1, size, size, size)
             teacher_logits[modality] = patch_space.from_teacher_axes(joined, self.axes).float()
         return teacher_logits
+
+    @torch.no_grad()
+    def encode(self, modality: str, image: Tensor, chunk: int | None = None) -> Tensor:
+        """A teacher's embeddings [B, C, n, n, n], in its own axes, of patches [B, 1, a, b, c] in HU or SUV."""
+        image = patch_space.to_teacher_axes(_NORMALIZE[modality](image), self.axes)
+        parts = image.contiguous().split(chunk or len(image))
+        return torch.cat([self.teachers[modality].encode(part) for part in parts])
 
     def _prompts(self, modality: str, prompt_map: Tensor, student_probs: Tensor, boxes: dict[int, Box]) -> dict:
         """Prompts of one patch for the organs of `boxes`: `prompt_map` [a, b, c], `student_probs` [1 + n_organs, a, b, c]."""

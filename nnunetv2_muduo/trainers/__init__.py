@@ -19,6 +19,7 @@ from nnunetv2_muduo.trainers.prompt_generator import (
     nnUNetTrainerMuDuoPromptGenerator_5epochs,
 )
 from nnunetv2_muduo.trainers.sassnet import nnUNetTrainerSASSNet
+from nnunetv2_muduo.trainers.semisam_plus import nnUNetTrainerSemiSAMPlus
 from nnunetv2_muduo.trainers.supervised import nnUNetTrainerMuDuo_Supervised
 from nnunetv2_muduo.trainers.uncertainty_aware import nnUNetTrainerUAMeanTeacher
 
@@ -39,5 +40,6 @@ __all__ = [
     "nnUNetTrainerMuDuo_Supervised",
     "nnUNetTrainerMuDuo_paper",
     "nnUNetTrainerSASSNet",
+    "nnUNetTrainerSemiSAMPlus",
     "nnUNetTrainerUAMeanTeacher",
 ]

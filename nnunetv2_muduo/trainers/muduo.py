@@ -8,7 +8,6 @@ unlabeled patch ─ spatial augment ─┬─ intensity ► student ─► proba
                                    └─ prompt map (travels as the patch's segmentation)
 """
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,18 +20,16 @@ from nnunetv2_muduo.distillation.selection import pair_weights, select_pairs
 from nnunetv2_muduo.labels import organ_names
 from nnunetv2_muduo.trainers import distributed, pictures
 from nnunetv2_muduo.trainers.out_of_memory import ChunkFallback
-from nnunetv2_muduo.trainers.semi_supervised import SemiSupervisedTrainer, UnlabeledPatches
+from nnunetv2_muduo.trainers.semi_supervised import UnlabeledPatches
+from nnunetv2_muduo.trainers.taught import TaughtTrainer
 
 
-class nnUNetTrainerMuDuo(SemiSupervisedTrainer):
+class nnUNetTrainerMuDuo(TaughtTrainer):
     """nnU-Net's network trained on labeled and unlabeled PET/CT, taught by SAM-Med3D on CT and SegAnyPET on PET."""
 
     prompt_generator = "nnUNetTrainerMuDuoPromptGenerator"
-    needs_ct_and_pet = needs_teachers = on_teachers_patch = True
+    needs_ct_and_pet = True
     logged = ("agreement_per_organ", "kept_share_per_organ", "n_valid_pairs", "n_kept_pairs")
-
-    teacher_digests: dict[str, str] = {}
-    """sha256 of the teachers' files by modality; empty until they are read."""
 
     def unlabeled_loss(self, student_logits: Tensor, patches: UnlabeledPatches) -> tuple[Tensor, dict[str, np.ndarray]]:
         """Loss against the teachers' mixed pseudo labels of the pairs that are kept (eq. 7)."""
@@ -94,39 +91,6 @@ class nnUNetTrainerMuDuo(SemiSupervisedTrainer):
         self.within_memory = ChunkFallback(self.device, self.print_to_log_file)
         # Own generator, so that mixing changes no other random number of the training.
         self.mixing_generator = torch.Generator().manual_seed(torch.initial_seed() + self.local_rank)
-
-    def before_training(self) -> None:
-        """Read the teachers first: where they can't be, nothing has to be prepared. On the device they come afterwards."""
-        from nnunetv2_muduo.teachers.ensemble import (  # prediction never needs them
-            TeacherEnsemble,
-            require_patch,
-            teacher_digests,
-        )
-
-        self.teacher_digests = teacher_digests(self.muduo_config)
-        with torch.random.fork_rng(devices=[]):  # building a network draws random numbers
-            self.ensemble = TeacherEnsemble(
-                self.muduo_config, self.plans_manager.transpose_forward, self.organ_labels, torch.device("cpu")
-            )
-        require_patch(self.patch_size[0], self.ensemble.image_size)
-        super().before_training()
-        self.ensemble.to(self.device)
-
-    def muduo_state(self) -> dict:
-        return {**super().muduo_state(), "teachers": self.teacher_digests}
-
-    def accept_checkpoint(self, state: dict, path: Path) -> None:
-        """The base's, but a teacher's file is known by its content where the checkpoint has its sha256: files move."""
-        from nnunetv2_muduo.teachers.ensemble import same_teacher
-
-        config = dict(state["config"])
-        for modality, digest in state.get("teachers", {}).items():
-            field, now = f"{modality}_teacher", self.muduo_config.teacher(modality)
-            if same_teacher(self.muduo_config, modality, config[field], digest):
-                config[field] = now
-            elif config[field] == now:
-                config[field] = f"{now} (sha256 {digest}, another file)"
-        super().accept_checkpoint({**state, "config": config}, path)
 
     def draw(self, epoch: int) -> None:
         pictures.draw_pictures(self, epoch)

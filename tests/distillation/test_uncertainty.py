@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from nnunetv2_muduo.distillation.uncertainty import (
+    certainty_weighted_difference,
     entropy_nats,
     entropy_threshold_nats,
     masked_squared_difference,
@@ -53,3 +54,16 @@ def test_loss_over_the_certain_share_is_the_mean_over_certain_voxels_and_classes
     loss = masked_squared_difference(student, teacher, certain) / certain.double().mean()
     assert float(loss) == pytest.approx(by_hand / (5 * n))
     assert float(masked_squared_difference(student, teacher, torch.zeros_like(certain))) == 0
+
+
+def test_certain_voxels_weigh_more_in_the_difference_from_an_answer():
+    probs = torch.rand(3, 4, 4, 4, dtype=torch.float64, requires_grad=True)
+    mask, variance = torch.rand(3, 4, 4, 4) > 0.5, torch.rand(3, 4, 4, 4, dtype=torch.float64) / 4
+    losses = certainty_weighted_difference(probs, mask, variance)
+    for organ in range(3):
+        weights = 1 - 4 * variance[organ]
+        expected = ((probs[organ].detach() - mask[organ].double()) ** 2 * weights).sum() / weights.sum()
+        assert float(losses[organ]) == pytest.approx(float(expected))
+    assert torch.autograd.gradcheck(lambda p: certainty_weighted_difference(p, mask, variance), (probs,))
+    unsure = torch.full_like(variance, 0.25)
+    assert not certainty_weighted_difference(probs, mask, unsure).any()  # nothing is certain: nothing is taught

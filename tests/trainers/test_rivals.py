@@ -8,8 +8,8 @@ import pytest
 import torch
 from support import make_trainer, seed_everything, write_config
 
-METHODS = ["nnUNetTrainerMeanTeacher", "nnUNetTrainerUAMeanTeacher", "nnUNetTrainerCPS", "nnUNetTrainerSASSNet"]
-SMALL = {"patch_size": 24, "num_epochs": 4}
+METHODS = [f"nnUNetTrainer{name}" for name in ("MeanTeacher", "UAMeanTeacher", "CPS", "SASSNet", "SemiSAMPlus")]
+SMALL = {"patch_size": 24, "num_epochs": 4, "generalist_rounds": 2}
 
 pytestmark = pytest.mark.parametrize("name", METHODS)
 
