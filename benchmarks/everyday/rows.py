@@ -22,7 +22,7 @@ ROWS = (
         "raw",
         "a cohort is made and converted",
         (
-            "muduo phantom phantom --cases 12 --spacing 16 -np 1",
+            "muduo phantom phantom --cases 12 --spacing 12 -np 1",
             f"muduo convert autopet phantom -d {ID} --name Phantom --labeled 4 --val 1 --test 2 -np 1",
             changes.write_settings,
         ),

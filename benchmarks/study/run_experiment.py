@@ -17,7 +17,9 @@ from benchmarks.study.experiments import EXPERIMENTS, MUDUO, PET_ONLY, SUPERVISE
 from benchmarks.study.pseudo_label_quality import ObservedTraining
 from benchmarks.study.split import CONFIGURATION, FOLD, PLANS, Split
 from benchmarks.study.study_size import StudySize
+from nnunetv2_muduo.checkpoints import FINAL
 from nnunetv2_muduo.data.batched_predictor import BatchedPredictor
+from nnunetv2_muduo.data.generator_folders import generator_folder
 from nnunetv2_muduo.evaluation.cases import read_label_names
 from nnunetv2_muduo.evaluation.table import Settings, measure_methods
 from nnunetv2_muduo.storage import replacing
@@ -77,7 +79,7 @@ def prepare_split(split: Split, device: torch.device):
         )
     prepare(Training(split.dataset, CONFIGURATION, str(FOLD), PLANS, MUDUO.trainer, device), 1, predictor=predictor)
     generator.initialize()
-    generator.load_checkpoint(str(Path(generator.output_folder) / "checkpoint_final.pth"))
+    generator.load_checkpoint(str(generator_folder(Path(generator.output_folder), generator.identity) / FINAL))
     train_shared_network(split, device)
     return generator
 

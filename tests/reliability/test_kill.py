@@ -151,6 +151,7 @@ def prepared_content(root: Path) -> dict:
         else:
             value = json.loads(path.read_text())
             value = {**value, "id": None} if path.name == "generator.json" else value
+            value = {key: of for key, of in value.items() if key not in ("sha256", "digest")}  # of compressed bytes
         content[f"{path.parent.name[:11]}/{path.name}"] = value
     return content
 
