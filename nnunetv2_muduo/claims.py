@@ -1,12 +1,18 @@
 """Work that several processes may be at: each piece is done by one of them, the others wait for it or take what it made."""
 
+import errno
+import os
 import random
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from filelock import FileLock, Timeout
+
+_NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP}
+"""What network disks without locks answer."""
 
 
 @contextmanager
@@ -22,10 +28,27 @@ def claimed(lock_file: Path, what: str, say: Callable[[str], None] = print) -> I
     except Timeout:
         say(f"Waiting for another process that {what} ({lock_file}).")
         lock.acquire()
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:
+            raise
+        # Locks save work and no more: files are replaced as a whole.
     try:
         yield
     finally:
         lock.release()
+
+
+@contextmanager
+def at_work(folder: Path) -> Iterator[None]:
+    """Say by a lock that this process is at work in a folder, so that nothing in it is taken for unused."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lock_file = folder / f".preparing_{socket.gethostname()}_{os.getpid()}.lock"
+    with claimed(lock_file, "prepares"):
+        try:
+            yield
+        finally:
+            with suppress(OSError):
+                lock_file.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True)
@@ -45,12 +68,12 @@ class CaseClaims:
     def claim(self, case: str, what: str) -> Iterator[bool]:
         """Hold a case. Yields whether its record is as it was: otherwise another process has written it meanwhile."""
         lock_file = self.folder / f".{case}.lock"
-        try:
-            with claimed(lock_file, f"{what} {case}"):
+        with claimed(lock_file, f"{what} {case}"):
+            try:
                 yield _written_ns(self.folder / f"{case}.json") == self.records[case]
-        finally:
-            with suppress(OSError):  # Windows removes no file that another process has opened to wait
-                lock_file.unlink(missing_ok=True)
+            finally:  # while it is held: whoever waits for it sees that the file is gone, and makes another
+                with suppress(OSError):  # Windows removes no file that another process has opened
+                    lock_file.unlink(missing_ok=True)
 
 
 def in_any_order(cases: list) -> list:

@@ -12,7 +12,10 @@ def what_is_wrong() -> str:
     installed with `pip install -e`, Python takes it for a namespace package, and every command of nnU-Net ends with "No module
     named 'nnunetv2...'".
     """
-    spec = importlib.util.find_spec("nnunetv2")
+    try:
+        spec = importlib.util.find_spec("nnunetv2")
+    except ValueError:  # somebody has put a stand-in there
+        return ""
     if spec is None:
         return f"nnU-Net is not installed in this Python: {sys.executable} -m pip install nnunetv2."
     if spec.origin is not None:

@@ -11,11 +11,16 @@ import sys
 
 
 class _Waiting:
+    is_over = False
+
     def find_spec(self, name, path=None, target=None):
         """None for every module, so that Python's other finders are asked; the first part of nnU-Net ends the waiting."""
-        if name == "nnunetv2.paths":
-            sys.meta_path.remove(self)
-            add_trainers()
+        if name == "nnunetv2.paths" and not self.is_over:
+            self.is_over = True  # and it stays in the list, which Python is going through
+            try:
+                add_trainers()
+            except Exception as error:  # nnU-Net goes on without us
+                print(f"nnunetv2_muduo: {error}", file=sys.stderr)
 
 
 def wait_for_nnunet() -> None:

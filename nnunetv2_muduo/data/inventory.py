@@ -33,7 +33,11 @@ class Prepared:
     @property
     def n_bytes(self) -> int:
         """Size of its files."""
-        return sum(file.stat().st_size for file in self._files())
+        total = 0
+        for file in self._files():
+            with suppress(FileNotFoundError):  # renamed meanwhile
+                total += file.stat().st_size
+        return total
 
     def remove(self) -> None:
         """Remove its files, and folders that are empty then."""
@@ -70,16 +74,18 @@ def inventory(results: Path, preprocessed: Path) -> list[Prepared]:
         results, preprocessed: the data set's folders.
     """
     students = find_students(results, preprocessed)
-    found = [_generator(folder, students) for folder in sorted(results.glob("*__*__*/*fold_*")) if folder.is_dir()]
+    busy = _at_work(lock for cases in preprocessed.glob("*_unlabeled") for lock in cases.glob(".*.lock"))
+    folders = [folder for folder in sorted(results.glob("*__*__*/*fold_*")) if folder.is_dir()]
+    found = [_generator(folder, students, busy) for folder in folders]
     for cases in sorted(preprocessed.glob("*_unlabeled")):
-        found += [_maps(folder, students) for folder in sorted((cases / _MAPS).glob("*__*"))]
+        found += [_maps(folder, students, busy) for folder in sorted((cases / _MAPS).glob("*__*"))]
         users = [student.name for student in students if student.unlabeled_folder in (cases.name, "")]
         what = f"{len(UnlabeledDataset.get_identifiers(cases))} cases"
-        found.append(Prepared(CASES, cases, what, (*users, *_at_work(cases.glob(".*.lock")))))
+        found.append(Prepared(CASES, cases, what, (*users, *busy)))
     return [prepared for prepared in found if prepared is not None]
 
 
-def _generator(folder: Path, students: list[Student]) -> Prepared | None:
+def _generator(folder: Path, students: list[Student], busy: list[str]) -> Prepared | None:
     checkpoints = resumable(folder)
     state = stored_state(checkpoints[0]) if checkpoints else {}
     if "generator_id" not in state:
@@ -88,16 +94,18 @@ def _generator(folder: Path, students: list[Student]) -> Prepared | None:
     unfinished = "" if checkpoints[0].name == FINAL else ", unfinished"
     users = _users(state["generator_id"], stem, students)
     what = f"{_described(state['generator_id'], state['generator'])}{unfinished}"
-    return Prepared(GENERATOR, folder, f"{folder.name}, {what}", (*users, *_at_work([folder.with_suffix(".lock")])))
+    busy = busy or _at_work([folder.with_suffix(".lock")])
+    return Prepared(GENERATOR, folder, f"{folder.name}, {what}", (*users, *busy))
 
 
-def _maps(folder: Path, students: list[Student]) -> Prepared:
+def _maps(folder: Path, students: list[Student], busy: list[str]) -> Prepared:
     made_by = read_made_by(folder)
     _, plans, configuration, fold, *_ = [*folder.name.split("__"), "", "", ""]
     users = _users(made_by["id"], f"{plans}__{configuration}__{fold}", students)
     n_maps = len(list(folder.glob("*.b2nd")))
     what = f"{fold}, {n_maps} maps of {_described(made_by['id'], made_by['generator'])}"
-    return Prepared(MAPS, folder, what, (*users, *_at_work(folder.glob(".*.lock"))))
+    busy = busy or _at_work(folder.glob(".*.lock"))
+    return Prepared(MAPS, folder, what, (*users, *busy))
 
 
 def _users(generator_id: str, stem: str, students: list[Student]) -> list[str]:
@@ -119,7 +127,7 @@ def _at_work(locks) -> list[str]:
 def _is_held(lock_file: Path) -> bool:
     if not lock_file.is_file():
         return False
-    with suppress(Timeout), FileLock(lock_file).acquire(timeout=0):
+    with suppress(Timeout, OSError), FileLock(lock_file).acquire(timeout=0):  # not ours to try: taken for held
         return False
     return True
 

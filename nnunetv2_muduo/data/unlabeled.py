@@ -164,6 +164,8 @@ def preprocess_case(
     resampled = tuple(data.shape[1:]) != tuple(properties["shape_after_cropping_and_before_resampling"])
     if any(settings.use_mask_for_norm):
         storage.write_array((seg < 0).astype(np.uint8), outside_file(folder, case), settings.patch_size)
+    else:
+        outside_file(folder, case).unlink(missing_ok=True)  # of earlier plans
     channels, slice_axis = [], plans_manager.transpose_forward.index(0)
     for c, file in enumerate(channel_files(folder, case, len(data))):
         kept = _to_keep(data[c], physical.get(c), preprocessor.normalizations[c], resampled)

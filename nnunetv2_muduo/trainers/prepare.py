@@ -2,6 +2,7 @@
 
 import sys
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from nnunetv2.run.run_training import get_trainer_from_args
 from nnunetv2.utilities.find_objects import recursive_find_trainer_class_by_name
 
 from nnunetv2_muduo.checkpoints import FINAL
+from nnunetv2_muduo.claims import at_work
 from nnunetv2_muduo.config import load_config
 from nnunetv2_muduo.data.prompt_maps import make_prompt_maps
 from nnunetv2_muduo.data.small_components import organs_in_few_components
@@ -70,15 +72,16 @@ def prepare(
     _refuse_read_only(preparation)
     check_labeled_cases(trainer)
     check_labeled_images(trainer, n_processes, part_id, num_parts)
-    _preprocess(preparation, cases, n_processes)
-    preparation.log_excluded()
-    if student.prompt_generator is None:
-        return
-    train_generator(preparation, part_id)
-    _make_maps(
-        preparation, cases, predictor or nnUNetPredictor(use_mirroring=False, device=training.device, allow_tqdm=False)
-    )
-    preparation.log_excluded()
+    predictor = predictor or nnUNetPredictor(use_mirroring=False, device=training.device, allow_tqdm=False)
+    # While it is at work `muduo prepare --clean` removes nothing; where all is there, nothing has to be writable.
+    with at_work(preparation.unlabeled_folder) if preparation.missing() else nullcontext():
+        _preprocess(preparation, cases, n_processes)
+        preparation.log_excluded()
+        if student.prompt_generator is None:
+            return
+        train_generator(preparation, part_id)
+        _make_maps(preparation, cases, predictor)
+        preparation.log_excluded()
 
 
 def prepare_on_first_rank(trainer) -> None:
