@@ -18,6 +18,7 @@ num_iterations_per_epoch: 2
 picture_every_epochs: 0
 """
 OWN_TRAINERS = """\
+import torch
 from nnunetv2.training.nnUNetTrainer.variants.data_augmentation.nnUNetTrainerNoMirroring import nnUNetTrainerNoMirroring
 from nnunetv2_muduo.trainers import nnUNetTrainerMuDuo
 
@@ -25,8 +26,8 @@ from nnunetv2_muduo.trainers import nnUNetTrainerMuDuo
 class nnUNetTrainerOwnNumbers(nnUNetTrainerMuDuo):
     config_overrides = {"n_points": 1}
 
-    def __init__(self, *args, **kwargs):
-        super().__init__(*args, **kwargs)
+    def __init__(self, plans, configuration, fold, dataset_json, device=torch.device("cuda")):
+        super().__init__(plans, configuration, fold, dataset_json, device)
         self.num_epochs = 3
         self.num_iterations_per_epoch = 1
         self.initial_lr = 0.005

@@ -86,7 +86,8 @@ ROWS = (
             f"nnUNetv2_predict -i {RAW}/imagesTs -o mirrored {MODEL} -f 0 --save_probabilities {SERIAL}",
             f"nnUNetv2_predict -i {RAW}/imagesTs -o best {MODEL} -f 1 -chk checkpoint_best.pth --save_probabilities {SERIAL}",
             "nnUNetv2_ensemble -i mirrored best -o ensemble -np 1",
-            f"nnUNetv2_predict_from_modelfolder -i {RAW}/imagesTs -o folder -m {MUDUO} -f 0 --disable_tta {SERIAL}",
+            f"nnUNetv2_predict_from_modelfolder -i {RAW}/imagesTs -o folder -m {MUDUO} -f 0 --disable_tta "
+            "-npp 1 -nps 1 -device cpu",  # it knows no prediction without worker processes
             f"nnUNetv2_evaluate_folder {RAW}/labelsTs ensemble -np 1 "
             f"-djfile {MUDUO}/dataset.json -pfile {MUDUO}/plans.json",
             f"nnUNetv2_export_model_to_zip {MODEL} -f 0 1 -o model.zip",

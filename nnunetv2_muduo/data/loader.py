@@ -170,3 +170,9 @@ def set_random_states(states: tuple) -> None:
     np.random.set_state(states[0])
     torch.set_rng_state(states[1])
     random.setstate(states[2])
+
+
+def resume_generator(generator: torch.Generator, state: torch.Tensor) -> None:
+    """Take over a generator's state. That of another kind of device can't be: a training goes on with fresh numbers there."""
+    if state.shape == generator.get_state().shape:
+        generator.set_state(state)

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -53,8 +54,8 @@ class nnUNetTrainerCPS(SemiSupervisedTrainer):
     def learn_from_labels(self, batch: dict):
         loss = super().learn_from_labels(batch)
         with self.peer_in_students_place():
-            super().learn_from_labels(batch)
-        return loss
+            peer_loss = super().learn_from_labels(batch)
+        return loss if np.isfinite(peer_loss).all() else peer_loss  # a step fails with either
 
     def unlabeled_loss(self, student_logits: Tensor, patches: UnlabeledPatches) -> tuple[Tensor, dict]:
         with self._autocast():
@@ -120,7 +121,9 @@ class nnUNetTrainerCPS(SemiSupervisedTrainer):
 
     def validation_step(self, batch: dict) -> dict:
         """nnU-Net's, of both networks on the same patches."""
-        outputs = super().validation_step(batch)
+        target = batch["target"]  # in which nnU-Net's step replaces what is to be ignored
+        copied = [part.clone() for part in target] if isinstance(target, list) else target.clone()
+        outputs = super().validation_step({**batch, "target": copied})
         with self.peer_in_students_place():
             of_peer = super().validation_step(batch)
         return outputs | {f"{_PEERS}{key}": value for key, value in of_peer.items()}
@@ -131,7 +134,7 @@ class nnUNetTrainerCPS(SemiSupervisedTrainer):
         of_peer = [{key: o[f"{_PEERS}{key}"] for key in kept} for o, kept in zip(val_outputs, own, strict=True)]
         self.dice_average = following_average(self.dice_average, mean_pseudo_dice(own))
         self.peer["dice_average"] = following_average(self.peer["dice_average"], mean_pseudo_dice(of_peer))
-        if self.peer["dice_average"] > self.dice_average:
+        if self.muduo_config.consistency_weight > 0 and self.peer["dice_average"] > self.dice_average:
             self.change_places()
             own = of_peer
             self.print_to_log_file(

@@ -153,6 +153,8 @@ class FaultTolerantTrainer(SteppingTrainer):
             self.accept_checkpoint(state, path)
             self._random_states_to_resume = state.get("random_states")
         super().load_checkpoint(str(path))
+        # nnU-Net has read everything onto the device; what a method keeps there is its own copy.
+        self.my_init_kwargs[STATE_KEY] = {key: of for key, of in state.items() if key not in ("own", "random_states")}
         self.restore(state.get("own", {}))
 
     def accept_checkpoint(self, state: dict, path: Path) -> None:

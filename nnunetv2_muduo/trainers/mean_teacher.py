@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 
 from nnunetv2_muduo.config import TrainingConfig, positive
+from nnunetv2_muduo.data.loader import resume_generator
 from nnunetv2_muduo.trainers.distributed import bare
 from nnunetv2_muduo.trainers.semi_supervised import SemiSupervisedTrainer, UnlabeledPatches
 
@@ -41,6 +42,11 @@ class nnUNetTrainerMeanTeacher(SemiSupervisedTrainer):
         # Own generator, so that noise changes no other random number of the training.
         self.noise_generator = torch.Generator(self.device).manual_seed(torch.initial_seed() + self.local_rank)
 
+    def before_training(self) -> None:
+        super().before_training()
+        if int(self.mean_teacher.n_averaged) == 0:  # nnU-Net has read weights to start from after `initialize`
+            self.mean_teacher.module.load_state_dict(bare(self.network).state_dict())
+
     def unlabeled_loss(self, student_logits: Tensor, patches: UnlabeledPatches) -> tuple[Tensor, dict]:
         return (student_logits.softmax(1) - self.teacher_probs(patches.student_view)).square().mean(), {}
 
@@ -74,4 +80,4 @@ class nnUNetTrainerMeanTeacher(SemiSupervisedTrainer):
 
     def set_random_states(self, states: dict) -> None:
         super().set_random_states(states)
-        self.noise_generator.set_state(states["noise"])
+        resume_generator(self.noise_generator, states["noise"])

@@ -10,6 +10,7 @@ a corner of a 128^3 patch) and learns from the maps that the step has made alrea
 The student is optimized by nnU-Net's loss, SGD and schedule. MuDuo's release has no code for this row of its table.
 """
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -21,6 +22,7 @@ from nnunetv2_muduo.data.signed_distances import SignedDistancesTransform, targe
 from nnunetv2_muduo.trainers import distributed
 from nnunetv2_muduo.trainers.discriminator import LABELED, Discriminator, classes
 from nnunetv2_muduo.trainers.semi_supervised import SemiSupervisedTrainer, UnlabeledPatches
+from nnunetv2_muduo.trainers.student_channels import student_channels
 
 
 @dataclass(frozen=True)
@@ -52,14 +54,22 @@ class nnUNetTrainerSASSNet(SemiSupervisedTrainer):
         target, distances = targets_and_distances(target)
         loss = super().labeled_loss(data, target)
         maps = self.distance_maps()
-        self.seen_labeled = maps.detach(), data
-        return loss + self.muduo_config.shape_weight * F.mse_loss(maps, distances)
+        self.seen_labeled = maps.detach(), data[:, self.judged_channels]
+        return loss + self.muduo_config.shape_weight * self.shape_loss(maps, distances, target)
+
+    def shape_loss(self, maps: Tensor, distances: Tensor, target: Tensor | list[Tensor]) -> Tensor:
+        """Mean squared difference of signed distances [B, n_organs, a, b, c], without voxels that are to be ignored."""
+        if not self.label_manager.has_ignore_label:
+            return F.mse_loss(maps, distances)
+        labels = target[0] if isinstance(target, list) else target
+        known = labels != self.label_manager.ignore_label
+        return ((maps - distances).square() * known).sum() / (known.sum() * maps.shape[1]).clamp(min=1)
 
     def unlabeled_loss(self, student_logits: Tensor, patches: UnlabeledPatches) -> tuple[Tensor, dict]:
-        maps = self.distance_maps()
-        self.seen_unlabeled = maps.detach(), patches.student_view
+        maps, image = self.distance_maps(), patches.student_view[:, self.judged_channels]
+        self.seen_unlabeled = maps.detach(), image
         judge = distributed.bare(self.discriminator).requires_grad_(False).eval()
-        judged_logits = judge(maps, patches.student_view)
+        judged_logits = judge(maps, image)
         pretended = torch.full((len(maps),), LABELED, device=maps.device)
         loss = F.cross_entropy(judged_logits, pretended) + 0.0 * student_logits.mean()
         return loss, {"taken_for_labeled": judged_logits.detach().softmax(1)[:, LABELED].mean().cpu().numpy()}
@@ -80,7 +90,13 @@ class nnUNetTrainerSASSNet(SemiSupervisedTrainer):
             truth = classes(len(labeled_maps), len(maps), logits.device)
             self.discriminator_optimizer.zero_grad(set_to_none=True)
             F.cross_entropy(logits, truth).backward()
-            self.discriminator_optimizer.step()
+            norm = nn.utils.clip_grad_norm_(self.discriminator.parameters(), math.inf)  # measured, nothing is clipped
+            if bool(norm.isfinite()):
+                self.discriminator_optimizer.step()
+
+    def forget_gradients(self) -> None:
+        """And the maps of the step before, also of one that was left out."""
+        super().forget_gradients()
         self.seen_labeled = self.seen_unlabeled = None
 
     def networks(self) -> list[nn.Module]:
@@ -100,7 +116,7 @@ class nnUNetTrainerSASSNet(SemiSupervisedTrainer):
     @property
     def has_shapes(self) -> bool:
         """Whether there are shapes to learn; with weight 0 the training is plain nnU-Net."""
-        return self.muduo_config.consistency_weight > 0
+        return self._as_trained("consistency_weight") > 0
 
     def _add_shape_head(self) -> None:
         """A head beside the last segmentation layer. It is no part of the network, whose weights stay nnU-Net's."""
@@ -111,7 +127,8 @@ class nnUNetTrainerSASSNet(SemiSupervisedTrainer):
         self.shape_head = distributed.wrap(head, self.device) if self.is_ddp else head
 
     def _add_discriminator(self) -> None:
-        judge = Discriminator(len(self.organ_labels), self.num_input_channels, self.patch_size).to(self.device)
+        self.judged_channels = student_channels(self.configuration_manager) or list(range(self.num_input_channels))
+        judge = Discriminator(len(self.organ_labels), len(self.judged_channels), self.patch_size).to(self.device)
         rate = self.muduo_config.discriminator_learning_rate
         self.discriminator_optimizer = torch.optim.Adam(judge.parameters(), rate, betas=(0.9, 0.99))
         self.discriminator = distributed.wrap(judge, self.device) if self.is_ddp else judge
@@ -122,9 +139,9 @@ class nnUNetTrainerSASSNet(SemiSupervisedTrainer):
     def _do_i_compile(self) -> bool:
         return False  # a compiled network does not hand out its features
 
-    def get_training_transforms(self, *args, **kwargs):
-        """nnU-Net's, and the labels' signed distances after them."""
-        transforms = super().get_training_transforms(*args, **kwargs)
+    def _transforms_as_wanted(self, *args, **options):
+        """The base's, whichever of nnU-Net's variants comes first, and the labels' signed distances after them."""
+        transforms = super()._transforms_as_wanted(*args, **options)
         if self.has_shapes:
             transforms.transforms.append(SignedDistancesTransform(self.organ_labels))
         return transforms

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from nnunetv2_muduo.config import TeachersConfig, one_of, positive
+from nnunetv2_muduo.data.loader import resume_generator
 from nnunetv2_muduo.distillation.losses import ramp_up
 from nnunetv2_muduo.distillation.uncertainty import certainty_weighted_difference
 from nnunetv2_muduo.imageio.modalities import channel_names
@@ -118,4 +119,4 @@ class nnUNetTrainerSemiSAMPlus(TaughtTrainer, nnUNetTrainerMeanTeacher):
 
     def set_random_states(self, states: dict) -> None:
         super().set_random_states(states)
-        self.click_generator.set_state(states["clicks"])
+        resume_generator(self.click_generator, states["clicks"])

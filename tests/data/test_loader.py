@@ -19,6 +19,7 @@ from nnunetv2_muduo.data.loader import (
     IsolatedRandomness,
     UnlabeledLoader,
     augmentation_processes,
+    resume_generator,
     shared_spatial_transforms,
 )
 from nnunetv2_muduo.data.prompt_maps import latest_prompt_maps
@@ -141,3 +142,13 @@ def test_more_than_five_percent_of_damaged_cases_end_the_training(prepared_datas
         damaged_files(folder, maps, case)["ct"].write_bytes(b"")
     with pytest.raises(RuntimeError, match=r"2 of 20 unlabeled cases(.|\n)*unlabeled_[79]: (.|\n)*unlabeled_[79]: "):
         list(islice(loader, 100))
+
+
+def test_a_state_of_another_device_is_left():
+    generator = torch.Generator().manual_seed(3)
+    own = generator.get_state()
+    resume_generator(generator, torch.zeros(16, dtype=torch.uint8))  # as large as that of a GPU
+    assert torch.equal(generator.get_state(), own)
+    other = torch.Generator().manual_seed(4).get_state()
+    resume_generator(generator, other)
+    assert torch.equal(generator.get_state(), other)

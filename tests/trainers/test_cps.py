@@ -121,3 +121,25 @@ def test_a_value_of_nothing_changes_no_average():
     assert following_average(math.nan, 0.4) == 0.4
     assert following_average(0.4, math.nan) == 0.4
     assert following_average(0.4, 0.8) == pytest.approx(0.44)
+
+
+def test_both_are_validated_on_the_same_labels_where_some_are_to_be_ignored(trainer, monkeypatch):
+    seen = []
+
+    def step(self, batch):
+        seen.append(batch["target"][0].clone())
+        batch["target"][0][batch["target"][0] == 3] = 0  # as nnU-Net does
+        return outputs(0.5)
+
+    monkeypatch.setattr("nnunetv2_muduo.trainers.semi_supervised.SemiSupervisedTrainer.validation_step", step)
+    trainer.validation_step({"data": torch.zeros(1), "target": [torch.tensor([1, 3, 0])]})
+    assert [target.tolist() for target in seen] == [[1, 3, 0]] * 2
+
+
+def test_a_step_fails_with_either_network(trainer):
+    trainer.on_train_start()
+    trainer.on_train_epoch_start()
+    with torch.no_grad():
+        next(trainer.peer["network"].parameters()).fill_(float("nan"))
+    batch = next(trainer.dataloader_train)
+    assert not np.isfinite(trainer.learn_from_labels(batch))

@@ -113,3 +113,38 @@ def test_the_judge_sees_all_of_a_patch():
     corners = maps.grad[0, 0, ::31, ::31, ::31]
     assert (maps.grad != 0).float().mean() > 0.99
     assert (corners != 0).all()
+
+
+def test_the_judge_of_a_student_of_pet_sees_pet_alone(prepared_dataset, tmp_path, monkeypatch):
+    write_config(monkeypatch, tmp_path, patch_size=24, num_epochs=3, consistency_weight=1.0, student_channels="pet")
+    trainer = make_trainer("nnUNetTrainerSASSNet")
+    trainer.on_train_start()
+    batch = trainer.next_unlabeled()
+    trainer.learn_from_unlabeled(batch, 1.0)
+    _, image = trainer.seen_unlabeled
+    assert torch.equal(image, batch["data"][:, 1:2])
+    assert trainer.discriminator.of_image.in_channels == 1
+
+
+def test_what_is_to_be_ignored_teaches_no_shape(trainer, monkeypatch):
+    maps, distances = torch.rand(2, 2, 8, 8, 8), torch.rand(2, 2, 8, 8, 8)
+    target = torch.zeros(2, 1, 8, 8, 8)
+    target[0, :, :3] = 3
+    assert float(trainer.shape_loss(maps, distances, [target])) == pytest.approx(
+        float(((maps - distances) ** 2).mean())
+    )
+    monkeypatch.setattr(type(trainer.label_manager), "ignore_label", 3)
+    monkeypatch.setattr(type(trainer.label_manager), "has_ignore_label", True)
+    squares = ((maps - distances) ** 2).double()
+    expected = (squares[0, :, 3:].sum() + squares[1].sum()) / (2 * (8 * 8 * 8 + 5 * 8 * 8))
+    assert float(trainer.shape_loss(maps, distances, [target])) == pytest.approx(float(expected), rel=1e-5)
+
+
+def test_a_judge_whose_gradients_are_not_finite_keeps_its_weights(trainer):
+    trainer.learn_from_labels(next(trainer.dataloader_train))
+    trainer.learn_from_unlabeled(trainer.next_unlabeled(), 1.0)
+    maps, image = trainer.seen_labeled
+    trainer.seen_labeled = maps, image * float("inf")
+    before = [p.clone() for p in trainer.discriminator.parameters()]
+    trainer.on_student_updated()
+    assert all(torch.equal(p, b) for p, b in zip(trainer.discriminator.parameters(), before, strict=True))
