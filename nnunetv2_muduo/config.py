@@ -47,6 +47,16 @@ def from_zero(default: float, most: float = MOST) -> Any:
     return field(default=default, metadata={"from_zero": True, "most": most})
 
 
+def weight(default: float) -> Any:
+    """A config field that is the weight of a part of the loss."""
+    return from_zero(default, most=1000)
+
+
+def share(default: float) -> Any:
+    """A config field that must be 0 or above, and below 1."""
+    return field(default=default, metadata={"share": True})
+
+
 @dataclass(frozen=True)
 class TrainingConfig:
     """The choices that every trainer has; the defaults are the recommended ones, checked when the object is built.
@@ -62,7 +72,7 @@ class TrainingConfig:
     """Edge of the patch in voxels. None: the teachers' image size for methods that have them (they take no other) and for the
     supervised training that MuDuo is compared with; for other methods the plan's own patch."""
 
-    consistency_weight: float = from_zero(0.3, most=1000)
+    consistency_weight: float = weight(0.3)
     """Weight of the unlabeled loss at the end of its ramp-up, against nnU-Net's loss. 0 is plain nnU-Net."""
 
     ramp_up_epochs: float | None = positive(None)
@@ -290,6 +300,8 @@ def _check_field(each: Field, value: Any) -> None:
 
 
 def _check_number(each: Field, value: float, found: str) -> None:
+    if "share" in each.metadata and not 0 <= value < 1:
+        raise ValueError(f"{each.name} must lie in [0, 1), got {found}.")
     least = "above 0" if "positive" in each.metadata else "0 or above" if "from_zero" in each.metadata else "a number"
     too_low = (least == "above 0" and not value > 0) or (least == "0 or above" and not value >= 0)
     most = each.metadata.get("most", MOST)

@@ -3,6 +3,7 @@ import dataclasses
 import pytest
 import yaml
 
+from nnunetv2_muduo import trainers
 from nnunetv2_muduo.config import CONFIG_VARIABLE, MuDuoConfig, differences, load_config
 
 
@@ -200,3 +201,18 @@ def test_saving_is_in_one_step(config_file, monkeypatch):
         MuDuoConfig(n_points=7).save(config_file)
     assert config_file.read_bytes() == before
     assert list(config_file.parent.iterdir()) == [config_file]
+
+
+CONFIG_CLASSES = {getattr(trainers, name).config_class for name in trainers.__all__}
+
+
+@pytest.mark.parametrize("config_class", sorted(CONFIG_CLASSES, key=lambda one: one.__name__))
+def test_a_method_that_restates_a_number_keeps_its_bounds(config_class):
+    for each in dataclasses.fields(config_class):
+        if isinstance(each.default, float):
+            for wrong in (-1.0, float("nan"), float("inf")):
+                with pytest.raises(ValueError, match=each.name):
+                    config_class(**{each.name: wrong})
+    for name in {"ema_decay", "teacher_dropout"} & {each.name for each in dataclasses.fields(config_class)}:
+        with pytest.raises(ValueError, match=rf"{name} must lie in \[0, 1\), got 1"):
+            config_class(**{name: 1})

@@ -20,7 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from nnunetv2_muduo.config import TrainingConfig
+from nnunetv2_muduo.config import TrainingConfig, weight
 from nnunetv2_muduo.trainers import distributed
 from nnunetv2_muduo.trainers.pseudo_dice import following_average, mean_pseudo_dice
 from nnunetv2_muduo.trainers.semi_supervised import SemiSupervisedTrainer, UnlabeledPatches
@@ -33,7 +33,7 @@ _PEERS = "peer_"  # beginning of the peer's keys in the outputs of a validation 
 class CPSConfig(TrainingConfig):
     """Choices of cross pseudo supervision."""
 
-    consistency_weight: float = 0.1
+    consistency_weight: float = weight(0.1)
     """Weight of the unlabeled loss at the end of its ramp-up, against nnU-Net's loss. 0: two trainings of plain nnU-Net."""
 
 
@@ -78,7 +78,9 @@ class nnUNetTrainerCPS(SemiSupervisedTrainer):
         # Own random numbers, so that a second network changes nothing about the first.
         with torch.random.fork_rng(devices=[]):
             self.peer = {"network": self._second_network(), "network_number": 2, "dice_average": math.nan}
-        self.peer |= {"optimizer": None, "lr_scheduler": None}
+        self.peer |= dict.fromkeys(
+            ("optimizer", "lr_scheduler")
+        )  # which nnU-Net makes for what stands in the student's place
         with self.peer_in_students_place():
             self.optimizer, self.lr_scheduler = self.configure_optimizers()
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 
-from nnunetv2_muduo.config import TrainingConfig, positive
+from nnunetv2_muduo.config import TrainingConfig, positive, share, weight
 from nnunetv2_muduo.data.loader import resume_generator
 from nnunetv2_muduo.trainers.distributed import bare
 from nnunetv2_muduo.trainers.semi_supervised import SemiSupervisedTrainer, UnlabeledPatches
@@ -16,19 +16,14 @@ from nnunetv2_muduo.trainers.semi_supervised import SemiSupervisedTrainer, Unlab
 class MeanTeacherConfig(TrainingConfig):
     """Mean Teacher's choices."""
 
-    consistency_weight: float = 0.1
+    consistency_weight: float = weight(0.1)
     """Weight of the unlabeled loss at the end of its ramp-up, against nnU-Net's loss. 0 is plain nnU-Net."""
 
-    ema_decay: float = 0.99
+    ema_decay: float = share(0.99)
     """Share of the old average that remains at each step; less in the first steps, so that the average follows at once."""
 
     input_noise: float = positive(0.1)
     """Standard deviation of the noise on the teacher's normalized input, which is cut off at twice as much."""
-
-    def __post_init__(self):
-        super().__post_init__()
-        if not 0 <= self.ema_decay < 1:
-            raise ValueError(f"ema_decay must lie in [0, 1), got {self.ema_decay!r}.")
 
 
 class nnUNetTrainerMeanTeacher(SemiSupervisedTrainer):

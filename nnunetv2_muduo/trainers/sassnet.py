@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from nnunetv2_muduo.config import TrainingConfig, positive
+from nnunetv2_muduo.config import TrainingConfig, positive, weight
 from nnunetv2_muduo.data.signed_distances import SignedDistancesTransform, targets_and_distances
 from nnunetv2_muduo.trainers import distributed
 from nnunetv2_muduo.trainers.discriminator import LABELED, Discriminator, classes
@@ -29,10 +29,10 @@ from nnunetv2_muduo.trainers.student_channels import student_channels
 class SASSNetConfig(TrainingConfig):
     """SASSNet's choices."""
 
-    consistency_weight: float = 0.01
+    consistency_weight: float = weight(0.01)
     """Weight of passing for labeled at the end of its ramp-up, against nnU-Net's loss. 0: plain nnU-Net, without shape head."""
 
-    shape_weight: float = 0.3
+    shape_weight: float = weight(0.3)
     """Weight of the labels' signed distances against nnU-Net's loss (the paper's beta)."""
 
     discriminator_learning_rate: float = positive(1e-4)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from nnunetv2_muduo.config import TeachersConfig, one_of, positive
+from nnunetv2_muduo.config import TeachersConfig, one_of, positive, weight
 from nnunetv2_muduo.data.loader import resume_generator
 from nnunetv2_muduo.distillation.losses import ramp_up
 from nnunetv2_muduo.distillation.uncertainty import certainty_weighted_difference
@@ -35,10 +35,10 @@ class SemiSAMPlusConfig(MeanTeacherConfig, TeachersConfig):
     generalist_prompt: str = one_of("clicks", "mask")
     """`clicks` that add up, each where the last answer differs from the student's organ, or the student's `mask` once."""
 
-    generalist_rounds: int = positive(10)
+    generalist_rounds: int = positive(10, most=1000)
     """Clicks for each organ."""
 
-    generalist_weight: float = 0.01
+    generalist_weight: float = weight(0.01)
     """Weight of the generalist at the start of the training; it falls as the ramp-up rises, over all epochs."""
 
     @property

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.dropout import _DropoutNd
 
-from nnunetv2_muduo.config import positive
+from nnunetv2_muduo.config import positive, share
 from nnunetv2_muduo.distillation.uncertainty import (
     entropy_nats,
     entropy_threshold_nats,
@@ -30,13 +30,8 @@ class UAMeanTeacherConfig(MeanTeacherConfig):
     uncertainty_passes: int = positive(8)
     """Noisy passes of the teacher over which its uncertainty is measured (the paper's T)."""
 
-    teacher_dropout: float = 0.3
+    teacher_dropout: float = share(0.3)
     """Share of channels at the teacher's bottleneck that a pass drops, where the plan's network has no dropout of its own."""
-
-    def __post_init__(self):
-        super().__post_init__()
-        if not 0 <= self.teacher_dropout < 1:
-            raise ValueError(f"teacher_dropout must lie in [0, 1), got {self.teacher_dropout!r}.")
 
 
 class nnUNetTrainerUAMeanTeacher(nnUNetTrainerMeanTeacher):
