@@ -95,7 +95,7 @@ class RawDataset:
     @cached_property
     def reader(self) -> type[BaseReaderWriter]:
         """nnU-Net's reader of the images: the plans', else that of dataset.json; SimpleITK's stands for all but nibabel's."""
-        plans, name = self._plans, self.json.get("overwrite_image_reader_writer")
+        plans, name = self.plans, self.json.get("overwrite_image_reader_writer")
         name = plans.get("image_reader_writer", name) if plans else name
         return {reader.__name__: reader for reader in READERS_OF_NIBABEL}.get(name, SimpleITKIO)
 
@@ -104,17 +104,23 @@ class RawDataset:
         """What reads a file's grid as nnU-Net reads the file."""
         return grid_reader(self.reader)
 
+    @property
+    def plans_file(self) -> Path | None:
+        """Where plans of the name should be; None where nnUNet_preprocessed is not set."""
+        return self.preprocessed / f"{self.plans_name}.json" if self.preprocessed else None
+
     @cached_property
-    def _plans(self) -> dict | None:
-        path = self.preprocessed / f"{self.plans_name}.json" if self.preprocessed else None
+    def plans(self) -> dict | None:
+        """nnU-Net's plans, None where there are none yet. Raises ValueError where the file holds none."""
+        path = self.plans_file
         return read_plans(path) if path and path.is_file() else None
 
     @property
     def prepared_unlabeled(self) -> list[str]:
         """Unlabeled cases that were prepared with the plans."""
-        if self._plans is None or self.configuration not in self._plans["configurations"]:
+        if self.plans is None or self.configuration not in self.plans["configurations"]:
             return []
-        settings = PlansManager(self._plans).get_configuration(self.configuration)
+        settings = PlansManager(self.plans).get_configuration(self.configuration)
         return UnlabeledDataset.get_identifiers(unlabeled_folder(self.preprocessed, settings.data_identifier))
 
     @property

@@ -46,21 +46,21 @@ def _why_not_writable(folder: Path) -> str:
     return ""
 
 
-def check_files_of(dataset: RawDataset, plans_name: str) -> list[Finding]:
+def check_files_of(dataset: RawDataset) -> list[Finding]:
     """A problem for each file beside dataset.json that is broken; those that are not there are other findings."""
     findings: list[Finding] = []
-    for path, read in _readers(dataset, plans_name):
+    for path, read in _readers(dataset):
         if path.is_file():
             findings += guarded(path.name, partial(_nothing_if_readable, read, path))
     return findings
 
 
-def _readers(dataset: RawDataset, plans_name: str) -> Iterator[tuple[Path, object]]:
+def _readers(dataset: RawDataset) -> Iterator[tuple[Path, object]]:
     yield dataset.folder / "muduo_cases.json", lambda path: recorded_cases(path.parent)
     if dataset.preprocessed:
         yield dataset.preprocessed / "dataset.json", read_description
         yield dataset.preprocessed / "splits_final.json", read_splits
-        yield dataset.preprocessed / f"{plans_name}.json", read_plans
+        yield dataset.plans_file, read_plans
 
 
 def _nothing_if_readable(read, path: Path) -> list[Finding]:

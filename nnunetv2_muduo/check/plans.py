@@ -14,11 +14,6 @@ ENDINGS = (".b2nd", ".npz", ".npy")
 """Of a preprocessed case, in the formats that nnU-Net writes."""
 
 
-def plans_file(dataset: RawDataset, plans_name: str) -> Path | None:
-    """Where plans of this name should be; None where nnUNet_preprocessed is not set."""
-    return dataset.preprocessed / f"{plans_name}.json" if dataset.preprocessed else None
-
-
 def settings_of(path: Path, configuration: str) -> dict[str, Any]:
     """Settings of a configuration, with those that it inherits.
 
@@ -45,28 +40,28 @@ def _with_inherited(
     return {**_with_inherited(path, configurations, parent, (*heirs, name)), **configurations[name]}
 
 
-def check_plans(dataset: RawDataset, plans_name: str, configuration: str, trainer_name: str) -> Finding:
+def check_plans(dataset: RawDataset, trainer_name: str) -> Finding:
     """The plans must be there and have the configuration, which must be one that can be trained."""
-    path = plans_file(dataset, plans_name)
+    path, configuration = dataset.plans_file, dataset.configuration
     if path is None or not path.is_file():
-        return finding("plans", plans_name, problem=_how_to_plan(dataset, path, configuration))
+        return finding("plans", dataset.plans_name, problem=_how_to_plan(dataset, path))
     settings = settings_of(path, configuration)
     problem = why_no_such_training(trainer_name, configuration, settings) or ""
-    return finding("plans", f"{plans_name}, {configuration}", problem=problem)
+    return finding("plans", f"{dataset.plans_name}, {configuration}", problem=problem)
 
 
-def _how_to_plan(dataset: RawDataset, path: Path | None, configuration: str) -> str:
+def _how_to_plan(dataset: RawDataset, path: Path | None) -> str:
     if path is None:
         return "nnUNet_preprocessed is not set, so there are none: export nnUNet_preprocessed=/path"
     others = sorted(file.stem for file in path.parent.glob("*Plans*.json"))
     number = dataset.folder.name.removeprefix("Dataset")[:3]
-    run = f"run nnUNetv2_plan_and_preprocess -d {number} -c {configuration}"
+    run = f"run nnUNetv2_plan_and_preprocess -d {number} -c {dataset.configuration}"
     return f"not there yet ({path}): {run}" + (f", or name one of {', '.join(others)} with -p" if others else "")
 
 
-def check_cases_preprocessed(dataset: RawDataset, plans_name: str, configuration: str) -> Finding:
+def check_cases_preprocessed(dataset: RawDataset) -> Finding:
     """The fold's labeled cases must have been preprocessed with the configuration; plans alone are not enough."""
-    path = plans_file(dataset, plans_name)
+    path, plans_name, configuration = dataset.plans_file, dataset.plans_name, dataset.configuration
     if path is None or not path.is_file():
         return finding("prepared by nnU-Net", "not there yet")
     identifier = settings_of(path, configuration).get("data_identifier", f"{plans_name}_{configuration}")

@@ -8,39 +8,31 @@ from nnunetv2_muduo.check.dataset import RawDataset
 from nnunetv2_muduo.check.findings import Finding, finding
 from nnunetv2_muduo.check.guard import guarded
 from nnunetv2_muduo.check.needs import Needs
-from nnunetv2_muduo.check.plans import check_cases_preprocessed, check_plans, plans_file
+from nnunetv2_muduo.check.plans import check_cases_preprocessed, check_plans
 from nnunetv2_muduo.check.preprocessed import check_preprocessed
 from nnunetv2_muduo.config import TrainingConfig, load_config
 from nnunetv2_muduo.data.raw_images import READERS_OF_NIBABEL
-from nnunetv2_muduo.user_files import read_plans
 
 CHANNEL_BYTES, PROMPT_MAP_BYTES = 4, 1
 """Per voxel: a channel as float32 (the most it is stored with) and a prompt map, uncompressed."""
 
 
-def check_preparation(
-    dataset: RawDataset, needs: Needs, plans_name: str, configuration: str, trainer_name: str
-) -> list[Finding]:
+def check_preparation(dataset: RawDataset, needs: Needs, trainer_name: str) -> list[Finding]:
     """Findings on plans, preprocessed cases, mirroring and disk space."""
     return [
-        *guarded("plans", check_plans, dataset, plans_name, configuration, trainer_name),
-        *guarded("prepared by nnU-Net", check_cases_preprocessed, dataset, plans_name, configuration),
+        *guarded("plans", check_plans, dataset, trainer_name),
+        *guarded("prepared by nnU-Net", check_cases_preprocessed, dataset),
         *guarded("preprocessed", check_preprocessed, dataset),
-        *guarded("left and right", check_sides, dataset, plans_name),
-        *guarded("disk", check_disk, dataset, needs, plans_name, configuration),
+        *guarded("left and right", check_sides, dataset),
+        *guarded("disk", check_disk, dataset, needs),
     ]
 
 
-def _plans(dataset: RawDataset, plans_name: str) -> dict | None:
-    path = plans_file(dataset, plans_name)
-    return read_plans(path) if path and path.is_file() else None
-
-
-def check_sides(dataset: RawDataset, plans_name: str) -> Finding:
+def check_sides(dataset: RawDataset) -> Finding:
     """Organs that come in left and right switch mirroring off along the axis from side to side."""
     from nnunetv2_muduo.data.left_right import left_right_axis, left_right_names, sides_of_labels
 
-    labels, said, plans = dataset.json["labels"], _said_of_sides(), _plans(dataset, plans_name)
+    labels, said, plans = dataset.json["labels"], _said_of_sides(), dataset.plans
     has_sides, why = sides_of_labels(labels, said)
     if not has_sides:
         asked = why if said is None else ""
@@ -82,12 +74,12 @@ def _listed(axes: set[int]) -> str:
     return ", ".join(map(str, sorted(axes)))
 
 
-def check_disk(dataset: RawDataset, needs: Needs, plans_name: str, configuration: str) -> Finding:
+def check_disk(dataset: RawDataset, needs: Needs) -> Finding:
     """The unlabeled cases must fit on the disk of nnUNet_preprocessed."""
     if dataset.preprocessed is None:
         return finding("disk", "", problem="nnUNet_preprocessed is not set: export nnUNet_preprocessed=/path")
-    plans = _plans(dataset, plans_name)
-    spacing_mm = plans["configurations"].get(configuration, {}).get("spacing") if plans else None
+    configurations = dataset.plans["configurations"] if dataset.plans else {}
+    spacing_mm = configurations.get(dataset.configuration, {}).get("spacing")
     n_voxels = sum(_n_voxels(grid, spacing_mm) for grid in dataset.grids["unlabeled"].values())
     bytes_per_voxel = len(dataset.channels) * CHANNEL_BYTES + needs.prompt_maps * PROMPT_MAP_BYTES
     place = next(path for path in (dataset.preprocessed, *dataset.preprocessed.parents) if path.exists())

@@ -14,7 +14,6 @@ from nnunetv2_muduo.check.folders import check_files_of, check_folders
 from nnunetv2_muduo.check.guard import guarded, said_once
 from nnunetv2_muduo.check.images import check_images
 from nnunetv2_muduo.check.needs import Needs
-from nnunetv2_muduo.check.plans import plans_file
 from nnunetv2_muduo.check.preparation import check_preparation
 
 
@@ -54,17 +53,17 @@ def _check_dataset(asked: Asked, trainer: type | None, estimate: Estimate) -> li
     if broken := guarded("dataset.json", lambda: dataset.json and []):
         return broken  # nothing else can be looked at
     return [
-        *check_files_of(dataset, asked.plans),
+        *check_files_of(dataset),
         *check_lists(dataset, needs),
         *guarded("images", check_images, dataset, needs),
-        *check_preparation(dataset, needs, asked.plans, asked.configuration, asked.trainer),
+        *check_preparation(dataset, needs, asked.trainer),
         *_estimated(dataset, asked, trainer, estimate),
     ]
 
 
 def _estimated(dataset: RawDataset, asked: Asked, trainer: type | None, estimate: Estimate) -> list[Finding]:
     """What the training costs, where there are plans for it and it is one of ours; what is wrong with them is said before."""
-    path = plans_file(dataset, asked.plans)
+    path = dataset.plans_file
     if not hasattr(trainer, "config_overrides") or path is None or not path.is_file():
         return []
     found = guarded("estimate", estimate, dataset.folder, path.parent, asked, trainer)

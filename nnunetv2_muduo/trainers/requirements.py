@@ -190,8 +190,9 @@ class Preparation:
         """Say in the log where raw files are gone, or hold a scan that is in two sets (which makes every figure too good)."""
         if None in self.raw_files.values():
             self.trainer.print_to_log_file(f"WARNING: {without_raw_files(self._raw_dataset, len(self.raw_files))}.")
+        plans_name = self.trainer.plans_manager.plans_name
         # Other processes of a training wait for the first only so long.
-        for leak in leaks(self._raw_dataset, self.trainer.fold, with_images=not self.trainer.is_ddp):
+        for leak in leaks(self._raw_dataset, self.trainer.fold, plans_name, with_images=not self.trainer.is_ddp):
             self.trainer.print_to_log_file(f"WARNING: {leak}.")
 
     def log_excluded(self) -> None:
