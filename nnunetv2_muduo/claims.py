@@ -42,12 +42,18 @@ def claimed(lock_file: Path, what: str, say: Callable[[str], None] = print) -> I
 def at_work(folder: Path) -> Iterator[None]:
     """Say by a lock that this process is at work in a folder, so that nothing in it is taken for unused."""
     folder.mkdir(parents=True, exist_ok=True)
-    lock_file = folder / f".preparing_{socket.gethostname()}_{os.getpid()}.lock"
-    with claimed(lock_file, "prepares"):
+    with _claimed_for_once(folder / f".preparing_{socket.gethostname()}_{os.getpid()}.lock", "prepares"):
+        yield
+
+
+@contextmanager
+def _claimed_for_once(lock_file: Path, what: str) -> Iterator[None]:
+    """`claimed`, by a lock whose file is removed while it is held: whoever waits for it sees that, and makes another."""
+    with claimed(lock_file, what):
         try:
             yield
         finally:
-            with suppress(OSError):
+            with suppress(OSError):  # Windows removes no file that another process has opened
                 lock_file.unlink(missing_ok=True)
 
 
@@ -67,13 +73,8 @@ class CaseClaims:
     @contextmanager
     def claim(self, case: str, what: str) -> Iterator[bool]:
         """Hold a case. Yields whether its record is as it was: otherwise another process has written it meanwhile."""
-        lock_file = self.folder / f".{case}.lock"
-        with claimed(lock_file, f"{what} {case}"):
-            try:
-                yield _written_ns(self.folder / f"{case}.json") == self.records[case]
-            finally:  # while it is held: whoever waits for it sees that the file is gone, and makes another
-                with suppress(OSError):  # Windows removes no file that another process has opened
-                    lock_file.unlink(missing_ok=True)
+        with _claimed_for_once(self.folder / f".{case}.lock", f"{what} {case}"):
+            yield _written_ns(self.folder / f"{case}.json") == self.records[case]
 
 
 def in_any_order(cases: list) -> list:

@@ -9,6 +9,9 @@ from nnunetv2_muduo.data.excluded_cases import SUFFIX, exclusion_reason
 from nnunetv2_muduo.data.unlabeled_dataset import channel_files
 from nnunetv2_muduo.imageio.grid import orientation_of
 
+_OF_OTHER_FIELDS = (KeyError, TypeError, ValueError, AttributeError)
+"""Errors of a record that has other fields than it was written with."""
+
 
 def outdated_cases(
     cases: dict[str, list[str] | None], folder: Path, identity: str, orientation: str | None = None
@@ -27,12 +30,7 @@ def outdated_cases(
         record_file = folder / f"{case}.json"
         try:
             reason = _why_outdated(record_file, files, identity, orientation)
-        except (
-            KeyError,
-            TypeError,
-            ValueError,
-            AttributeError,
-        ):  # a record that has other fields than it was written with
+        except _OF_OTHER_FIELDS:
             reason = f"{record_file.name} is damaged"
         if reason is not None:
             reasons[case] = reason

@@ -29,9 +29,9 @@ def signed_distances(label_map: np.ndarray, organ_labels: list[int]) -> np.ndarr
         organ_labels: label values of n organs.
 
     Returns:
-        [n, a, b, c], float32 in [-1, 1]: above 0 outside, 0 in the organ's outermost voxels (which touch
-        what is outside, be it across a corner), below 0 within. An organ that is
-        not in the patch is 1 everywhere, one that fills it -1. Distances are in voxels, whatever their size in mm.
+        [n, a, b, c], float32 in [-1, 1]: above 0 outside, 0 in the organ's outermost voxels (which touch what is outside, be
+        it across a corner), below 0 within. An organ that is not in the patch is 1 everywhere, one that fills it -1. Distances
+        are in voxels, whatever their size in mm.
     """
     return np.stack([signed_distance(label_map == label) for label in organ_labels])
 

@@ -69,12 +69,13 @@ def prepare(
     cases = dict(list(preparation.raw_files.items())[part_id::num_parts])
     trainer.do_split()  # refuses a fold that the split does not have, also where only the training needs its cases
     preparation.log_raw_files()
-    _refuse_read_only(preparation)
+    missing = preparation.missing()
+    _refuse_read_only(preparation, missing)
     check_labeled_cases(trainer)
     check_labeled_images(trainer, n_processes, part_id, num_parts)
     predictor = predictor or nnUNetPredictor(use_mirroring=False, device=training.device, allow_tqdm=False)
     # While it is at work `muduo prepare --clean` removes nothing; where all is there, nothing has to be writable.
-    with at_work(preparation.unlabeled_folder) if preparation.missing() else nullcontext():
+    with at_work(preparation.unlabeled_folder) if missing else nullcontext():
         _preprocess(preparation, cases, n_processes)
         preparation.log_excluded()
         if student.prompt_generator is None:
@@ -169,9 +170,8 @@ def _open_teachers(student: type, trainer) -> None:
         trainer.print_to_log_file(f"{modality.upper()} teacher: {teacher.path} (sha256 {teacher.sha256})")
 
 
-def _refuse_read_only(preparation: Preparation) -> None:
+def _refuse_read_only(preparation: Preparation, missing: list[str]) -> None:
     """Refuse to make what could not be kept, before hours have gone into it."""
-    missing = preparation.missing()
     if not missing:
         return
     try:
