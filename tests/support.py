@@ -150,6 +150,30 @@ def make_trainer(name: str = "nnUNetTrainerMuDuo", fold=0, continue_training: bo
     return trainer_class(plans, "3d_fullres", fold, dataset_json, torch.device("cpu"))
 
 
+def weights_of(network) -> dict:
+    """A copy of a network's weights by name."""
+    return {name: weights.clone() for name, weights in network.state_dict().items()}
+
+
+def train_epochs(name: str, n_epochs: int, continue_training: bool = False):
+    """A trainer after some epochs of two steps and one validation batch, begun as a new process would, or gone on with `--c`."""
+    seed_everything()
+    trainer = make_trainer(name, continue_training=continue_training)
+    if continue_training:
+        trainer.load_checkpoint(f"{trainer.output_folder}/checkpoint_latest.pth")
+    trainer.save_every = 1
+    trainer.on_train_start()
+    for _ in range(trainer.current_epoch, n_epochs):
+        trainer.on_epoch_start()
+        trainer.on_train_epoch_start()
+        trainer.on_train_epoch_end([trainer.train_step(next(trainer.dataloader_train)) for _ in range(2)])
+        with torch.no_grad():
+            trainer.on_validation_epoch_start()
+            trainer.on_validation_epoch_end([trainer.validation_step(next(trainer.dataloader_val))])
+        trainer.on_epoch_end()
+    return trainer
+
+
 def untrained_model(trainer_name: str = "nnUNetTrainerMuDuo") -> Path:
     """Results folder of a model with random weights, as a training leaves it."""
     trainer = make_trainer(trainer_name)

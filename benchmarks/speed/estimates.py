@@ -7,6 +7,8 @@ float32 on a CPU. The throughput is what `check/estimates.py` assumes as ASSUMED
 compared with the count in the same precision; what lies above 1 is what the count leaves out (workspaces, gradients on the way).
 """
 
+from collections.abc import Sequence
+
 import torch
 from nnunetv2.utilities.get_network_from_plans import get_network_from_plans
 
@@ -22,9 +24,15 @@ EDGE = {"cuda": 128, "cpu": 64}
 def settings(edge: int) -> dict:
     """A configuration as nnU-Net plans it for large cases, with a patch of this edge."""
     n = 6 if edge >= 128 else 5
+    return {"patch_size": [edge] * 3, "batch_size": 2, "architecture": architecture(FEATURES[:n])}
+
+
+def architecture(features: Sequence[int]) -> dict:
+    """nnU-Net's plain network in its plans' words, with as many stages as there are numbers of features."""
+    n = len(features)
     network = {
         "n_stages": n,
-        "features_per_stage": list(FEATURES[:n]),
+        "features_per_stage": list(features),
         "conv_op": "torch.nn.modules.conv.Conv3d",
         "kernel_sizes": [[3, 3, 3]] * n,
         "strides": [[1, 1, 1]] + [[2, 2, 2]] * (n - 1),
@@ -38,12 +46,11 @@ def settings(edge: int) -> dict:
         "nonlin": "torch.nn.LeakyReLU",
         "nonlin_kwargs": {"inplace": True},
     }
-    architecture = {
+    return {
         "network_class_name": "dynamic_network_architectures.architectures.unet.PlainConvUNet",
         "arch_kwargs": network,
         "_kw_requires_import": ["conv_op", "norm_op", "dropout_op", "nonlin"],
     }
-    return {"patch_size": [edge] * 3, "batch_size": 2, "architecture": architecture}
 
 
 def main() -> None:

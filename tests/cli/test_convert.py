@@ -1,7 +1,6 @@
 """Own data in nnU-Net's layout: names that don't say who the patient is, and `--patient-regex`, which does."""
 
 import pytest
-import SimpleITK as sitk
 
 from nnunetv2_muduo.conversion.split import SETS
 
@@ -10,16 +9,7 @@ from nnunetv2_muduo.conversion.split import SETS
 def source(tmp_path, petct):
     """Six patients with two studies each, in imagesTr and labelsTr."""
     names = [f"site_pat{number:03d}_{study}" for number in range(6) for study in "ab"]
-    for folder in ("imagesTr", "labelsTr"):
-        (tmp_path / "src" / folder).mkdir(parents=True)
-    for seed, name in enumerate(names):
-        images = petct.random_study(seed)
-        for stem, place in (
-            ("CTres", f"imagesTr/{name}_0000"),
-            ("SUV", f"imagesTr/{name}_0001"),
-            ("SEG", f"labelsTr/{name}"),
-        ):
-            sitk.WriteImage(images[stem], str(tmp_path / "src" / f"{place}.nii.gz"))
+    petct.write_nnunet_layout(tmp_path / "src", names)
     return tmp_path / "src"
 
 

@@ -237,16 +237,7 @@ def test_nifti_is_written_anew_with_the_same_voxels(convert, nifti_source, key, 
 def test_nnunets_layout_too(convert, tmp_path, petct, key, all_written):
     source = tmp_path / "own_scans"
     names = ["site_pat001_20030101", "site_pat001_20030111", "site_pat002_20040101", "site_pat003_20050101"]
-    for folder in ("imagesTr", "labelsTr"):
-        (source / folder).mkdir(parents=True)
-    for seed, name in enumerate(names):
-        images = petct.random_study(seed)
-        for stem, place in (
-            ("CTres", f"imagesTr/{name}_0000"),
-            ("SUV", f"imagesTr/{name}_0001"),
-            ("SEG", f"labelsTr/{name}"),
-        ):
-            sitk.WriteImage(images[stem], str(source / f"{place}.nii.gz"))
+    petct.write_nnunet_layout(source, names)
     regex = "_(pat001|pat002|pat003)_"
     done = convert("autopet", source, "--patient-regex", regex, "--pseudonyms", key, sizes=(1, 1, 0))
     assert done.exit_code == 0, done.message

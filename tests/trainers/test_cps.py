@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from support import make_trainer, write_config
+from support import make_trainer, weights_of, write_config
 
 from nnunetv2_muduo.trainers.pseudo_dice import following_average, mean_pseudo_dice
 from nnunetv2_muduo.trainers.semi_supervised import UnlabeledPatches
@@ -18,10 +18,6 @@ def trainer(prepared_dataset, tmp_path, monkeypatch):
     trainer = make_trainer("nnUNetTrainerCPS")
     trainer.initialize()
     return trainer
-
-
-def weights_of(network):
-    return {name: w.clone() for name, w in network.state_dict().items()}
 
 
 def test_the_two_start_with_different_weights_of_one_kind(trainer):

@@ -7,20 +7,18 @@ import shutil
 import numpy as np
 import pytest
 import torch
-from support import DATASET, make_trainer, seed_everything, write_config
+from support import DATASET, make_trainer, train_epochs, weights_of, write_config
 
 from nnunetv2_muduo.trainers.semi_supervised import UnlabeledPatches
 
+NAME = "nnUNetTrainerMeanTeacher"
 
-def started(name="nnUNetTrainerMeanTeacher"):
+
+def started(name=NAME):
     trainer = make_trainer(name)
     trainer.on_train_start()
     trainer.on_train_epoch_start()
     return trainer
-
-
-def weights_of(network):
-    return {name: w.clone() for name, w in network.state_dict().items()}
 
 
 def equal(weights, others):
@@ -66,29 +64,11 @@ def test_the_loss_is_the_mean_squared_difference_of_probabilities(prepared_datas
     assert not any(parameter.requires_grad for parameter in trainer.mean_teacher.parameters())
 
 
-def train(n_epochs: int, continue_training: bool = False):
-    seed_everything()
-    trainer = make_trainer("nnUNetTrainerMeanTeacher", continue_training=continue_training)
-    if continue_training:
-        trainer.load_checkpoint(f"{trainer.output_folder}/checkpoint_latest.pth")
-    trainer.save_every = 1
-    trainer.on_train_start()
-    for _ in range(trainer.current_epoch, n_epochs):
-        trainer.on_epoch_start()
-        trainer.on_train_epoch_start()
-        trainer.on_train_epoch_end([trainer.train_step(next(trainer.dataloader_train)) for _ in range(2)])
-        with torch.no_grad():
-            trainer.on_validation_epoch_start()
-            trainer.on_validation_epoch_end([trainer.validation_step(next(trainer.dataloader_val))])
-        trainer.on_epoch_end()
-    return trainer
-
-
 def test_continued_training_equals_an_undisturbed_one_bit_for_bit(prepared_dataset, tmp_path, monkeypatch):
     write_config(monkeypatch, tmp_path, num_epochs=4, picture_every_epochs=1)
-    undisturbed = train(3)
-    train(2)
-    continued = train(3, continue_training=True)
+    undisturbed = train_epochs(NAME, 3)
+    train_epochs(NAME, 2)
+    continued = train_epochs(NAME, 3, continue_training=True)
     assert equal(weights_of(undisturbed.network), weights_of(continued.network))
     assert equal(weights_of(undisturbed.mean_teacher), weights_of(continued.mean_teacher))
     logged = [t.logger.local_logger.my_fantastic_logging["consistency_losses"] for t in (undisturbed, continued)]

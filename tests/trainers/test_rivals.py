@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from support import make_trainer, seed_everything, write_config
+from support import make_trainer, seed_everything, train_epochs, weights_of, write_config
 
 METHODS = [f"nnUNetTrainer{name}" for name in ("MeanTeacher", "UAMeanTeacher", "CPS", "SASSNet", "SemiSAMPlus")]
 SMALL = {"patch_size": 24, "num_epochs": 4, "generalist_rounds": 2}
@@ -23,10 +23,6 @@ def started(name):
     return trainer
 
 
-def weights_of(network):
-    return {key: w.clone() for key, w in network.state_dict().items()}
-
-
 def assert_equal(state, other):
     """Nested states, to the last bit."""
     assert type(state) is type(other)
@@ -41,28 +37,6 @@ def assert_equal(state, other):
         assert torch.equal(state, other)
     else:
         np.testing.assert_equal(state, other)
-
-
-def train_epoch(trainer, n_steps=2):
-    trainer.on_epoch_start()
-    trainer.on_train_epoch_start()
-    trainer.on_train_epoch_end([trainer.train_step(next(trainer.dataloader_train)) for _ in range(n_steps)])
-    with torch.no_grad():
-        trainer.on_validation_epoch_start()
-        trainer.on_validation_epoch_end([trainer.validation_step(next(trainer.dataloader_val))])
-    trainer.on_epoch_end()
-
-
-def train(name, n_epochs, continue_training=False):
-    seed_everything()
-    trainer = make_trainer(name, continue_training=continue_training)
-    if continue_training:
-        trainer.load_checkpoint(f"{trainer.output_folder}/checkpoint_latest.pth")
-    trainer.save_every = 1
-    trainer.on_train_start()
-    for _ in range(trainer.current_epoch, n_epochs):
-        train_epoch(trainer)
-    return trainer
 
 
 def test_weight_0_is_nnunets_own_training(name, prepared_dataset, tmp_path, monkeypatch):
@@ -88,9 +62,9 @@ def test_unlabeled_patches_move_the_student(name, prepared_dataset, tmp_path, mo
 
 def test_continued_training_equals_an_undisturbed_one_bit_for_bit(name, prepared_dataset, tmp_path, monkeypatch):
     write_config(monkeypatch, tmp_path, consistency_weight=1.0, ramp_up_epochs=1, **SMALL)
-    undisturbed = train(name, 3)
-    train(name, 2)
-    continued = train(name, 3, continue_training=True)
+    undisturbed = train_epochs(name, 3)
+    train_epochs(name, 2)
+    continued = train_epochs(name, 3, continue_training=True)
     assert_equal(weights_of(undisturbed.network), weights_of(continued.network))
     assert_equal(undisturbed.own_state(), continued.own_state())
     assert_equal(undisturbed.optimizer.state_dict(), continued.optimizer.state_dict())
