@@ -218,9 +218,12 @@ def missing() -> list[str]:
 
 
 def generator_folders(root: Path, fold: str = "0") -> list[Path]:
-    """Results folders of the prompt generators of a fold, the one that was begun first in front."""
+    """Results folders of the prompt generators of a fold, the one that was begun first in front.
+
+    One without a checkpoint holds the log of a trainer that another test built, and no generator.
+    """
     models = (root / "res" / DATASET).glob("nnUNetTrainerMuDuoPromptGenerator*__nnUNetPlans__3d_fullres")
-    folders = [folder for model in models if (folder := model / f"fold_{fold}").is_dir()]
+    folders = [model / f"fold_{fold}" for model in models if any((model / f"fold_{fold}").glob("checkpoint_*.pth"))]
     return sorted(folders, key=lambda folder: min(file.stat().st_mtime_ns for file in folder.glob("training_log*")))
 
 

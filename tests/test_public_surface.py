@@ -66,7 +66,9 @@ def test_a_users_program_is_type_checked(tmp_path):
         "--config-file",
         os.devnull,
     ]
-    environment = os.environ | {"MYPYPATH": str(Path(nnunetv2_muduo.__file__).parents[1])}
+    root = Path(nnunetv2_muduo.__file__).parents[1]
+    is_installed = root.name == "site-packages"  # which mypy looks through by itself, and refuses in its path
+    environment = os.environ | ({} if is_installed else {"MYPYPATH": str(root)})
     command = [sys.executable, "-m", "mypy", *options, program]
     lines = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tmp_path).stdout.splitlines()
     revealed = [line.split("Revealed type is ")[1] for line in lines if "Revealed type" in line]
