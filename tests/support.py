@@ -229,7 +229,8 @@ def generator_folders(root: Path, fold: str = "0") -> list[Path]:
 
 def prepare_tiny(trainer: str = "nnUNetTrainerMuDuo", fold: str = "0") -> None:
     """`muduo prepare` of the tiny data set, in this process."""
-    from nnunetv2_muduo.trainers.prepare import Training, prepare
+    from nnunetv2_muduo.trainers.preparations import Training
+    from nnunetv2_muduo.trainers.prepare import prepare
 
     prepare(Training("1", "3d_fullres", fold, "nnUNetPlans", trainer, torch.device("cpu")), n_processes=1)
 

@@ -14,6 +14,7 @@ from nnunetv2_muduo.config import MuDuoConfig, TeachersConfig, TrainingConfig
 from nnunetv2_muduo.trainers.cps import CPSConfig
 from nnunetv2_muduo.trainers.mean_teacher import MeanTeacherConfig
 from nnunetv2_muduo.trainers.sassnet import SASSNetConfig
+from nnunetv2_muduo.trainers.self_training import SelfTrainingConfig
 from nnunetv2_muduo.trainers.semisam_plus import SemiSAMPlusConfig
 from nnunetv2_muduo.trainers.uncertainty_aware import UAMeanTeacherConfig
 
@@ -36,6 +37,7 @@ CONFIG_OF = {
     "CPS": CPSConfig,
     "SASSNet": SASSNetConfig,
     "SemiSAM+": SemiSAMPlusConfig,
+    "self-training": SelfTrainingConfig,
 }
 
 

@@ -18,7 +18,8 @@ from pathlib import Path
 import numpy as np
 
 from nnunetv2_muduo.data.checksums import compare, digests_of_files, sealed
-from nnunetv2_muduo.data.prompt_maps import label_ranges, map_files, write_prompt_map
+from nnunetv2_muduo.data.prompt_map_writing import write_prompt_map
+from nnunetv2_muduo.data.prompt_maps import label_ranges, map_files
 from nnunetv2_muduo.parallel import n_cores
 from nnunetv2_muduo.storage import write_json
 

@@ -25,7 +25,7 @@ from benchmarks.speed import measure
 from benchmarks.speed.nnunet_plans import ARCHITECTURE, DATASET_JSON, plans
 from benchmarks.speed.phantom_patches import ORGANS, PATCH_SIZE
 from benchmarks.speed.phantom_studies import Study, intensities_of_organs, write_study
-from nnunetv2_muduo.data.prompt_maps import write_prompt_map
+from nnunetv2_muduo.data.prompt_map_writing import write_prompt_map
 from nnunetv2_muduo.data.unlabeled import preprocess_case
 from nnunetv2_muduo.data.unlabeled_dataset import UnlabeledDataset
 from nnunetv2_muduo.data.views import N_CHANNELS

@@ -25,7 +25,8 @@ from nnunetv2_muduo.evaluation.table import Settings, measure_methods
 from nnunetv2_muduo.storage import replacing
 from nnunetv2_muduo.tables import csv_table
 from nnunetv2_muduo.trainers.fault_tolerant import FaultTolerantTrainer
-from nnunetv2_muduo.trainers.prepare import Training, prepare
+from nnunetv2_muduo.trainers.preparations import Training
+from nnunetv2_muduo.trainers.prepare import prepare
 
 TILE_STEP = 0.75  # of the sliding window, for every experiment: half the tiles of nnU-Net's own 0.5
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from nnunetv2.utilities.find_objects import recursive_find_trainer_class_by_name
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 
 from nnunetv2_muduo.check import estimates
@@ -39,17 +40,22 @@ def _settings(plans: dict[str, Any], configuration: str, edge: int | None) -> di
 def _hours(
     config: TrainingConfig, trainer: type, count: estimates.Count, batch_size: int, teachers: list[tuple[int, float]]
 ) -> dict[str, float]:
-    """Hours of the student and, for methods that have one, of the prompt generator."""
+    """Hours of the student and, for methods that have them, of the generators."""
     n_epochs = config.num_epochs or trainer.default_num_epochs
     n_iterations = config.num_iterations_per_epoch or estimates.N_ITERATIONS
     per_hour = estimates.ASSUMED_TFLOPS * 3600
     student = estimates.training_tflops(count, 2 if trainer.needs_unlabeled else 1, n_epochs, n_iterations)
     student += n_epochs * n_iterations * batch_size * sum(flops for _, flops in teachers) / 1e12
     hours = {"student": student / per_hour}
-    if getattr(trainer, "prompt_generator", None):
-        epochs = config.prompt_generator_num_epochs or config.num_epochs or estimates.N_EPOCHS
-        hours["prompt generator"] = estimates.training_tflops(count, 1, epochs, n_iterations) / per_hour
+    for generator in map(recursive_find_trainer_class_by_name, _generators(trainer, config)):
+        epochs = getattr(config, "prompt_generator_num_epochs", None) or config.num_epochs or estimates.N_EPOCHS
+        n_halves = 2 if generator.needs_unlabeled else 1
+        hours[generator.trains] = estimates.training_tflops(count, n_halves, epochs, n_iterations) / per_hour
     return hours
+
+
+def _generators(trainer: type, config: TrainingConfig) -> tuple[str, ...]:
+    return trainer.generators(config) if trainer.needs_unlabeled else ()
 
 
 def _teachers(config) -> list[tuple[int, float]]:

@@ -71,7 +71,8 @@ def _prepare(args: argparse.Namespace) -> int:
     from nnunetv2_muduo.cli.dataset_files import require_plans, require_readable
     from nnunetv2_muduo.data.batched_predictor import BatchedPredictor
     from nnunetv2_muduo.parallel import n_cores, n_threads
-    from nnunetv2_muduo.trainers.prepare import Training, prepare
+    from nnunetv2_muduo.trainers.preparations import Training
+    from nnunetv2_muduo.trainers.prepare import prepare
 
     dataset = maybe_convert_to_dataset_name(args.d)
     require_readable(Path(nnUNet_raw.get() or "", dataset), Path(nnUNet_preprocessed, dataset), args.p)

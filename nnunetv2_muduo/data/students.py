@@ -54,7 +54,8 @@ def _student(folder: Path, preprocessed: Path) -> Student | None:
     state: dict[str, Any] | None = {}
     if checkpoints:
         state = _state(checkpoints[0])
-        if state is None or "generator_id" in state:  # plain nnU-Net's, or a generator
+        taught = state is not None and state.get("prompt_generator") is not None
+        if state is None or ("generator_id" in state and not taught):  # plain nnU-Net's, or a first generator
             return None
     made_by = state["prompt_generator"] if "prompt_generator" in state else noted
     known = "prompt_generator" in state or noted is not None

@@ -84,8 +84,8 @@ def unlabeled_folder(preprocessed_dataset: Path, data_identifier: str) -> Path:
 
 
 def preprocess_unlabeled(
+    claims: CaseClaims,
     cases: dict[str, list[str]],
-    folder: Path,
     plans_manager: PlansManager,
     configuration: str,
     dataset_json: dict,
@@ -96,15 +96,19 @@ def preprocess_unlabeled(
 
     Each is tried twice. One whose images can't be used gets a record that says so; see `outdated.excluded_cases`.
 
+    Args:
+        claims: of the folder of preprocessed cases, begun before it was looked at what is missing.
+
     Raises:
         RuntimeError: some cases failed for another reason than their images; they are named with their reasons.
     """
     _refuse_other_preprocessors(plans_manager, configuration)
+    folder = claims.folder
     folder.mkdir(parents=True, exist_ok=True)
     storage.remove_leftovers(folder)
     job = functools.partial(
         _preprocess_once,
-        claims=CaseClaims.begin(folder, list(cases)),
+        claims=claims,
         plans=plans_manager.plans,
         configuration=configuration,
         dataset_json=dataset_json,

@@ -19,6 +19,12 @@ from nnunetv2_muduo.trainers.prompt_generator import (
     nnUNetTrainerMuDuoPromptGenerator_5epochs,
 )
 from nnunetv2_muduo.trainers.sassnet import nnUNetTrainerSASSNet
+from nnunetv2_muduo.trainers.self_training import (
+    nnUNetTrainerSelfTraining,
+    nnUNetTrainerSelfTraining_Generation0,
+    nnUNetTrainerSelfTraining_Generation1,
+    nnUNetTrainerSelfTraining_Generation2,
+)
 from nnunetv2_muduo.trainers.semisam_plus import nnUNetTrainerSemiSAMPlus
 from nnunetv2_muduo.trainers.supervised import nnUNetTrainerMuDuo_Supervised
 from nnunetv2_muduo.trainers.uncertainty_aware import nnUNetTrainerUAMeanTeacher
@@ -40,6 +46,10 @@ __all__ = [
     "nnUNetTrainerMuDuo_Supervised",
     "nnUNetTrainerMuDuo_paper",
     "nnUNetTrainerSASSNet",
+    "nnUNetTrainerSelfTraining",
+    "nnUNetTrainerSelfTraining_Generation0",
+    "nnUNetTrainerSelfTraining_Generation1",
+    "nnUNetTrainerSelfTraining_Generation2",
     "nnUNetTrainerSemiSAMPlus",
     "nnUNetTrainerUAMeanTeacher",
 ]

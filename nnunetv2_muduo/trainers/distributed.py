@@ -1,6 +1,7 @@
 """Exchange between the processes of one training: every rank takes part in every exchange, whatever its own patches hold."""
 
 import os
+import time
 from functools import lru_cache
 
 import numpy as np
@@ -11,6 +12,8 @@ from torch._dynamo import OptimizedModule
 from torch.nn.parallel import DistributedDataParallel
 
 from nnunetv2_muduo.parallel import n_threads
+
+_SECONDS_BETWEEN_LOOKS = 1
 
 
 def world_size() -> int:
@@ -53,6 +56,19 @@ def barrier() -> None:
     """Wait for every other process."""
     if world_size() > 1:
         dist.barrier()
+
+
+def tell_other_ranks(what: str) -> None:
+    """End the waiting of the other processes for something that the first one does, once it is done."""
+    if world_size() > 1:
+        dist.distributed_c10d._get_default_store().set(what, "done")
+
+
+def wait_for_first_rank(what: str) -> None:
+    """Wait until the first process has told that something is done, however long that takes."""
+    store = dist.distributed_c10d._get_default_store()  # the group's own: torch has no public name for it
+    while not store.check([what]):
+        time.sleep(_SECONDS_BETWEEN_LOOKS)
 
 
 def true_everywhere(value: bool, device: torch.device) -> bool:

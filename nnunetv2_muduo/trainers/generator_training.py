@@ -24,19 +24,20 @@ def train_generator(preparation: Preparation, part_id: int) -> None:
 
 def _train_once(preparation: Preparation, part_id: int) -> None:
     generator, folder = preparation.trainer, preparation.generator_folder
+    what = generator.trains.capitalize()
     reason = preparation.why_no_generator()
     if reason is None:
-        generator.print_to_log_file(f"Prompt generator: there ({preparation.generator_checkpoint}).")
+        generator.print_to_log_file(f"{what}: there ({preparation.generator_checkpoint}).")
         remove_superseded(folder)
         return
     if part_id != 0:
         raise RuntimeError(
-            f"The prompt generator is not there yet ({reason}); part 0 trains it. This part's cases are preprocessed: "
+            f"The {generator.trains} is not there yet ({reason}); part 0 trains it. This part's cases are preprocessed: "
             f"call it again, when part 0 is done, for its prompt maps."
         )
-    generator.print_to_log_file(f"Prompt generator: {reason}. Training it on the fold's labeled cases, in {folder}.")
+    generator.print_to_log_file(f"{what}: {reason}. Training it on the fold's labeled cases, in {folder}.")
     for reason in set_aside_unfit(folder, preparation.generator_trainer).values():
-        generator.print_to_log_file(f"Prompt generator: {reason}; it is kept under another name.")
+        generator.print_to_log_file(f"{what}: {reason}; it is kept under another name.")
     unfinished = [file for file in resumable(folder) if file.name != FINAL]
     fitting = [f for f in unfinished if why_not(stored_state(f).get("generator"), preparation.identity) is None]
     start_tracking(generator, resume=bool(fitting))

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from nnunetv2.paths import nnUNet_raw, nnUNet_results
+from nnunetv2.utilities.find_objects import recursive_find_trainer_class_by_name
 
 from nnunetv2_muduo.check.leakage import leaks
 from nnunetv2_muduo.checkpoints import FINAL
@@ -77,7 +78,12 @@ class Preparation:
     @cached_property
     def identity(self) -> dict[str, Any]:
         """Identity of the generator that belongs to this training."""
-        return training_identity(self.trainer)
+        return training_identity(self.trainer, self.generator_class)
+
+    @cached_property
+    def generator_class(self) -> type:
+        """The generator's trainer."""
+        return recursive_find_trainer_class_by_name(self.generator_trainer)
 
     @property
     def unlabeled_folder(self) -> Path:
@@ -213,16 +219,16 @@ class Preparation:
             return []
         reason = self.why_no_generator()
         if reason is not None:
-            return [f"prompt generator to train: {reason}"]
+            return [f"{self.generator_class.trains} to train: {reason}"]
         maps = self.outdated_maps()
         return [f"{len(maps)} prompt map(s) to make: {_summary(maps)}"] if maps else []
 
 
-def training_identity(trainer) -> dict[str, Any]:
+def training_identity(trainer, generator_class: type) -> dict[str, Any]:
     """Identity of the generator that belongs to an initialized trainer's plans, labels and config."""
-    configuration, labeled = trainer.configuration_name, labeled_cases(trainer)
-    schedule = trainer.generator_schedule()
-    return generator_identity(trainer.plans_manager, configuration, labeled, trainer.muduo_config, schedule)
+    configuration, labeled, config = trainer.configuration_name, labeled_cases(trainer), trainer.muduo_config
+    shared = generator_identity(trainer.plans_manager, configuration, labeled, config, trainer.generator_schedule())
+    return {**shared, **generator_class.own_identity(config)}
 
 
 def labeled_cases(trainer) -> TrackedDataset:

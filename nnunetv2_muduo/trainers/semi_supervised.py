@@ -18,6 +18,7 @@ from batchgenerators.dataloading.nondet_multi_threaded_augmenter import NonDetMu
 from nnunetv2.utilities.collate_outputs import collate_outputs
 from torch import Tensor
 
+from nnunetv2_muduo.config import TrainingConfig
 from nnunetv2_muduo.data.excluded_cases import refuse_too_many
 from nnunetv2_muduo.data.generator_identity import GENERATOR_RECORD
 from nnunetv2_muduo.data.loader import IsolatedRandomness
@@ -57,7 +58,7 @@ class SemiSupervisedTrainer(MuDuoTrainer):
     needs_unlabeled = True
 
     prompt_generator: str | None = None
-    """Trainer of the prompt generator whose maps the method needs; a short schedule names a short one."""
+    """Trainer of the generator whose maps of the unlabeled cases the method needs; a short schedule names a short one."""
 
     made_by: dict | None = None
     """Identity and ID of the prompt generator, from the start of the training on."""
@@ -185,6 +186,11 @@ class SemiSupervisedTrainer(MuDuoTrainer):
         if self.made_by is not None:
             self.preparation.refuse_other_generator(self.made_by, path)
 
+    @classmethod
+    def generators(cls, config: TrainingConfig) -> tuple[str, ...]:
+        """Trainers of the generators that a training with a config needs, in the order in which they are trained."""
+        return (cls.prompt_generator,) if cls.prompt_generator else ()
+
     def generator_schedule(self) -> list[int]:
         """Epochs, and iterations of each, of the method's prompt generator."""
         return generator_schedule(self)
@@ -208,10 +214,9 @@ class SemiSupervisedTrainer(MuDuoTrainer):
             return super().get_dataloaders()
 
     def unlabeled_dataset(self) -> UnlabeledDataset:
-        """All unlabeled cases that can be used, in the order of their names."""
-        preparation = self.preparation
-        cases, physical = sorted(preparation.unlabeled_files), list(self.physical.values())
-        return UnlabeledDataset(preparation.unlabeled_folder, preparation.prompt_map_folder, cases, physical)
+        """The unlabeled cases that teach, in the order of their names."""
+        folders = self.preparation.unlabeled_folder, self.preparation.prompt_map_folder
+        return UnlabeledDataset(*folders, self.unlabeled_cases, list(self.physical.values()))
 
     def on_train_epoch_end(self, train_outputs: list[dict]):
         """Log what unlabeled patches taught in this epoch beside nnU-Net's losses."""

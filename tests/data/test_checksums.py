@@ -11,7 +11,8 @@ from support import DATASET, log_of, make_trainer, prepare_tiny
 
 from nnunetv2_muduo import storage
 from nnunetv2_muduo.data.checksums import OncePerFile, compare, digests_of_files, is_whole, resealed, sealed
-from nnunetv2_muduo.data.prompt_maps import latest_prompt_maps, write_prompt_map
+from nnunetv2_muduo.data.prompt_map_writing import write_prompt_map
+from nnunetv2_muduo.data.prompt_maps import latest_prompt_maps
 from nnunetv2_muduo.trainers.requirements import Preparation
 
 N_FLIPS = 60

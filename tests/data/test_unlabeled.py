@@ -9,6 +9,7 @@ from nnunetv2.preprocessing.preprocessors.default_preprocessor import DefaultPre
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 from support import DATASET
 
+from nnunetv2_muduo.claims import CaseClaims
 from nnunetv2_muduo.data.outdated import excluded_cases, outdated_cases
 from nnunetv2_muduo.data.raw_images import find_unlabeled
 from nnunetv2_muduo.data.unlabeled import plan_identity, preprocess_unlabeled
@@ -27,7 +28,7 @@ def dataset_json(raw):
 
 def preprocess(raw, folder, plans, n=1):
     cases = find_unlabeled(raw, ".nii.gz")
-    preprocess_unlabeled(cases, folder, plans, "3d_fullres", dataset_json(raw), n)
+    preprocess_unlabeled(CaseClaims.begin(folder, list(cases)), cases, plans, "3d_fullres", dataset_json(raw), n)
     return cases
 
 

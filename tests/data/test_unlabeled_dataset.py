@@ -10,6 +10,7 @@ import SimpleITK as sitk
 from nnunetv2.preprocessing.preprocessors.default_preprocessor import DefaultPreprocessor
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 
+from nnunetv2_muduo.claims import CaseClaims
 from nnunetv2_muduo.data.raw_images import find_unlabeled
 from nnunetv2_muduo.data.unlabeled import physical_channels, preprocess_unlabeled
 from nnunetv2_muduo.data.unlabeled_dataset import UnlabeledDataset
@@ -57,7 +58,7 @@ def preprocessed(plans: dict, names: list[str], schemes: list[str], masked: list
     }
     files = find_unlabeled(root, ".nii.gz", names)
     manager = PlansManager(plans)
-    preprocess_unlabeled(files, root / "un", manager, "3d_fullres", dataset_json, 1)
+    preprocess_unlabeled(CaseClaims.begin(root / "un", list(files)), files, manager, "3d_fullres", dataset_json, 1)
     dataset = UnlabeledDataset(root / "un", None, sorted(files), physical=())
     return dataset, files, manager, dataset_json
 

@@ -1,20 +1,53 @@
 """What every method promises, for each: weight 0 is nnU-Net, continuing is exact, nothing of its own leaves with the student."""
 
 import copy
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from support import make_trainer, seed_everything, train_epochs, weights_of, write_config
+from support import (
+    make_trainer,
+    prepare_tiny,
+    seed_everything,
+    set_nnunet_folders,
+    train_epochs,
+    use_threads,
+    weights_of,
+    write_config,
+)
 
-METHODS = [f"nnUNetTrainer{name}" for name in ("MeanTeacher", "UAMeanTeacher", "CPS", "SASSNet", "SemiSAMPlus")]
+METHODS = [
+    f"nnUNetTrainer{name}" for name in ("MeanTeacher", "UAMeanTeacher", "CPS", "SASSNet", "SemiSAMPlus", "SelfTraining")
+]
 SMALL = {"patch_size": 24, "num_epochs": 4, "generalist_rounds": 2}
 
 pytestmark = pytest.mark.parametrize("name", METHODS)
 
 
+@pytest.fixture(scope="module")
+def root_with_generation_0(prepared_root, tmp_path_factory):
+    """The tiny data set with what self-training needs."""
+    root = shutil.copytree(prepared_root, tmp_path_factory.mktemp("rivals") / "nnunet")
+    with pytest.MonkeyPatch.context() as patch:
+        set_nnunet_folders(patch, root)
+        use_threads(patch)
+        write_config(patch, root, **SMALL)
+        prepare_tiny("nnUNetTrainerSelfTraining")
+    return root
+
+
+@pytest.fixture
+def prepared_dataset(root_with_generation_0, tmp_path, monkeypatch):
+    root = shutil.copytree(root_with_generation_0, tmp_path / "nnunet")
+    set_nnunet_folders(monkeypatch, root)
+    return root
+
+
 def started(name):
+    if name == "nnUNetTrainerSelfTraining":
+        prepare_tiny(name)  # in this process, where it is another config's
     seed_everything()
     trainer = make_trainer(name)
     trainer.on_train_start()
@@ -88,6 +121,8 @@ def test_a_step_that_is_not_finite_touches_nothing(name, prepared_dataset, tmp_p
 
 def test_the_checkpoint_holds_nnunets_network_and_no_more(name, prepared_dataset, tmp_path, monkeypatch):
     write_config(monkeypatch, tmp_path, **(SMALL | {"num_epochs": 1}))
+    if name == "nnUNetTrainerSelfTraining":
+        prepare_tiny(name)
     trainer = make_trainer(name)
     trainer.run_training()
     checkpoint = torch.load(Path(trainer.output_folder, "checkpoint_final.pth"), weights_only=False)

@@ -166,7 +166,7 @@ def test_preparation_and_training_of_own_trainers_agree(own, name, generator, st
     assert not (results / f"{name}__nnUNetPlans__3d_fullres").exists()
     train_fold(0, name)
     (log,) = (results / f"{name}__nnUNetPlans__3d_fullres" / "fold_0").glob("training_log*")
-    assert "are there and belong to this training" in log.read_text()
+    assert "is there and belongs to this training" in log.read_text()
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.slow
 WORKER = """
 import sys
 sys.path.insert(0, {tests!r})
-from nnunetv2_muduo.data import prompt_maps, unlabeled
+from nnunetv2_muduo.data import prompt_map_writing, unlabeled
 
 def told(function, word):
     def tell(case, *args, **kwargs):
@@ -22,7 +22,7 @@ def told(function, word):
         return function(case, *args, **kwargs)
     return tell
 
-prompt_maps._make_prompt_map = told(prompt_maps._make_prompt_map, "map")
+prompt_map_writing._make_prompt_map = told(prompt_map_writing._make_prompt_map, "map")
 unlabeled.preprocess_case = told(unlabeled.preprocess_case, "case")
 from support import prepare_tiny
 prepare_tiny()

@@ -7,12 +7,12 @@ import pytest
 import torch
 import torch.multiprocessing as mp
 import torch.nn.functional as F
-from support import make_trainer, set_nnunet_folders, write_config
+from support import make_trainer, write_config
 from torch import distributed as dist
 from torch.nn.parallel import DistributedDataParallel
 
 N_UNLABELED = 3  # does not divide by two
-METHODS = ["MuDuo", "MeanTeacher", "UAMeanTeacher", "CPS", "SASSNet", "SemiSAMPlus"]
+METHODS = ["MuDuo", "MeanTeacher", "UAMeanTeacher", "CPS", "SASSNet", "SemiSAMPlus", "SelfTraining"]
 
 
 def one_step(trainer, labeled: dict, unlabeled: dict) -> dict[str, torch.Tensor]:
@@ -114,8 +114,7 @@ def lose_a_step(trainer, labeled: dict, rank: int, root) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [f"nnUNetTrainer{method}" for method in METHODS])
-def test_gradients_equal_those_of_one_process(prepared_root, tmp_path, monkeypatch, name):
-    set_nnunet_folders(monkeypatch, prepared_root)
+def test_gradients_equal_those_of_one_process(prepared_dataset, tmp_path, monkeypatch, name):
     write_config(monkeypatch, tmp_path, unlabeled_batch_size=N_UNLABELED, patch_size=24, teacher_dropout=0.0)
     torch.manual_seed(0)
     trainer = make_trainer(name)

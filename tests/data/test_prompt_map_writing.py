@@ -6,7 +6,8 @@ import blosc2
 import numpy as np
 import torch
 
-from nnunetv2_muduo.data import prompt_maps
+from nnunetv2_muduo.claims import CaseClaims
+from nnunetv2_muduo.data import prompt_map_writing
 
 LIVER, LESION = 1, 2
 
@@ -27,8 +28,9 @@ class Generator:
 
 
 def test_fragments_are_left_out_of_organs_alone(tmp_path, monkeypatch):
-    monkeypatch.setattr(prompt_maps, "load_views", lambda folder, case: np.zeros((4, 16, 8, 8), np.float32))
-    prompt_maps.make_prompt_maps(["case"], tmp_path / "maps", tmp_path, {"id": "1"}, Generator(), [LIVER])
+    monkeypatch.setattr(prompt_map_writing, "load_views", lambda *_, physical: np.zeros((2, 16, 8, 8), np.float32))
+    claims = CaseClaims.begin(tmp_path / "maps", ["case"])
+    prompt_map_writing.make_prompt_maps(claims, ["case"], tmp_path, {"id": "1"}, [Generator()], [LIVER])
     labels = blosc2.open(str(tmp_path / "maps" / "case.b2nd"))[:]
     places = np.load(tmp_path / "maps" / "case.npz")
     assert labels.shape == (1, 16, 8, 8)
