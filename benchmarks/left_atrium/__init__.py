@@ -3,7 +3,7 @@
     python -m benchmarks.left_atrium DATA FOLDER [--labels 8] [--seeds 0 1] [--methods Supervised MeanTeacher ...]
 
 DATA holds `{train,test}/NAME_{image,label}.nii.gz`, `train.txt` and `test.txt`: the 2018 Atrial Segmentation Challenge as
-prepared by the authors of UA-MT, here at half resolution. FOLDER keeps data sets, models and results; the command goes on
-where it stopped. Every method trains the same network for the same number of student steps with the stock command of nnU-Net,
-and its final checkpoint predicts the 20 test cases with the stock command.
+prepared by the authors of UA-MT, here at half resolution. FOLDER keeps data sets and models, benchmarks/results/left_atrium
+every row that is done; the command goes on where it stopped. Every method trains the same network for the same number of
+student steps with the stock command of nnU-Net, and its final checkpoint predicts the 20 test cases with the stock command.
 """

@@ -11,9 +11,9 @@ import benchmarks.left_atrium as package
 from benchmarks.left_atrium.dataset import make_dataset
 from benchmarks.left_atrium.report import write_report
 from benchmarks.left_atrium.size import METHODS, Size
-from benchmarks.left_atrium.training import result_file, run_row
+from benchmarks.left_atrium.training import is_done, result_file, run_row
 
-RESULTS = Path(__file__).parents[1] / "results" / "left_atrium" / "summary.md"
+RESULTS = Path(__file__).parents[1] / "results" / "left_atrium"
 
 
 def main() -> int:
@@ -26,10 +26,11 @@ def main() -> int:
     def run(row: tuple[int, int, str]) -> bool:
         n, seed, method = row
         folder = args.folder.resolve() / f"labels_{n}"
-        if result_file(folder, method, seed).is_file() or time.monotonic() > deadline:
+        measured = result_file(args.out, n, method, seed)
+        if is_done(measured, size) or time.monotonic() > deadline:
             return True
         try:
-            run_row(folder, method, seed, size)
+            run_row(folder, method, seed, size, measured)
         except subprocess.CalledProcessError as error:
             print(f"{method}, {n} labels, seed {seed}: FAILED, see {folder / 'logs'} ({error.cmd[0]})", flush=True)
             return False
@@ -38,7 +39,7 @@ def main() -> int:
 
     with ThreadPoolExecutor(args.processes) as pool:
         succeeded = list(pool.map(run, rows))
-    print(write_report(args.folder.resolve(), args.labels, args.out))
+    print(write_report(args.out))
     return int(not all(succeeded))
 
 
@@ -51,7 +52,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--methods", nargs="+", default=list(METHODS), choices=METHODS)
     parser.add_argument("--processes", type=int, default=2, help="trainings at a time, a core each")
     parser.add_argument("--minutes", type=float, default=1e9, help="start no training after this time")
-    parser.add_argument("--out", type=Path, default=RESULTS, help="the table")
+    parser.add_argument("--out", type=Path, default=RESULTS, help="rows that are done, and the table")
     return parser.parse_args()
 
 

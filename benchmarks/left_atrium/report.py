@@ -16,23 +16,20 @@ MEASURES = {  # key of a case's measure: heading, factor
 }
 
 
-def write_report(folder: Path, n_labels: list[int], out: Path) -> str:
-    """Markdown of every number of labels, written to `out` and returned."""
+def write_report(out: Path) -> str:
+    """Markdown of every number of labels with rows in `out`, written there and returned."""
     parts = ["# Left atrium\n", Path(__file__).with_name("about.md").read_text(encoding="utf-8")]
-    for n in n_labels:
-        rows = rows_of(folder / f"labels_{n}")
-        if rows:
-            parts.append(f"\n## {n} labels\n\n{table(rows)}")
+    for n in sorted(int(folder.name.removeprefix("labels_")) for folder in out.glob("labels_*")):
+        parts.append(f"\n## {n} labels\n\n{table(rows_of(out / f'labels_{n}'))}")
     text = "\n".join(parts)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(text, encoding="utf-8")
+    (out / "summary.md").write_text(text, encoding="utf-8")
     return text
 
 
 def rows_of(folder: Path) -> dict[str, list[dict]]:
     """By method, the results of its seeds."""
     rows = defaultdict(list)
-    for file in sorted((folder / "measured").glob("*.json")):
+    for file in sorted(folder.glob("*.json")):
         result = read_json(file)
         rows[result["method"]].append(result)
     return rows

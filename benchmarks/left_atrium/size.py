@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 SUPERVISED = "Supervised"
-METHODS = (SUPERVISED, "MeanTeacher", "UAMeanTeacher", "CPS", "SASSNet")
+METHODS = (SUPERVISED, "MeanTeacher", "UAMeanTeacher", "CPS", "SASSNet", "SelfTraining")
 """Trainers nnUNetTrainer<name>; supervised training is that of any with weight 0."""
 
 

@@ -1,8 +1,10 @@
 """One row: train with nnU-Net's command, predict the test cases with the stock command, measure them."""
 
+import json
+import re
 import subprocess
 import sys
-import time
+from dataclasses import asdict
 from pathlib import Path
 
 import yaml
@@ -12,16 +14,29 @@ from benchmarks.left_atrium.size import Size, trainer_name
 from nnunetv2_muduo.evaluation.metrics import DEFAULT_TOLERANCES, dice, measure_distances
 from nnunetv2_muduo.imageio.grid import Grid
 from nnunetv2_muduo.imageio.images import read_image, read_labels
-from nnunetv2_muduo.storage import write_json
+from nnunetv2_muduo.storage import read_json, write_json
 
 
-def result_file(folder: Path, method: str, seed: int) -> Path:
+def result_file(out: Path, n_labels: int, method: str, seed: int) -> Path:
     """Where a row's measures are, once it is done."""
-    return folder / "measured" / f"{method}_seed{seed}.json"
+    return out / f"labels_{n_labels}" / f"{method}_seed{seed}.json"
 
 
-def run_row(folder: Path, method: str, seed: int, size: Size) -> None:
+def is_done(file: Path, size: Size) -> bool:
+    """Whether a row has been measured, with trainings of this size."""
+    return file.is_file() and read_json(file)["size"] == described(size)
+
+
+def described(size: Size) -> dict:
+    """A size as it stands in results."""
+    return json.loads(json.dumps(asdict(size)))
+
+
+def run_row(folder: Path, method: str, seed: int, size: Size, measured: Path) -> None:
     """Train, predict and measure what is not done yet.
+
+    Args:
+        folder: where data set and models of this number of labels are. measured: file of the result.
 
     Raises:
         subprocess.CalledProcessError: a command failed; its output is in `folder/logs`.
@@ -34,7 +49,6 @@ def run_row(folder: Path, method: str, seed: int, size: Size) -> None:
     log = folder / "logs" / f"{method}_seed{seed}.txt"
     log.parent.mkdir(exist_ok=True)
     model = results / DATASET / f"{trainer_name(method)}__{PLANS}__{CONFIGURATION}" / "fold_all"
-    started = time.monotonic()
     if not (model / "checkpoint_final.pth").is_file():
         goes_on = ["--c"] if (model / "checkpoint_latest.pth").is_file() else []
         command = [
@@ -47,16 +61,22 @@ def run_row(folder: Path, method: str, seed: int, size: Size) -> None:
             "all",
         ]
         _run([*command, "-tr", trainer_name(method), "-device", "cpu", *goes_on], own, log)
-    seconds = time.monotonic() - started
     predictions = folder / "predicted" / f"{method}_seed{seed}"
     images = folder / "raw" / DATASET / "imagesTs"
     names = f"-d 801 -c {CONFIGURATION} -f all -tr {trainer_name(method)} -device cpu --disable_tta -npp 1 -nps 1"
     _run(["nnUNetv2_predict", "-i", str(images), "-o", str(predictions), *names.split()], own, log)
     truths = sorted((folder / "raw" / DATASET / "labelsTs").iterdir())
     cases = {truth.name: measure(predictions / truth.name, truth) for truth in truths}
-    write_json(
-        {"method": method, "seed": seed, "train_seconds": seconds, "cases": cases}, result_file(folder, method, seed)
-    )
+    row = {"method": method, "seed": seed, "size": described(size), "train_seconds": train_seconds(results)}
+    row["cases"] = cases
+    measured.parent.mkdir(parents=True, exist_ok=True)
+    write_json(row, measured)
+
+
+def train_seconds(results: Path) -> float:
+    """Time of all epochs, also of generators, by nnU-Net's logs."""
+    logs = [log.read_text(encoding="utf-8") for log in results.rglob("training_log*.txt")]
+    return sum(float(seconds) for log in logs for seconds in re.findall(r"Epoch time: ([\d.]+) s", log))
 
 
 def measure(prediction: Path, truth: Path) -> dict[str, float]:
