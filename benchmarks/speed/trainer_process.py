@@ -1,4 +1,4 @@
-"""Trainers that make a step when they are told to, each in a process of its own: nnU-Net's and MuDuo's."""
+"""Trainers that make a step when they are told to, each in a process of its own: nnU-Net's, MuDuo's and the compared ones."""
 
 import multiprocessing
 import os
@@ -14,12 +14,14 @@ from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 from benchmarks.speed import measure
 from benchmarks.speed.nnunet_plans import DATASET_JSON, plans
 from benchmarks.speed.phantom_patches import phantom_patches
+from nnunetv2_muduo import trainers
+from nnunetv2_muduo.data.signed_distances import signed_distances
 from nnunetv2_muduo.teachers.ensemble import TeacherEnsemble
 from nnunetv2_muduo.trainers import nnUNetTrainerMuDuo
 
 
 class TrainerProcess:
-    """One trainer, "plain" or "muduo"; folder: where its config is and its files go."""
+    """One trainer, "plain", "muduo" or the name of a compared method's; folder: where its config is and its files go."""
 
     def __init__(self, kind: str, folder: Path, device: torch.device, n_threads: int):
         context = multiprocessing.get_context("spawn")
@@ -58,7 +60,7 @@ class TimedMuDuo(nnUNetTrainerMuDuo):
 
 
 def make_trainer(kind: str, folder: Path, device: torch.device) -> nnUNetTrainer:
-    """nnU-Net's trainer or MuDuo's, with its network and, for MuDuo, teachers and an unlabeled batch."""
+    """nnU-Net's trainer or one of ours, with its network and, for methods that want them, teachers and an unlabeled batch."""
     for variable in ("nnUNet_raw", "nnUNet_preprocessed", "nnUNet_results"):
         os.environ[variable] = str(folder)
     os.environ["nnUNet_muduo_config"] = str(folder / "config.yaml")
@@ -66,15 +68,17 @@ def make_trainer(kind: str, folder: Path, device: torch.device) -> nnUNetTrainer
     preprocessed = folder / "Dataset001_Phantom" / "nnUNetPlans_3d_fullres"
     preprocessed.mkdir(parents=True, exist_ok=True)
     (preprocessed / "case.b2nd").touch()  # tells nnU-Net the kind of its files
-    trainer_class = nnUNetTrainer if kind == "plain" else TimedMuDuo
+    trainer_class = {"plain": nnUNetTrainer, "muduo": TimedMuDuo}.get(kind) or getattr(trainers, kind)
     trainer = trainer_class({**plans(), "continue_training": False}, "3d_fullres", 0, DATASET_JSON, device)
     trainer.initialize()
     trainer.network.train()
-    if kind == "muduo":  # as on_train_start does, but with no data set to prepare and no loader to start
+    # As on_train_start does, but with no data set to prepare and no loader to start:
+    if getattr(trainer, "needs_teachers", False):
         trainer.ensemble = TeacherEnsemble(
             trainer.muduo_config, trainer.plans_manager.transpose_forward, trainer.organ_labels, device
         )
-        trainer.dataloader_unlabeled = repeat(unlabeled_batch())
+    if kind != "plain":
+        trainer.dataloader_unlabeled = repeat(unlabeled_batch(trainer.needs_teachers))
     return trainer
 
 
@@ -83,13 +87,17 @@ def labeled_batch(trainer: nnUNetTrainer) -> dict:
     patches = phantom_patches(2)
     data = torch.cat([patches.ct_hu / 400, patches.pet_suv], dim=1)
     strides = np.cumprod(trainer.configuration_manager.pool_op_kernel_sizes, axis=0)[:-1]
-    return {"data": data, "target": [patches.organ_map[:, :, ::a, ::b, ::c].contiguous() for a, b, c in strides]}
+    target = [patches.organ_map[:, :, ::a, ::b, ::c].contiguous() for a, b, c in strides]
+    if getattr(trainer, "has_shapes", False):  # SASSNet, whose loaders add them
+        maps = [signed_distances(organ_map[0].numpy(), trainer.organ_labels) for organ_map in patches.organ_map]
+        target.append(torch.from_numpy(np.stack(maps)))
+    return {"data": data, "target": target}
 
 
-def unlabeled_batch() -> dict:
-    """A batch as the unlabeled loader gives it: both views, and the prompt map as the target."""
+def unlabeled_batch(with_physical: bool) -> dict:
+    """A batch as the unlabeled loader gives it: the student's view, for teachers HU and SUV, and the prompt map as the target."""
     patches = phantom_patches(2)
-    views = [patches.ct_hu / 400, patches.pet_suv, patches.ct_hu, patches.pet_suv]
+    views = [patches.ct_hu / 400, patches.pet_suv, *((patches.ct_hu, patches.pet_suv) if with_physical else ())]
     return {"data": torch.cat(views, dim=1), "target": patches.organ_map, "damaged": {}}
 
 

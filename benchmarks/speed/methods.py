@@ -1,0 +1,61 @@
+"""Cost of a step of every compared method over one of plain nnU-Net, which sees the same labeled patches.
+
+    python -m benchmarks.speed.methods --device cpu --json OUT.json
+
+Network, patches and processes are those of `benchmarks.speed.step`: 2 labeled and 2 unlabeled patches of 128^3, nnU-Net's
+default network, the real trainers with their default config. SemiSAM+ asks a teacher of the public size about every organ
+that an untrained student happens to see; its cost grows with their number. Each trainer has a process of its own, so that
+its peak memory can be told, and they take turns. Loading, SASSNet's distances among it, is not part of a step. On a CPU of
+two cores this takes about an hour.
+"""
+
+import statistics
+import tempfile
+from pathlib import Path
+
+import yaml
+from tqdm import tqdm
+
+from benchmarks.speed import measure
+from benchmarks.speed.phantom_patches import teacher_files
+from benchmarks.speed.trainer_process import TrainerProcess
+
+N_REPEATS = 2
+METHODS = ("MeanTeacher", "UAMeanTeacher", "CPS", "SASSNet", "SelfTraining", "SemiSAMPlus")
+KINDS = ("plain", *(f"nnUNetTrainer{method}" for method in METHODS))
+
+
+def main() -> None:
+    args = measure.parse_arguments(__doc__)
+    with tempfile.TemporaryDirectory() as folder:
+        config = {**teacher_files(Path(folder)), "ramp_up_epochs": 1}
+        (Path(folder) / "config.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
+        trainers = {kind: TrainerProcess(kind, Path(folder), args.device, args.threads) for kind in KINDS}
+        rounds = tqdm(range(1 + N_REPEATS), desc="Steps of all trainers, the first to warm up")
+        steps = [{kind: trainers[kind].step()["step_s"] for kind in KINDS} for _ in rounds][1:]
+        peaks_gb = {kind: trainers[kind].stop() for kind in KINDS}
+    times = {kind: [step[kind] for step in steps] for kind in KINDS}
+    figures = {
+        "machine": measure.machine(args.device),
+        "step_ratio_to_plain": {kind: measure.median_ratio(times[kind], times["plain"]) for kind in KINDS},
+        "memory_ratio_to_plain": {kind: peaks_gb[kind] / peaks_gb["plain"] for kind in KINDS},
+        "step_s": times,
+        "peak_gb": peaks_gb,
+    }
+    measure.report(args, figures, rows_of(figures))
+
+
+def rows_of(figures: dict) -> list[tuple[str, str]]:
+    """The table."""
+    return [
+        (
+            kind,
+            f"{figures['step_ratio_to_plain'][kind]:.2f} times a step of plain nnU-Net ({statistics.median(times):.1f} s), "
+            f"{figures['memory_ratio_to_plain'][kind]:.2f} times its memory ({figures['peak_gb'][kind]:.2f} GB)",
+        )
+        for kind, times in figures["step_s"].items()
+    ]
+
+
+if __name__ == "__main__":
+    main()
