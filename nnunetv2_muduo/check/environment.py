@@ -3,14 +3,13 @@
 import importlib.metadata
 import shutil
 import sys
-from contextlib import redirect_stdout
-from io import StringIO
 from pathlib import Path
 
 from nnunetv2_muduo import __version__
 from nnunetv2_muduo.check.findings import Finding, finding
 from nnunetv2_muduo.check.needs import Needs
 from nnunetv2_muduo.check.teachers import check_teachers
+from nnunetv2_muduo.trainer_classes import trainer_class
 
 LEAST_NNUNET, TOO_NEW_NNUNET = (2, 8, 1), (3,)
 
@@ -66,11 +65,8 @@ def check_device() -> Finding:
 
 def find_trainer(name: str) -> type | None:
     """Class of a trainer as nnUNetv2_train finds it, None where it doesn't."""
-    from nnunetv2.utilities.find_objects import recursive_find_trainer_class_by_name
-
     try:
-        with redirect_stdout(StringIO()):  # nnU-Net tells of every folder it looks into
-            return recursive_find_trainer_class_by_name(name)
+        return trainer_class(name)
     except RuntimeError:
         return None
 

@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-from nnunetv2.utilities.find_objects import recursive_find_trainer_class_by_name
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 
 from nnunetv2_muduo.check import estimates
@@ -11,6 +10,7 @@ from nnunetv2_muduo.check.findings import Finding
 from nnunetv2_muduo.check.training import Asked
 from nnunetv2_muduo.config import TrainingConfig, load_config
 from nnunetv2_muduo.imageio.modalities import channel_names
+from nnunetv2_muduo.trainer_classes import trainer_class
 from nnunetv2_muduo.trainers.plans import fit_plans
 from nnunetv2_muduo.user_files import expecting_fields, read_description, read_plans
 
@@ -47,7 +47,7 @@ def _hours(
     student = estimates.training_tflops(count, 2 if trainer.needs_unlabeled else 1, n_epochs, n_iterations)
     student += n_epochs * n_iterations * batch_size * sum(flops for _, flops in teachers) / 1e12
     hours = {"student": student / per_hour}
-    for generator in map(recursive_find_trainer_class_by_name, _generators(trainer, config)):
+    for generator in map(trainer_class, _generators(trainer, config)):
         epochs = getattr(config, "prompt_generator_num_epochs", None) or config.num_epochs or estimates.N_EPOCHS
         n_halves = 2 if generator.needs_unlabeled else 1
         hours[generator.trains] = estimates.training_tflops(count, n_halves, epochs, n_iterations) / per_hour

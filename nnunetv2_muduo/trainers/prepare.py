@@ -4,12 +4,12 @@ import sys
 from contextlib import nullcontext
 
 from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
-from nnunetv2.utilities.find_objects import recursive_find_trainer_class_by_name
 
 from nnunetv2_muduo.claims import at_work
 from nnunetv2_muduo.config import load_config
 from nnunetv2_muduo.parallel import run_to_the_end
 from nnunetv2_muduo.storage import require_writable
+from nnunetv2_muduo.trainer_classes import trainer_class
 from nnunetv2_muduo.trainers import distributed
 from nnunetv2_muduo.trainers.generator_training import train_generator
 from nnunetv2_muduo.trainers.image_check import check_labeled_images
@@ -40,7 +40,7 @@ def prepare(
         FileNotFoundError, RuntimeError, ValueError: bad or missing input; every message names the file and what to do.
             A few unlabeled cases that can't be used are left out and named; more than 5 % of them are an error.
     """
-    student = recursive_find_trainer_class_by_name(training.trainer)
+    student = trainer_class(training.trainer)
     if not getattr(student, "needs_unlabeled", False):
         raise ValueError(f"{training.trainer} needs no preparation: it learns from labeled cases alone.")
     preparations = preparations_of(student, training)

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from nnunetv2.paths import nnUNet_raw, nnUNet_results
-from nnunetv2.utilities.find_objects import recursive_find_trainer_class_by_name
 
 from nnunetv2_muduo.check.leakage import leaks
 from nnunetv2_muduo.checkpoints import FINAL
@@ -37,6 +36,7 @@ from nnunetv2_muduo.data.worker_status import TrackedDataset
 from nnunetv2_muduo.imageio.image_files import files_of_cases
 from nnunetv2_muduo.imageio.modalities import channel_names
 from nnunetv2_muduo.parallel import listed
+from nnunetv2_muduo.trainer_classes import trainer_class
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ class Preparation:
     @cached_property
     def generator_class(self) -> type:
         """The generator's trainer."""
-        return recursive_find_trainer_class_by_name(self.generator_trainer)
+        return trainer_class(self.generator_trainer)
 
     @property
     def unlabeled_folder(self) -> Path:
@@ -154,7 +154,7 @@ class Preparation:
         now = stored_state(self.generator_checkpoint).get("generator_id")
         if now == trained_with["id"]:
             return
-        before = f"prompt generator {trained_with['id'][:N_ID_DIGITS]}"
+        before = f"{self.generator_class.trains} {trained_with['id'][:N_ID_DIGITS]}"
         its_folder = folder_by_identity(self.stock_folder(self.generator_trainer), trained_with["generator"])
         why = why_not(trained_with["generator"], self.identity) or "its folder is gone or holds another"
         present = f"{now[:N_ID_DIGITS]} ({self.generator_folder})" if now else "one that is still to be trained"

@@ -7,7 +7,8 @@ from contextlib import contextmanager, redirect_stdout
 from tempfile import TemporaryDirectory
 
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
-from nnunetv2.utilities.find_objects import recursive_find_trainer_class_by_name
+
+from nnunetv2_muduo.trainer_classes import trainer_class
 
 NNUNET_SCHEDULE = {"num_epochs": 1000, "num_iterations_per_epoch": 250, "num_val_iterations_per_epoch": 50}
 """What nnU-Net's own trainer sets: a trainer that has these numbers has none of its own."""
@@ -40,8 +41,7 @@ def generator_schedule(student: nnUNetTrainer) -> list[int]:
     """Epochs, and iterations of each, of the prompt generator that belongs to an initialized student."""
     plans = {**student.my_init_kwargs["plans"], "continue_training": True}
     with leaving_no_results():
-        generator_class = recursive_find_trainer_class_by_name(student.prompt_generator)
-        generator = generator_class(
+        generator = trainer_class(student.prompt_generator)(
             plans, student.configuration_name, student.fold, student.dataset_json, student.device
         )
         follow_student(generator, student)
