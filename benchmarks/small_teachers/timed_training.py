@@ -10,7 +10,7 @@ from benchmarks.small_teachers.young_students import YoungStudent, segmentation_
 from nnunetv2_muduo.teacher_training.crops import Crops
 from nnunetv2_muduo.teacher_training.trainer import TeacherTraining
 
-PART_WITHOUT_PROMPTS = 0.35  # of the time
+PART_WITHOUT_PROMPTS = 0.1  # of the time
 
 
 class TimedTraining(TeacherTraining):

@@ -30,6 +30,7 @@ from nnunetv2_muduo.teacher_training.checkpoints import BEST
 from nnunetv2_muduo.teacher_training.data import hold_out, load_volumes
 from nnunetv2_muduo.teacher_training.report import FIGURES
 from nnunetv2_muduo.teacher_training.settings import TrainingSettings
+from nnunetv2_muduo.teacher_training.volumes import Volume
 from nnunetv2_muduo.teachers.small import SMALL_CONFIG, untrained_teacher
 from nnunetv2_muduo.teachers.weights import load_teacher, save_teacher
 
@@ -50,10 +51,12 @@ SETTINGS = TrainingSettings(
     batch_size=4,
     crops_at_once=4,
     max_organs=3,
-    n_rounds=1,
+    n_rounds=4,
+    keep_clicks=True,
     first_points=3,
     student_like_prompts=True,
-    lr=2e-3,
+    randomize=True,
+    lr=1e-3,
     decoder_lr=1e-3,
     weight_decay=0.01,
     validate_every=1000,
@@ -96,9 +99,10 @@ def train(modality: str, data: list[str], args: argparse.Namespace) -> str:
     """Train one teacher in OUT/modality for the minutes that are given; returns what was done, for the card."""
     folder, settings = args.out / modality, replace(SETTINGS, modality=modality)
     volumes = load_volumes(data, modality, settings.spacing_mm, args.out / "cache", settings.seed)
-    train_volumes, held_out = hold_out(volumes, VAL_FRACTION, settings.seed)
+    train_volumes, held_out, reported = three_groups(volumes, settings.seed)
     folder.mkdir(parents=True, exist_ok=True)
-    print(f"{modality}: {len(train_volumes)} cases to learn from, {len(held_out)} held out", flush=True)
+    n_cases = f"{len(train_volumes)} cases to learn from, {len(held_out)} to choose the best moment on"
+    print(f"{modality}: {n_cases}, {len(reported)} kept for `benchmarks.small_teachers.evaluate`", flush=True)
     start = args.init and args.init / f"{modality}.safetensors"
     teacher = load_teacher(start) if start else untrained_teacher(SMALL_CONFIG, settings.seed)
     students = train_students(train_volumes, args.students, modality, teacher.image_size, settings.seed)
@@ -109,6 +113,13 @@ def train(modality: str, data: list[str], args: argparse.Namespace) -> str:
         f"{args.minutes:g} minutes on one CPU thread, {len(volumes)} cases of {n_patients} patients ({args.phantoms} phantoms, "
         f"--cohort {' '.join(Path(cohort).name for cohort in args.cohort)}), --students {iterations}"
     )
+
+
+def three_groups(volumes: list[Volume], seed: int) -> tuple[list[Volume], list[Volume], list[Volume]]:
+    """Volumes to learn from, to choose the best moment on, and to report on, without a patient in common."""
+    train_volumes, others = hold_out(volumes, VAL_FRACTION, seed)
+    chosen_on, reported = hold_out(others, 0.5, seed)
+    return train_volumes, chosen_on, reported
 
 
 def stages_before(init: Path | None, modality: str) -> list[str]:

@@ -50,6 +50,11 @@ def _add_recipe(group) -> None:
     group.add_argument(
         "--student-like-prompts", action="store_true", help="also ask with masks and points as of a student's map"
     )
+    group.add_argument(
+        "--randomize",
+        action="store_true",
+        help="change every crop at random as other scanners, bodies and tracers would",
+    )
     group.add_argument("--lr", type=float, help="of the image encoder (default: 8e-5, from scratch 8e-4)")
     group.add_argument(
         "--decoder-lr", type=float, help="of the rest (default: a tenth of the encoder's, from scratch the same)"
@@ -104,6 +109,7 @@ def _settings(args: argparse.Namespace):
         keep_clicks=args.keep_clicks,
         first_points=args.first_points,
         student_like_prompts=args.student_like_prompts,
+        randomize=args.randomize,
         lr=lr,
         decoder_lr=args.decoder_lr or (lr if args.scratch else lr / 10),
         validate_every=args.validate_every,

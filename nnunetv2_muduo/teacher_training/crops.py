@@ -1,11 +1,13 @@
 """Crops for a teacher's training: a cube around an organ, and the masks of the organs in it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from nnunetv2_muduo.teacher_training.randomization import randomize
 from nnunetv2_muduo.teacher_training.volumes import Volume
 from nnunetv2_muduo.teachers.patch_space import normalize_ct, normalize_pet
 
@@ -43,6 +45,7 @@ class Cropper:
 
     noisy_names: the cases whose labels are of low quality.
     flip_axes: the axes along which random crops may be flipped.
+    randomize: whether random crops are changed as other scanners, bodies and tracers would; see `randomization`.
     """
 
     modality: str
@@ -50,6 +53,7 @@ class Cropper:
     max_organs: int
     noisy_names: frozenset[str] = frozenset()
     flip_axes: tuple[int, ...] = (0, 1, 2)
+    randomize: bool = False
 
     def random_crops(self, volumes: list[Volume], n: int, generator: torch.Generator) -> Crops:
         """Random cases, organs, shifts and flips, as SAM-Med3D draws them."""
@@ -61,13 +65,23 @@ class Cropper:
         reach = int(JITTER_PART * self.size)
         shift = torch.randint(-reach, reach + 1, (3,), generator=generator).numpy()
         flipped = [axis for axis in self.flip_axes if _below(2, generator)]
-        return self.crop(volume, np.add(center, shift), generator, flipped)
+        seed = _below(2**31, generator) if self.randomize else None
+        return self.crop(volume, np.add(center, shift), generator, flipped, seed)
 
-    def crop(self, volume: Volume, center, generator: torch.Generator, flipped: list[int] = []) -> Crops:  # noqa: B006
-        """The crop around a voxel, with a random choice of its organs."""
+    def crop(
+        self,
+        volume: Volume,
+        center,
+        generator: torch.Generator,
+        flipped: Sequence[int] = (),
+        randomize_seed: int | None = None,
+    ) -> Crops:
+        """The crop around a voxel, with a random choice of its organs; with a seed its image is changed at random."""
         image, labels = (
             np.flip(cut_cube(array, center, self.size), flipped) for array in (volume.image, volume.labels)
         )
+        if randomize_seed is not None:
+            image = randomize(image, labels, self.modality, np.random.default_rng(randomize_seed))
         organs = self._choose(labels, volume, generator)
         image = torch.from_numpy(image.astype(np.float32))
         truth = [torch.from_numpy(labels == label) for label in organs]

@@ -7,6 +7,7 @@ from nnunetv2_muduo.teacher_training.settings import TrainingSettings
 from nnunetv2_muduo.teachers.click_rounds import chained_rounds, logits_of_crop
 from nnunetv2_muduo.teachers.clicks import Points, interior_points
 from nnunetv2_muduo.teachers.prompts import mask_prompts
+from nnunetv2_muduo.teachers.robots import robot
 from nnunetv2_muduo.teachers.sam3d.model import Sam3DTeacher
 
 
@@ -35,13 +36,21 @@ def training_rounds(
         like_student: probabilities [N, S, S, S] that a student might give the organs, for a round more; None for none.
     """
     embeddings = embeddings[crop_index]
-    schedule = click_schedule(settings.n_rounds, generator)
-    first = _first_points(truth_mask, like_student, settings.first_points, generator)
-    rounds = list(chained_rounds(teacher, embeddings, truth_mask, schedule, generator, settings.keep_clicks, first))
-    if like_student is not None:
-        low_res_logits = teacher.decode(embeddings, None, mask_prompts(like_student, teacher.low_res_size))
-        rounds.append(logits_of_crop(low_res_logits, truth_mask.shape[-1]))
+    schedule, keep = click_schedule(settings.n_rounds, generator), settings.keep_clicks
+    prompts = None if like_student is None else mask_prompts(like_student, teacher.low_res_size)
+    if prompts is not None and settings.n_rounds > 1 and _is_heads(generator):
+        begin = prompts
+    else:
+        begin = _first_points(truth_mask, like_student, settings.first_points, generator)
+    user = robot("random", generator)  # as published
+    rounds = list(chained_rounds(teacher, embeddings, truth_mask, schedule, user, keep, begin))
+    if prompts is not None:
+        rounds.append(logits_of_crop(teacher.decode(embeddings, None, prompts), truth_mask.shape[-1]))
     return rounds
+
+
+def _is_heads(generator: torch.Generator) -> bool:
+    return bool(torch.rand((), generator=generator, device=generator.device) < 0.5)
 
 
 def _first_points(

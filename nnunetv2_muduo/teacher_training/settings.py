@@ -36,7 +36,9 @@ class TrainingSettings:
     """Points that the first round may give at once, inside the organ; 1 is the published click anywhere in it."""
     student_like_prompts: bool = False
     """Whether a further round asks with a mask as a student's map might be, without points, and the first points lie in
-    such a map half of the time (not published)."""
+    such a map half of the time; half of the chains of clicks begin with such a mask (not published)."""
+    randomize: bool = False
+    """Whether every crop is changed at random as other scanners, bodies and tracers would (not published)."""
     lr: float = 8e-4
     """Learning rate of the image encoder; fine-tuning takes a tenth of it, and of the next."""
     decoder_lr: float = 8e-5

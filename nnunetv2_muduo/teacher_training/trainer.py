@@ -39,8 +39,8 @@ class TeacherTraining:
     ):
         self.teacher, self.settings, self.volumes, self.folder = teacher.requires_grad_(True), settings, train, folder
         self.device, self.noisy_names = next(teacher.parameters()).device, noisy_names
-        self.cropper = Cropper(settings.modality, teacher.image_size, settings.max_organs, noisy_names)
-        all_organs = replace(self.cropper, max_organs=256)
+        all_organs = Cropper(settings.modality, teacher.image_size, 256, noisy_names)
+        self.cropper = replace(all_organs, max_organs=settings.max_organs, randomize=settings.randomize)
         self.held_out = held_out_crops(held_out, all_organs, settings.n_validation_crops)
         self.optimizer = _optimizer(teacher, settings)
         self.crop_generator = torch.Generator().manual_seed(settings.seed)
@@ -135,7 +135,8 @@ class TeacherTraining:
         """Go on from the last checkpoint, exactly. Raises ValueError where it has other settings or cases."""
         state = load_last(self.teacher, self.folder, self.device)
         ours = self.state()
-        differing = [key for key, value in ours["settings"].items() if state["settings"].get(key) != value]
+        theirs = {**asdict(TrainingSettings(self.settings.modality)), **state["settings"]}  # older ones lack some
+        differing = [key for key, value in ours["settings"].items() if theirs[key] != value]
         differing += [key for key in ("cases", "noisy_labels") if state[key] != ours[key]]
         if differing:
             what = ", ".join(differing)

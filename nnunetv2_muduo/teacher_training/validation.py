@@ -12,6 +12,7 @@ from nnunetv2_muduo.teacher_training.volumes import Volume
 from nnunetv2_muduo.teachers.click_rounds import chained_rounds, logits_of_crop
 from nnunetv2_muduo.teachers.clicks import interior_points
 from nnunetv2_muduo.teachers.prompts import mask_prompts
+from nnunetv2_muduo.teachers.robots import robot
 from nnunetv2_muduo.teachers.sam3d.model import Sam3DTeacher
 
 N_CLICKS = (1, 3, 5)
@@ -65,22 +66,23 @@ def _dice_by_prompt(teacher: Sam3DTeacher, crop: Crops, generator: torch.Generat
     embeddings = teacher.encode(crop.image)[crop.crop_index]
 
     def answer(points, masks) -> Tensor:
-        return _dice(logits_of_crop(teacher.decode(embeddings, points, masks), truth.shape[-1]) > 0, truth)
+        return dice_of_masks(logits_of_crop(teacher.decode(embeddings, points, masks), truth.shape[-1]) > 0, truth)
 
-    clicks = chained_rounds(teacher, embeddings, truth, [True] * max(N_CLICKS), generator, keep_clicks=True)
+    user = robot("random", generator)
+    clicks = chained_rounds(teacher, embeddings, truth, [True] * max(N_CLICKS), user, keep_clicks=True)
     for n_clicks, logits in enumerate(clicks, start=1):
         if n_clicks in N_CLICKS:
-            yield f"{n_clicks} click{'s' * (n_clicks > 1)}", _dice(logits > 0, truth)
+            yield f"{n_clicks} click{'s' * (n_clicks > 1)}", dice_of_masks(logits > 0, truth)
     no_mask = embeddings.new_zeros(1, 1, *[teacher.low_res_size] * 3)
     yield f"{N_POINTS} points at once", answer(interior_points(truth, N_POINTS, generator), no_mask)
     yield "true mask", answer(None, mask_prompts(truth, teacher.low_res_size))
     probs = simulated_student_probs(truth, crop.crop_index, generator)
     prompts = mask_prompts(probs, teacher.low_res_size)
     yield "student-like mask", answer(None, prompts)
-    yield PROMPT_ITSELF, _dice(logits_of_crop(prompts, truth.shape[-1]) > 0, truth)
+    yield PROMPT_ITSELF, dice_of_masks(logits_of_crop(prompts, truth.shape[-1]) > 0, truth)
 
 
-def _dice(prediction_mask: Tensor, truth_mask: Tensor) -> Tensor:
+def dice_of_masks(prediction_mask: Tensor, truth_mask: Tensor) -> Tensor:
     """Dice [N] of boolean masks [N, a, b, c]; the truth is never empty."""
     prediction, truth = prediction_mask.flatten(1), truth_mask.flatten(1)
     return 2 * (prediction & truth).sum(1) / (prediction.sum(1) + truth.sum(1))

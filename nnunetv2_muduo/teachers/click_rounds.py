@@ -5,8 +5,9 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from nnunetv2_muduo.teachers.clicks import Points, error_clicks
+from nnunetv2_muduo.teachers.clicks import Points
 from nnunetv2_muduo.teachers.patch_space import patch_logits
+from nnunetv2_muduo.teachers.robots import Robot
 from nnunetv2_muduo.teachers.sam3d.model import Sam3DTeacher
 
 CLICK_LOGIT = 0.5  # a click corrects what is above it, as published; everywhere else the threshold is 0
@@ -17,23 +18,26 @@ def chained_rounds(
     embeddings: Tensor,
     truth_mask: Tensor,
     schedule: list[bool],
-    generator: torch.Generator,
+    robot: Robot,
     keep_clicks: bool,
-    first: Points | None = None,
+    begin: Points | Tensor | None = None,
 ) -> Iterator[Tensor]:
-    """Logits [N, S, S, S] of rounds in which each mask prompt is the answer before it, zeros in the first.
+    """Logits [N, S, S, S] of rounds in which each mask prompt is the answer before it.
 
     Args:
         embeddings: [N, C, n, n, n]; truth_mask: boolean [N, S, S, S].
         schedule: whether each round has a click; the others have the mask alone.
+        robot: who clicks.
         keep_clicks: whether clicks are repeated in later rounds with a click.
-        first: points of the first round; None for a click.
+        begin: points of the first round, or mask prompts [N, 1, s, s, s] that its click corrects. None for a click, without
+            a mask before it.
     """
-    low_res_logits = embeddings.new_zeros(len(truth_mask), 1, *[teacher.low_res_size] * 3)
-    prediction_mask, points = torch.zeros_like(truth_mask), None
+    no_mask = embeddings.new_zeros(len(truth_mask), 1, *[teacher.low_res_size] * 3)
+    low_res_logits, first = (begin, None) if isinstance(begin, Tensor) else (no_mask, begin)
+    prediction_mask, points = logits_of_crop(low_res_logits, truth_mask.shape[-1]) > CLICK_LOGIT, None
     for has_click in schedule:
         if has_click:
-            fresh = first or error_clicks(prediction_mask, truth_mask, generator)
+            fresh = first or robot(prediction_mask, truth_mask)
             points = _joined(points, fresh) if keep_clicks else fresh
             first = None
         low_res_logits = teacher.decode(embeddings, points if has_click else None, low_res_logits)

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from nnunetv2_muduo.teachers.click_rounds import chained_rounds, logits_of_crop
 from nnunetv2_muduo.teachers.prompts import mask_prompts
+from nnunetv2_muduo.teachers.robots import robot
 from nnunetv2_muduo.teachers.sam3d.model import Sam3DTeacher
 
 
@@ -24,7 +25,8 @@ def ask_with_clicks(
         all rounds agree, 0.25 where half of them are sure of one thing and half of the other.
     """
     embeddings = embedding.expand(len(organ_mask), -1, -1, -1, -1)
-    rounds = chained_rounds(teacher, embeddings, organ_mask, [True] * n_rounds, generator, keep_clicks=True)
+    user = robot("random", generator)
+    rounds = chained_rounds(teacher, embeddings, organ_mask, [True] * n_rounds, user, keep_clicks=True)
     return last_and_variance(logits.sigmoid() for logits in rounds)
 
 

@@ -6,6 +6,7 @@ import torch
 from nnunetv2_muduo.teacher_training.rounds import chained_rounds, click_schedule, training_rounds
 from nnunetv2_muduo.teacher_training.settings import TrainingSettings
 from nnunetv2_muduo.teacher_training.simulated_student_masks import simulated_student_probs
+from nnunetv2_muduo.teachers.robots import robot
 
 
 class RecordingTeacher:
@@ -75,14 +76,18 @@ def test_clicks_follow_the_answer_before(teacher, truth, generator):
         assert labels.eq(1).all()
         assert all(truth[(i, *point[0].long().tolist())] for i, point in enumerate(points))
     teacher.asked = [None]  # the first answer now is everything
-    list(chained_rounds(teacher, torch.zeros(3, 1), truth, [True, True], generator, keep_clicks=False))
+    list(chained_rounds(teacher, torch.zeros(3, 1), truth, [True, True], robot("random", generator), keep_clicks=False))
     points, labels = teacher.asked[2][1]
     assert labels.eq(0).all()
     assert not any(truth[(i, *point[0].long().tolist())] for i, point in enumerate(points))
 
 
 def test_kept_clicks_are_repeated(teacher, truth, generator):
-    list(chained_rounds(teacher, torch.zeros(3, 1), truth, [True, False, True, True], generator, keep_clicks=True))
+    list(
+        chained_rounds(
+            teacher, torch.zeros(3, 1), truth, [True, False, True, True], robot("random", generator), keep_clicks=True
+        )
+    )
     points = [p for _, p, _ in teacher.asked]
     assert points[1] is None
     assert [p[0].shape for p in points if p] == [(3, 1, 3), (3, 2, 3), (3, 3, 3)]
@@ -106,6 +111,26 @@ def test_a_round_with_a_student_like_mask_comes_on_top(teacher, truth, generator
     assert points is None
     assert masks.abs().max() < 9.22
     assert masks.flatten(1).std(1).gt(0.1).all()
+
+
+def test_half_of_the_chains_begin_with_a_student_like_mask(truth, generator):
+    began = []
+    for _ in range(60):
+        teacher = RecordingTeacher()
+        ask(teacher, truth, generator, n_rounds=3, student_like_prompts=True)
+        (_, points, mask), (_, _, own_prompt) = teacher.asked[0], teacher.asked[-1]
+        began.append(bool(mask.any()))
+        if mask.any():  # the mask that the round on top has too, and a click where it errs
+            assert torch.equal(mask, own_prompt)
+            assert points[1].shape == (3, 1)
+    assert 15 < sum(began) < 45
+
+
+def test_one_round_never_begins_with_a_mask(truth, generator):
+    for _ in range(20):
+        teacher = RecordingTeacher()
+        ask(teacher, truth, generator, n_rounds=1, student_like_prompts=True)
+        assert not teacher.asked[0][2].any()
 
 
 def test_some_first_points_of_student_like_maps_lie_off_the_organ(generator):

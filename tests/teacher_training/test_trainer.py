@@ -105,7 +105,7 @@ def test_gradients_of_parts_add_up_to_those_of_the_batch(tiny_teacher, volumes, 
                 is_noisy=crops.is_noisy[part], organs=crops.organs[part],
             )  # fmt: skip
 
-    monkeypatch.setattr("nnunetv2_muduo.teachers.click_rounds.error_clicks", _first_voxel)
+    monkeypatch.setattr("nnunetv2_muduo.teachers.robots.error_clicks", _first_voxel)
     gradients = []
     for crops_at_once in (4, 2, 3):
         settings = replace(QUICK, batch_size=4, crops_at_once=crops_at_once, n_rounds=2, first_points=1)

@@ -1,0 +1,55 @@
+"""Robot users: where somebody who sees an answer and knows the truth clicks next."""
+
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+import torch
+from scipy import ndimage
+from torch import Tensor
+
+from nnunetv2_muduo.teachers.clicks import Points, error_clicks
+from nnunetv2_muduo.teachers.prompts import NOT_A_POINT
+
+Robot = Callable[[Tensor, Tensor], Points]
+"""From boolean masks [N, a, b, c], answers and truths, to one click each: array indices [N, 1, 3] (float) and labels [N, 1]: 1
+where something is missing, 0 where something is too much, -1 ("not a point") where there is no error."""
+
+_TOUCHING = np.ones((3, 3, 3))  # voxels that share a face, an edge or a corner
+
+
+def robot(kind: str, generator: torch.Generator) -> Robot:
+    """The robot user of a kind: `center`, `random` or `border`. Raises KeyError for another."""
+    place = {"center": center_of_largest, "border": partial(near_border, generator=generator)}
+    if kind == "random":
+        return partial(error_clicks, generator=generator)
+    return partial(_click, place=place[kind])
+
+
+def center_of_largest(error_mask: np.ndarray) -> tuple[int, ...]:
+    """The voxel farthest from the border of the largest connected error, as most careful users click."""
+    parts, _ = ndimage.label(error_mask, _TOUCHING)
+    sizes = np.bincount(parts.ravel())
+    sizes[0] = 0
+    depth = ndimage.distance_transform_edt(np.pad(parts == sizes.argmax(), 1))[1:-1, 1:-1, 1:-1]
+    return _voxel(depth.argmax(), error_mask.shape)
+
+
+def near_border(error_mask: np.ndarray, generator: torch.Generator) -> tuple[int, ...]:
+    """A random voxel at the border of the errors, as hasty users click."""
+    inner = ndimage.binary_erosion(error_mask)
+    outer = np.flatnonzero(error_mask & ~inner)
+    return _voxel(outer[int(torch.randint(len(outer), (), generator=generator, device=generator.device))], inner.shape)
+
+
+def _click(prediction_mask: Tensor, truth_mask: Tensor, place: Callable[[np.ndarray], tuple[int, ...]]) -> Points:
+    points, labels = torch.zeros(len(truth_mask), 1, 3), torch.full((len(truth_mask), 1), NOT_A_POINT)
+    for i, (answer, truth) in enumerate(zip(prediction_mask, truth_mask, strict=True)):
+        if (error := (answer ^ truth)).any():
+            voxel = place(error.cpu().numpy())
+            points[i, 0], labels[i, 0] = torch.tensor(voxel), int(truth[voxel])
+    return points.to(truth_mask.device), labels.to(truth_mask.device)
+
+
+def _voxel(flat_index: int, shape: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(int(i) for i in np.unravel_index(flat_index, shape))
