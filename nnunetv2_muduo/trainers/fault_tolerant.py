@@ -32,6 +32,9 @@ class FaultTolerantTrainer(SteppingTrainer):
     worker_status: WorkerStatus | None = None
     """What the processes that load data are at; from `initialize` on."""
 
+    is_finished: bool = False
+    """Whether a checkpoint of the last epoch was loaded: nothing is left but the validation, which `--c` then repeats."""
+
     _random_states_to_resume: dict | None = None
 
     def initialize(self):
@@ -72,7 +75,8 @@ class FaultTolerantTrainer(SteppingTrainer):
         """nnU-Net's, after `before_training`: nothing of a trainer that is not initialized yet is read by either."""
         if not self.was_initialized:
             self.initialize()
-        self.before_training()
+        if not self.is_finished:
+            self.before_training()
         super().on_train_start()
         # Last, since starting the loaders has drawn from them. Only the first rank's are stored.
         if self._random_states_to_resume is not None and not self.is_ddp:
@@ -143,12 +147,14 @@ class FaultTolerantTrainer(SteppingTrainer):
         path = Path(filename_or_checkpoint)
         if self.logger.resume:
             path = self._checkpoint_to_continue(path)
-        state = read_checkpoint(path)["init_args"].get(STATE_KEY)
+        content = read_checkpoint(path)
+        state = content["init_args"].get(STATE_KEY)
         if state is None:
             raise ValueError(f"{path} was not written by {type(self).__name__}. Start without --c / --val.")
         if not self.was_initialized:
             self.my_init_kwargs[STATE_KEY] = state
             self.initialize()
+        self.is_finished = content.get("current_epoch", 0) >= self.num_epochs
         if self.logger.resume:
             self.accept_checkpoint(state, path)
             self._random_states_to_resume = state.get("random_states")

@@ -183,7 +183,7 @@ class SemiSupervisedTrainer(MuDuoTrainer):
         """The base's, and refuse another prompt generator than the one whose maps have taught; 0.1 did not note which."""
         super().accept_checkpoint(state, path)
         self.made_by = state.get("prompt_generator")
-        if self.made_by is not None:
+        if self.made_by is not None and not self.is_finished:
             self.preparation.refuse_other_generator(self.made_by, path)
 
     @classmethod
@@ -210,6 +210,8 @@ class SemiSupervisedTrainer(MuDuoTrainer):
 
     def get_dataloaders(self):
         """nnU-Net's loaders of labeled cases, and one of unlabeled cases that shares their worker processes."""
+        if self.is_finished:
+            return super().get_dataloaders()
         with start_unlabeled_loader(self):
             return super().get_dataloaders()
 

@@ -174,3 +174,20 @@ def test_the_log_tells_where_which_training_starts_and_ends(quickest):
     ]
     assert "rises to 0.3 over the first 1 of 1 epochs." in text
     assert Path(trainer.output_folder, "muduo_config.yaml").is_file()
+
+
+@pytest.mark.parametrize("trainer", ["nnUNetTrainerMuDuo", "nnUNetTrainerSelfTraining"])
+def test_a_finished_training_is_validated_again_without_what_has_taught_it(quickest, trainer):
+    prepare_tiny(trainer)
+    train_fold(0, trainer)
+    fold = model_folder(quickest, trainer) / "fold_0"
+    shutil.rmtree(quickest / "pre" / DATASET / "nnUNetPlans_3d_fullres_unlabeled")
+    for folder in (quickest / "res" / DATASET).iterdir():
+        if folder != fold.parent:
+            shutil.rmtree(folder)
+    for how in ("--c", "--val"):
+        shutil.rmtree(fold / "validation")
+        train_fold(0, trainer, how)
+        assert (fold / "validation" / "summary.json").is_file()
+    assert [folder for folder in (quickest / "res" / DATASET).iterdir() if folder != fold.parent] == []
+    assert not (quickest / "pre" / DATASET / "nnUNetPlans_3d_fullres_unlabeled").exists()
