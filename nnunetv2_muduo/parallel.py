@@ -39,18 +39,32 @@ def n_threads() -> int:
 
 
 def _granted_cores(groups: Path, own_group: Path) -> int:
-    """Cores that the control groups of a process (version 2) grant it, `sys.maxsize` where they set no limit.
+    """Cores that the control groups of a process grant it, `sys.maxsize` where they set no limit.
 
-    Source: https://docs.kernel.org/admin-guide/cgroup-v2.html, `cpu.max`: microseconds within a period of microseconds.
+    Source: https://docs.kernel.org/admin-guide/cgroup-v2.html, `cpu.max`, and https://docs.kernel.org/scheduler/sched-bwc.html,
+    `cpu.cfs_quota_us` of version 1: microseconds within a period of microseconds.
     """
-    lines = own_group.read_text().splitlines() if own_group.is_file() else []
-    own = next((line.removeprefix("0::/") for line in lines if line.startswith("0::/")), "")
     granted = sys.maxsize
-    for place in (groups / own, *(groups / own).parents):
-        if place.is_relative_to(groups) and (place / "cpu.max").is_file():
-            most, period = (place / "cpu.max").read_text().split()
-            granted = granted if most == "max" else min(granted, math.ceil(int(most) / int(period)))
+    for line in own_group.read_text().splitlines() if own_group.is_file() else []:
+        number, controllers, own = line.split(":", 2)
+        is_of_version_2 = number == "0" and not controllers
+        roots = [groups] if is_of_version_2 else [groups / name for name in (controllers, "cpu")]
+        if not is_of_version_2 and "cpu" not in controllers.split(","):
+            continue
+        for root in roots:  # inside a container the own group may be the root itself
+            places = (root / own.lstrip("/"), *(root / own.lstrip("/")).parents)
+            granted = min([granted, *(_cores_granted_in(place) for place in places if place.is_relative_to(root))])
     return granted
+
+
+def _cores_granted_in(group: Path) -> int:
+    if (group / "cpu.max").is_file():
+        most, period = (group / "cpu.max").read_text().split()
+    elif (group / "cpu.cfs_quota_us").is_file():
+        most, period = ((group / f"cpu.cfs_{name}_us").read_text().strip() for name in ("quota", "period"))
+    else:
+        return sys.maxsize
+    return sys.maxsize if most in ("max", "-1") else math.ceil(int(most) / int(period))
 
 
 def map_jobs(

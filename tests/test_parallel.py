@@ -115,6 +115,23 @@ def test_control_groups_grant_cores(tmp_path, limits, own_group, cores):
     assert parallel._granted_cores(tmp_path / "groups", tmp_path / "own") == cores
 
 
+@pytest.mark.parametrize(
+    ("group", "quota", "own_group", "cores"),
+    [
+        ("cpu,cpuacct/docker/a", 250000, "5:memory:/docker/a\n4:cpu,cpuacct:/docker/a", 3),
+        ("cpu", 100000, "4:cpu,cpuacct:/docker/a\n0::/", 1),  # seen from within a container
+        ("cpu/a", -1, "4:cpu:/a", sys.maxsize),
+        ("memory/a", 100000, "4:memory:/a", sys.maxsize),
+    ],
+)
+def test_control_groups_of_version_1_grant_cores(tmp_path, group, quota, own_group, cores):
+    (tmp_path / "groups" / group).mkdir(parents=True)
+    (tmp_path / "groups" / group / "cpu.cfs_quota_us").write_text(f"{quota}\n")
+    (tmp_path / "groups" / group / "cpu.cfs_period_us").write_text("100000\n")
+    (tmp_path / "own").write_text(f"{own_group}\n")
+    assert parallel._granted_cores(tmp_path / "groups", tmp_path / "own") == cores
+
+
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="Linux binds processes to cores")
 def test_a_process_that_is_bound_to_one_core_takes_one(monkeypatch):
     bound = os.sched_getaffinity(0)

@@ -151,3 +151,10 @@ def test_a_split_without_folds(file):
     file.write_text("[]")
     with pytest.raises(ValueError, match=r"dataset\.json holds no fold. Remove the file"):
         read_splits(file)
+
+
+def test_a_key_that_stands_twice_is_refused(tmp_path):
+    path = tmp_path / "dataset.json"
+    path.write_text('{"labels": {"background": 0, "liver": 1,\n"liver": 2}, "file_ending": ".nii.gz"}')
+    with pytest.raises(ValueError, match=r"dataset.json can't be used: 'liver' stands twice, in line 1 and in line 2"):
+        read_dataset_json(path, "labels")

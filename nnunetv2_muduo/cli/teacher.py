@@ -72,18 +72,22 @@ def _train(args: argparse.Namespace) -> int:
     """Train, and say where the result is."""
     import torch
 
-    from nnunetv2_muduo.teacher_training.checkpoints import BEST
-    from nnunetv2_muduo.teacher_training.data import hold_out, load_volumes, read_noisy_names
+    from nnunetv2_muduo.teacher_training.checkpoints import BEST, differing_settings, refusal_to_continue
+    from nnunetv2_muduo.teacher_training.data import hold_out, load_volumes, read_noisy_names, require_known
     from nnunetv2_muduo.teacher_training.report import TABLE
     from nnunetv2_muduo.teacher_training.trainer import TeacherTraining
 
     require_folder_place(args.out)
     settings = _settings(args)
     device = torch.device(args.device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    # All that can be refused is, before the data, which take longest.
     _claim(args.out, args.c)
-    teacher = _teacher(args)  # before the data, which take longer
+    if args.c and (differing := differing_settings(args.out, settings)):
+        raise refusal_to_continue(args.out, differing)
+    noisy = read_noisy_names(args.noisy_labels) if args.noisy_labels else frozenset()
+    teacher = _teacher(args)
     volumes = load_volumes(args.data, args.modality, settings.spacing_mm, args.out / "cache", args.seed)
-    noisy = read_noisy_names(args.noisy_labels, volumes) if args.noisy_labels else frozenset()
+    require_known(noisy, volumes, args.noisy_labels)
     train, held_out = hold_out(volumes, args.val_fraction, args.seed, noisy)
     print(f"{len(train)} {args.modality.upper()} cases to learn from, {len(held_out)} held out")
     training = TeacherTraining(teacher.to(device), settings, train, held_out, args.out, noisy)

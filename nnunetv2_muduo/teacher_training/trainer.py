@@ -6,7 +6,13 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
-from nnunetv2_muduo.teacher_training.checkpoints import load_last, save_best, save_last
+from nnunetv2_muduo.teacher_training.checkpoints import (
+    differing_settings,
+    load_last,
+    refusal_to_continue,
+    save_best,
+    save_last,
+)
 from nnunetv2_muduo.teacher_training.crops import Cropper, Crops
 from nnunetv2_muduo.teacher_training.losses import sum_over_rounds
 from nnunetv2_muduo.teacher_training.report import write_report
@@ -135,12 +141,10 @@ class TeacherTraining:
         """Go on from the last checkpoint, exactly. Raises ValueError where it has other settings or cases."""
         state = load_last(self.teacher, self.folder, self.device)
         ours = self.state()
-        theirs = {**asdict(TrainingSettings(self.settings.modality)), **state["settings"]}  # older ones lack some
-        differing = [key for key, value in ours["settings"].items() if theirs[key] != value]
+        differing = differing_settings(self.folder, self.settings)
         differing += [key for key in ("cases", "noisy_labels") if state[key] != ours[key]]
         if differing:
-            what = ", ".join(differing)
-            raise ValueError(f"the training in {self.folder} has another {what}; continue it as it was begun")
+            raise refusal_to_continue(self.folder, differing)
         self.iteration, self.history = state["iteration"], state["history"]
         self.optimizer.load_state_dict(state["optimizer"])
         self.crop_generator.set_state(state["crop_generator"].cpu())

@@ -119,6 +119,12 @@ def _assemble(path: Path, file: TeacherFile) -> Sam3DTeacher:
     found = {name: list(tensor.shape) for name, tensor in file.state.items()}
     if found != expected:
         raise ValueError(_mismatch(path, expected, found, carries_config=file.config is not None))
+    spoilt = [name for name, tensor in sorted(file.state.items()) if not tensor.isfinite().all()]
+    if spoilt:
+        raise ValueError(
+            f"teacher weights {path} hold NaN or infinite values, in {len(spoilt)} of {len(found)} tensors: {_first(spoilt)}. "
+            "Its training has failed, or the file is damaged: use an earlier one, or download it again"
+        )
     teacher.load_state_dict(file.state, assign=True)
     return teacher.float().requires_grad_(False)
 

@@ -40,6 +40,13 @@ def test_the_command_writes_teachers_that_load(tiny_teacher, raw_dataset, tmp_pa
     assert "Continue it with --c" in capsys.readouterr().err
     assert main([*command.replace("--iterations 2", "--iterations 3").split(), "--c"]) == 1
     assert "another n_iterations" in capsys.readouterr().err
+    without_data = command.replace(str(raw_dataset), "/nowhere")
+    assert (
+        main([*without_data.replace("--rounds 2", "--rounds 3").split(), "--c"]) == 1
+    )  # said before the data are read
+    assert "another n_rounds" in capsys.readouterr().err
+    assert main([*without_data.replace(str(noisy), "/no/list").replace("/out", "/new").split()]) == 1
+    assert "--noisy-labels /no/list: no such file" in capsys.readouterr().err
     assert main([*command.split(), "--c"]) == 0
 
 
