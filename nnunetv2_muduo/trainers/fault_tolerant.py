@@ -11,11 +11,13 @@ from torch import Tensor
 
 from nnunetv2_muduo.checkpoints import (
     BEST,
+    FINAL,
     LATEST,
     PREVIOUS,
     STATE_KEY,
     read_checkpoint,
     remove_half_written,
+    remove_superseded,
     resumable,
     set_aside_unfit,
     written_whole,
@@ -31,6 +33,9 @@ class FaultTolerantTrainer(SteppingTrainer):
 
     worker_status: WorkerStatus | None = None
     """What the processes that load data are at; from `initialize` on."""
+
+    is_finished: bool = False
+    """Whether the checkpoint that was loaded ends the training: all that is left is nnU-Net's validation."""
 
     _random_states_to_resume: dict | None = None
 
@@ -57,7 +62,15 @@ class FaultTolerantTrainer(SteppingTrainer):
         return tuple(TrackedDataset(dataset, self.worker_status) for dataset in super().get_tr_and_val_datasets())
 
     def run_training(self):
-        """nnU-Net's; where it says no more than that a worker process is gone, this says why."""
+        """nnU-Net's; where it says no more than that a worker process is gone, this says why.
+
+        Nothing is made for a training that is finished, which nnU-Net validates afterwards.
+        """
+        if self.is_finished:
+            self.print_to_log_file("The training is finished: it is only validated.")
+            if self.local_rank == 0:
+                remove_superseded(Path(self.output_folder))
+            return
         try:
             super().run_training()
         except RuntimeError as error:
@@ -143,12 +156,14 @@ class FaultTolerantTrainer(SteppingTrainer):
         path = Path(filename_or_checkpoint)
         if self.logger.resume:
             path = self._checkpoint_to_continue(path)
-        state = read_checkpoint(path)["init_args"].get(STATE_KEY)
+        content = read_checkpoint(path)
+        state = content["init_args"].get(STATE_KEY)
         if state is None:
             raise ValueError(f"{path} was not written by {type(self).__name__}. Start without --c / --val.")
         if not self.was_initialized:
             self.my_init_kwargs[STATE_KEY] = state
             self.initialize()
+        self.is_finished |= path.name == FINAL and content.get("current_epoch", 0) >= self.num_epochs
         if self.logger.resume:
             self.accept_checkpoint(state, path)
             self._random_states_to_resume = state.get("random_states")

@@ -180,10 +180,10 @@ class SemiSupervisedTrainer(MuDuoTrainer):
         return {**super().muduo_state(), "prompt_generator": self.made_by}
 
     def accept_checkpoint(self, state: dict, path: Path) -> None:
-        """The base's, and refuse another prompt generator than the one whose maps have taught; 0.1 did not note which."""
+        """The base's, and refuse to be taught on by another prompt generator's maps; 0.1 did not note whose."""
         super().accept_checkpoint(state, path)
         self.made_by = state.get("prompt_generator")
-        if self.made_by is not None:
+        if self.made_by is not None and not self.is_finished:
             self.preparation.refuse_other_generator(self.made_by, path)
 
     @classmethod
