@@ -33,6 +33,8 @@ def test_what_is_right_is_read(file):
     [
         (b'{"labels": {"a": 1,}}', r"no valid JSON: .* \(line 1, column \d+\)"),
         (b'{\n"labels": nothing}', r"no valid JSON: Expecting value \(line 2, column 11\)"),
+        (b'{"labels": {},\n"labels": {}}', "'labels' stands twice, in line 1 and in line 2"),
+        (b"[" * 100_000, "nested too deeply"),
         (b"\xef\xbb\xbf{}", "no valid JSON: Unexpected UTF-8 BOM"),
         (b"\xff\xfe{\x00", "no text in UTF-8"),
         (b"[1]", r"must be an object \{\.\.\.\}, found a list"),

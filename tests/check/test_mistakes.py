@@ -37,6 +37,8 @@ DESCRIPTION = {  # what is in dataset.json: words of the problem
     "": "dataset.json is no valid JSON",
     '{"labels": {"a": 1},}': "line 1, column",
     "{'labels': 1}": "dataset.json is no valid JSON",
+    '{"labels": {"a": 1},\n"labels": {"b": 1}}': "dataset.json: 'labels' stands twice, in line 1 and in line 2",
+    '{"labels": {"a": 1, "a": 2}}': "dataset.json: 'a' stands twice, in line 1 and in line 1",
 }
 FIELDS = [  # a field of dataset.json, its value, words of the problem
     ("labels", None, "'labels'"),
@@ -86,12 +88,14 @@ SPLITS = {
     '[{"train": ["labeled_1"], "val": []}]': "no val case",
     "": "splits_final.json is no valid JSON",
     "[{": "splits_final.json is no valid JSON",
+    '[{"train": ["labeled_0"], "val": ["labeled_1"], "val": ["labeled_2"]}]': "splits_final.json: 'val' stands twice",
 }
 PLANS = {
     "[]": "nnUNetPlans.json must be an object",
     "": "nnUNetPlans.json is no valid JSON",
     "{}": "has no 'configurations'",
     '{"configurations": []}': "'configurations'",
+    '{"configurations": {"3d_fullres": {}, "3d_fullres": {}}}': "nnUNetPlans.json: '3d_fullres' stands twice",
     '{"configurations": {"3d_fullres": 3}}': "'3d_fullres'",
     '{"configurations": {}}': "no 3d_fullres in them",
     '{"configurations": {"3d_fullres": {}}}': "has no patch_size",
