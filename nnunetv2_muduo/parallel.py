@@ -39,18 +39,32 @@ def n_threads() -> int:
 
 
 def _granted_cores(groups: Path, own_group: Path) -> int:
-    """Cores that the control groups of a process (version 2) grant it, `sys.maxsize` where they set no limit.
+    """Cores that the control groups of a process (version 1 or 2) grant it, `sys.maxsize` where they set no limit.
 
-    Source: https://docs.kernel.org/admin-guide/cgroup-v2.html, `cpu.max`: microseconds within a period of microseconds.
+    Source: https://docs.kernel.org/admin-guide/cgroup-v2.html, `cpu.max`, and
+    https://docs.kernel.org/scheduler/sched-bwc.html, `cpu.cfs_quota_us`: microseconds within a period of microseconds.
     """
     lines = own_group.read_text().splitlines() if own_group.is_file() else []
-    own = next((line.removeprefix("0::/") for line in lines if line.startswith("0::/")), "")
-    granted = sys.maxsize
-    for place in (groups / own, *(groups / own).parents):
-        if place.is_relative_to(groups) and (place / "cpu.max").is_file():
-            most, period = (place / "cpu.max").read_text().split()
-            granted = granted if most == "max" else min(granted, math.ceil(int(most) / int(period)))
-    return granted
+    places = [place for line in lines for place in _own_groups(groups, *line.split(":", 2)[1:])]
+    return min(map(_limit, places), default=sys.maxsize)
+
+
+def _own_groups(groups: Path, controllers: str, own: str) -> Iterator[Path]:
+    """Folders of a process's group and of those that it lies in; version 1 has a tree for some controllers each."""
+    names = [controllers, "cpu"] if "cpu" in controllers.split(",") else [] if controllers else [""]
+    for tree in (groups / name for name in dict.fromkeys(names)):
+        group = tree / own.removeprefix("/")
+        yield from (place for place in (group, *group.parents) if place.is_relative_to(tree))
+
+
+def _limit(group: Path) -> int:
+    if (group / "cpu.max").is_file():
+        most, period = (group / "cpu.max").read_text().split()
+    elif (group / "cpu.cfs_quota_us").is_file():
+        most, period = ((group / f"cpu.cfs_{name}_us").read_text().strip() for name in ("quota", "period"))
+    else:
+        return sys.maxsize
+    return sys.maxsize if most in ("max", "-1") else math.ceil(int(most) / int(period))
 
 
 def map_jobs(
