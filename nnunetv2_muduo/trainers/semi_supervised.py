@@ -30,6 +30,7 @@ from nnunetv2_muduo.distillation.losses import ramp_up
 from nnunetv2_muduo.storage import write_json
 from nnunetv2_muduo.trainers import distributed, pictures, prepare
 from nnunetv2_muduo.trainers.base import MuDuoTrainer
+from nnunetv2_muduo.trainers.other_generator import refuse_other_generator
 from nnunetv2_muduo.trainers.requirements import Preparation
 from nnunetv2_muduo.trainers.schedule import generator_schedule
 from nnunetv2_muduo.trainers.stepping import finite_steps
@@ -184,7 +185,7 @@ class SemiSupervisedTrainer(MuDuoTrainer):
         super().accept_checkpoint(state, path)
         self.made_by = state.get("prompt_generator")
         if self.made_by is not None and not self.is_finished:
-            self.preparation.refuse_other_generator(self.made_by, path)
+            refuse_other_generator(self.preparation, self.made_by, path)
 
     @classmethod
     def generators(cls, config: TrainingConfig) -> tuple[str, ...]:
