@@ -102,9 +102,16 @@ PLANS = {
     '{"configurations": {"3d_fullres": {"inherits_from": "nope"}}}': "nope",
     '{"configurations": {"3d_fullres": {"inherits_from": "3d_fullres"}}}': "3d_fullres",
 }
+UNITS = "has teachers, which need HU and SUV, but the plans normalize the channels with"
 SETTINGS = {  # settings of the configuration, or what else is changed: words of the problem
     "2d": (lambda d: change_plans(d, patch_size=[64, 64]), "is for 3d configurations"),
     "cascade": (lambda d: change_plans(d, previous_stage="3d_lowres"), "does not support cascades"),
+    "mask": (lambda d: change_plans(d, use_mask_for_norm=[True, True]), f"MuDuo {UNITS}"),
+    "other schemes": (
+        lambda d: change_plans(d, normalization_schemes=["CTNormalization", "RescaleTo01Normalization"]),
+        f"MuDuo {UNITS}",
+    ),
+    "no schemes": (lambda d: change_plans(d, normalization_schemes=[]), "nnUNetPlans.json has another shape"),
     "no plans": (lambda d: (preprocessed(d) / "nnUNetPlans.json").unlink(), "nnUNetv2_plan_and_preprocess -d 001"),
     "no preprocessed folder": (lambda d: shutil.rmtree(preprocessed(d)), "nnUNetv2_plan_and_preprocess -d 001"),
     "planned alone": (
@@ -247,3 +254,9 @@ def test_findings_for_other_programs(dataset, capsys):
 def test_a_training_that_is_ready_for_other_programs(dataset, capsys):
     assert main(["check", "-d", "1", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["ready"] is True
+
+
+def test_a_mask_does_not_matter_without_teachers(dataset, capsys):
+    change_plans(dataset, use_mask_for_norm=[True, True])
+    main(["check", "-d", "1", "-tr", "nnUNetTrainerMeanTeacher"])
+    assert UNITS not in capsys.readouterr().out
