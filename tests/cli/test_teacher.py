@@ -93,3 +93,41 @@ def test_the_teacher_is_opened_before_the_data_are_read(raw_dataset, tmp_path, c
     assert main(["teacher", "train", "--modality", "pet", *words, "-device", "cpu"]) == 1
     assert "none.pth" in capsys.readouterr().err
     assert not (tmp_path / "out" / "cache").exists()
+
+
+def test_images_that_dataset_json_lists_elsewhere(tiny_teacher, raw_dataset, tmp_path, monkeypatch, capsys):
+    save_teacher(tiny_teacher, tmp_path / "tiny.pth")
+    monkeypatch.setenv("PLACE_OF_IMAGES", str(raw_dataset))
+    content = json.loads((raw_dataset / "dataset.json").read_text())
+    cases = sorted(path.name.split(".")[0] for path in (raw_dataset / "labelsTr").iterdir())
+    content["dataset"] = {
+        case: {
+            "images": [f"$PLACE_OF_IMAGES/imagesTr/{case}_000{channel}.nii.gz" for channel in (0, 1)],
+            "label": f"$PLACE_OF_IMAGES/labelsTr/{case}.nii.gz",
+        }
+        for case in cases
+    }
+    folder = tmp_path / "Dataset044_Listed"
+    folder.mkdir()
+    (folder / "dataset.json").write_text(json.dumps(content))
+    words = ["--init", str(tmp_path / "tiny.pth"), "--spacing", "4", "--iterations", "1", "--batch-size", "1"]
+    command = [
+        "teacher",
+        "train",
+        "--modality",
+        "pet",
+        "--data",
+        str(folder),
+        *words,
+        "--rounds",
+        "2",
+        "-device",
+        "cpu",
+    ]
+    assert main([*command, "-o", str(tmp_path / "out")]) == 0
+    assert sorted(path.name for path in (tmp_path / "out" / "cache").iterdir()) == [f"{case}_pet" for case in cases]
+    content["dataset"][cases[1]]["label"] = "nowhere.nii.gz"
+    (folder / "dataset.json").write_text(json.dumps(content))
+    capsys.readouterr()
+    assert main([*command, "-o", str(tmp_path / "other")]) == 1
+    assert f"Case {cases[1]} of {folder}: {folder / 'nowhere.nii.gz'} is missing" in capsys.readouterr().err
