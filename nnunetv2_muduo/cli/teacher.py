@@ -1,6 +1,7 @@
 """`muduo teacher`: get the public teachers beforehand; adapt one to other scanners or tracers, or train one from scratch."""
 
 import argparse
+from dataclasses import asdict
 from pathlib import Path
 
 from nnunetv2_muduo.cli import teacher_fetch
@@ -67,8 +68,8 @@ def _train(args: argparse.Namespace) -> int:
     """Train, and say where the result is."""
     import torch
 
-    from nnunetv2_muduo.teacher_training.checkpoints import BEST
-    from nnunetv2_muduo.teacher_training.data import hold_out, load_volumes, read_noisy_names
+    from nnunetv2_muduo.teacher_training.checkpoints import BEST, require_as_begun
+    from nnunetv2_muduo.teacher_training.data import hold_out, load_volumes, read_noisy_names, require_known
     from nnunetv2_muduo.teacher_training.report import TABLE
     from nnunetv2_muduo.teacher_training.trainer import TeacherTraining
 
@@ -76,9 +77,12 @@ def _train(args: argparse.Namespace) -> int:
     settings = _settings(args)
     device = torch.device(args.device or ("cuda" if torch.cuda.is_available() else "cpu"))
     _claim(args.out, args.c)
-    teacher = _teacher(args)  # before the data, which take longer
+    teacher = _teacher(args)  # all that can be refused before the data, which take longer
+    noisy = read_noisy_names(args.noisy_labels) if args.noisy_labels else frozenset()
+    if args.c:
+        require_as_begun(args.out, settings=asdict(settings), noisy_labels=sorted(noisy))
     volumes = load_volumes(args.data, args.modality, settings.spacing_mm, args.out / "cache", args.seed)
-    noisy = read_noisy_names(args.noisy_labels, volumes) if args.noisy_labels else frozenset()
+    require_known(noisy, volumes, args.noisy_labels)
     train, held_out = hold_out(volumes, args.val_fraction, args.seed, noisy)
     print(f"{len(train)} {args.modality.upper()} cases to learn from, {len(held_out)} held out")
     training = TeacherTraining(teacher.to(device), settings, train, held_out, args.out, noisy)

@@ -2,6 +2,7 @@
 
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -26,6 +27,25 @@ def save_last(teacher: Sam3DTeacher, modality: str, training: dict, folder: Path
     content = {WEIGHTS_KEY: teacher.state_dict(), **about, TRAINING_KEY: training}
     with replacing(folder / LAST) as part:
         torch.save(content, part)
+
+
+def require_as_begun(folder: Path, **now: Any) -> None:
+    """Refuse to go on with another training than the one in a folder, as far as is known yet; the network is not needed.
+
+    Args:
+        now: entries of the training's state: `settings`, `cases`, `noisy_labels`.
+
+    Raises:
+        ValueError: one of them differs, or the file holds no training.
+    """
+    state = torch.load(folder / LAST, map_location="cpu", weights_only=True, mmap=True).get(TRAINING_KEY)
+    if state is None:
+        raise ValueError(f"{folder / LAST} holds a teacher, and no training that could be continued. Leave --c out.")
+    then = {**state, **state["settings"]}
+    now = {**{key: value for key, value in now.items() if key != "settings"}, **now.get("settings", {})}
+    differing = [key for key, value in now.items() if then.get(key) != value]
+    if differing:
+        raise ValueError(f"the training in {folder} has another {', '.join(differing)}; continue it as it was begun")
 
 
 def load_last(teacher: Sam3DTeacher, folder: Path, device: torch.device) -> dict:

@@ -54,15 +54,18 @@ def hold_out(
     return [v for v in volumes if v.patient not in held_out], [v for v in volumes if v.patient in held_out]
 
 
-def read_noisy_names(path: Path, volumes: list[Volume]) -> frozenset[str]:
-    """Case names, one a line. Raises FileNotFoundError, and ValueError for names that are no case's."""
+def read_noisy_names(path: Path) -> frozenset[str]:
+    """Case names, one a line. Raises FileNotFoundError, and ValueError where it is no text."""
     if not path.is_file():
         raise FileNotFoundError(f"--noisy-labels {path}: no such file; it holds one case name a line")
-    names = frozenset(filter(None, map(str.strip, read_user_text(path).splitlines())))
+    return frozenset(filter(None, map(str.strip, read_user_text(path).splitlines())))
+
+
+def require_known(names: frozenset[str], volumes: list[Volume], path: Path) -> None:
+    """Raises ValueError where names that were read from a file are no case's."""
     unknown = sorted(names - {volume.name for volume in volumes})
     if unknown:
         raise ValueError(f"--noisy-labels {path}: no such cases: {unknown[:5]}; known are {volumes[0].name}, ...")
-    return names
 
 
 def _spacing_of(scan: LabeledScan, spacing_mm: tuple[float, float], seed: int) -> float:

@@ -38,9 +38,16 @@ def test_the_command_writes_teachers_that_load(tiny_teacher, raw_dataset, tmp_pa
     assert "Leave --c out" in capsys.readouterr().err
     assert main(command.split()) == 1
     assert "Continue it with --c" in capsys.readouterr().err
-    assert main([*command.replace("--iterations 2", "--iterations 3").split(), "--c"]) == 1
-    assert "another n_iterations" in capsys.readouterr().err
+    refused_before_the_data(command.replace("--iterations 2", "--iterations 3"), "another n_iterations;", capsys)
+    refused_before_the_data(command.replace(f"--noisy-labels {noisy} ", ""), "another noisy_labels;", capsys)
     assert main([*command.split(), "--c"]) == 0
+
+
+def refused_before_the_data(command: str, words: str, capsys) -> None:
+    """A training is not continued by this command, which finds no data either."""
+    command = command.replace("Dataset042_Balls", "Dataset043_Nowhere")
+    assert main([*command.split(), "--c"]) == 1
+    assert words in capsys.readouterr().err
 
 
 def options_of(command: str):
@@ -93,6 +100,13 @@ def test_the_teacher_is_opened_before_the_data_are_read(raw_dataset, tmp_path, c
     assert main(["teacher", "train", "--modality", "pet", *words, "-device", "cpu"]) == 1
     assert "none.pth" in capsys.readouterr().err
     assert not (tmp_path / "out" / "cache").exists()
+
+
+def test_a_teacher_that_no_training_wrote_is_not_continued(tiny_teacher, raw_dataset, tmp_path, capsys):
+    save_teacher(tiny_teacher, tmp_path / "teacher_last.pth", modality="pet")
+    words = ["--data", str(raw_dataset), "-o", str(tmp_path), "-device", "cpu", "--c"]
+    assert main(["teacher", "train", "--modality", "pet", *words]) == 1
+    assert f"{tmp_path / 'teacher_last.pth'} holds a teacher, and no training" in capsys.readouterr().err
 
 
 def test_images_that_dataset_json_lists_elsewhere(tiny_teacher, raw_dataset, tmp_path, monkeypatch, capsys):

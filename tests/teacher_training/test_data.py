@@ -2,7 +2,7 @@
 
 import pytest
 
-from nnunetv2_muduo.teacher_training.data import hold_out, load_volumes, read_noisy_names
+from nnunetv2_muduo.teacher_training.data import hold_out, load_volumes, read_noisy_names, require_known
 
 
 def test_patients_are_never_on_both_sides(volumes):
@@ -36,9 +36,10 @@ def test_each_case_has_its_own_spacing_from_the_range(raw_dataset, tmp_path):
 def test_list_of_cases_of_low_quality(volumes, tmp_path):
     path = tmp_path / "noisy.txt"
     path.write_text("fdg_00bb_2001\n\n")
-    assert read_noisy_names(path, volumes) == {"fdg_00bb_2001"}
+    assert read_noisy_names(path) == {"fdg_00bb_2001"}
+    require_known(read_noisy_names(path), volumes, path)
     path.write_text("fdg_00bb_2001\nnobody\n")
     with pytest.raises(ValueError, match=r"no such cases: \['nobody'\]"):
-        read_noisy_names(path, volumes)
+        require_known(read_noisy_names(path), volumes, path)
     with pytest.raises(FileNotFoundError, match="one case name a line"):
-        read_noisy_names(tmp_path / "none.txt", volumes)
+        read_noisy_names(tmp_path / "none.txt")
