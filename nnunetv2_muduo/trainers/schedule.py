@@ -9,8 +9,7 @@ from tempfile import TemporaryDirectory
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 from nnunetv2.utilities.find_objects import recursive_find_trainer_class_by_name
 
-NNUNET_SCHEDULE = {"num_epochs": 1000, "num_iterations_per_epoch": 250, "num_val_iterations_per_epoch": 50}
-"""What nnU-Net's own trainer sets: a trainer that has these numbers has none of its own."""
+from nnunetv2_muduo.nnunet_schedule import NNUNET_SCHEDULE
 
 
 def set_schedule(trainer: nnUNetTrainer, **wanted: int | None) -> None:
