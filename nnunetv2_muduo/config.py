@@ -10,10 +10,13 @@ import difflib
 import os
 import reprlib
 import warnings
-from dataclasses import Field, asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Any, TypeVar, get_args, get_origin, overload
+from typing import Any, TypeVar, overload
 
+from nnunetv2_muduo.config_fields import MOST as MOST
+from nnunetv2_muduo.config_fields import check_field, from_zero, one_of, positive, weight
+from nnunetv2_muduo.config_fields import share as share  # for configs of methods
 from nnunetv2_muduo.storage import write_text
 from nnunetv2_muduo.user_files import read_user_text
 from nnunetv2_muduo.yaml_files import parse_json, parse_yaml, to_yaml
@@ -24,37 +27,9 @@ CONFIG_FILE = "muduo_config.yaml"
 PROGRESS_NAME = "muduo_progress"  # .csv and .png
 PANEL_FOLDER = "muduo_panels"
 
-MOST = 1_000_000
-"""The largest number of a field that gives no other: a thousand times what any training has been run with."""
-
 _NO_MATTER = ("picture_every_epochs",)  # may change in the middle of a training
 _FORMER = {"teacher_spacing": "patch"}  # fields until 0.1.0, with the one value that they could have
 _FORMER_DEFAULTS = {"ramp_up_epochs": 200}  # until 0.1.0, where None stands now
-
-
-def one_of(*choices: str) -> Any:
-    """A config field with these values, the first by default."""
-    return field(default=choices[0], metadata={"choices": choices})
-
-
-def positive(default: float | None, most: float = MOST) -> Any:
-    """A config field that must be above 0, and at most `most`."""
-    return field(default=default, metadata={"positive": True, "most": most})
-
-
-def from_zero(default: float, most: float = MOST) -> Any:
-    """A config field that must be 0 or above, and at most `most`."""
-    return field(default=default, metadata={"from_zero": True, "most": most})
-
-
-def weight(default: float) -> Any:
-    """A config field that is the weight of a part of the loss."""
-    return from_zero(default, most=1000)
-
-
-def share(default: float) -> Any:
-    """A config field that must be 0 or above, and below 1."""
-    return field(default=default, metadata={"share": True})
 
 
 @dataclass(frozen=True)
@@ -103,7 +78,7 @@ class TrainingConfig:
 
     def __post_init__(self) -> None:
         for each in fields(self):
-            _check_field(each, getattr(self, each.name))
+            check_field(each, getattr(self, each.name))
         named = isinstance(self.student_channels, list) and all(isinstance(n, str) for n in self.student_channels)
         if self.student_channels not in ("all", "ct", "pet") and not (named and self.student_channels):
             raise ValueError(
@@ -284,26 +259,3 @@ def _known_fields(config_class: type[TrainingConfig] = TrainingConfig) -> dict[s
     for subclass in config_class.__subclasses__():
         known = {**_known_fields(subclass), **known}
     return known
-
-
-def _check_field(each: Field, value: Any) -> None:
-    types, found = [get_origin(t) or t for t in get_args(each.type) or (each.type,)], reprlib.repr(value)
-    if not isinstance(value, (*types, int) if float in types else tuple(types)) or (
-        isinstance(value, bool) and bool not in types
-    ):
-        readable = each.type.__name__ if isinstance(each.type, type) else str(each.type).replace("None", "none")
-        raise ValueError(f"{each.name} must be {readable}, got {found}.")
-    if "choices" in each.metadata and value not in each.metadata["choices"]:
-        raise ValueError(f"{each.name} must be one of {', '.join(each.metadata['choices'])}, got {found}.")
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        _check_number(each, value, found)
-
-
-def _check_number(each: Field, value: float, found: str) -> None:
-    if "share" in each.metadata and not 0 <= value < 1:
-        raise ValueError(f"{each.name} must lie in [0, 1), got {found}.")
-    least = "above 0" if "positive" in each.metadata else "0 or above" if "from_zero" in each.metadata else "a number"
-    too_low = (least == "above 0" and not value > 0) or (least == "0 or above" and not value >= 0)
-    most = each.metadata.get("most", MOST)
-    if too_low or not -MOST <= value <= most:
-        raise ValueError(f"{each.name} must be {least} and at most {most:,}, got {found}.")

@@ -39,25 +39,25 @@ def n_threads() -> int:
 
 
 def _granted_cores(groups: Path, own_group: Path) -> int:
-    """Cores that the control groups of a process grant it, `sys.maxsize` where they set no limit.
+    """Cores that the control groups of a process (version 1 or 2) grant it, `sys.maxsize` where they set no limit.
 
-    Source: https://docs.kernel.org/admin-guide/cgroup-v2.html, `cpu.max`, and https://docs.kernel.org/scheduler/sched-bwc.html,
-    `cpu.cfs_quota_us` of version 1: microseconds within a period of microseconds.
+    Source: https://docs.kernel.org/admin-guide/cgroup-v2.html, `cpu.max`, and
+    https://docs.kernel.org/scheduler/sched-bwc.html, `cpu.cfs_quota_us`: microseconds within a period of microseconds.
     """
-    granted = sys.maxsize
-    for line in own_group.read_text().splitlines() if own_group.is_file() else []:
-        number, controllers, own = line.split(":", 2)
-        is_of_version_2 = number == "0" and not controllers
-        roots = [groups] if is_of_version_2 else [groups / name for name in (controllers, "cpu")]
-        if not is_of_version_2 and "cpu" not in controllers.split(","):
-            continue
-        for root in roots:  # inside a container the own group may be the root itself
-            places = (root / own.lstrip("/"), *(root / own.lstrip("/")).parents)
-            granted = min([granted, *(_cores_granted_in(place) for place in places if place.is_relative_to(root))])
-    return granted
+    lines = own_group.read_text().splitlines() if own_group.is_file() else []
+    places = [place for line in lines for place in _own_groups(groups, *line.split(":", 2)[1:])]
+    return min(map(_limit, places), default=sys.maxsize)
 
 
-def _cores_granted_in(group: Path) -> int:
+def _own_groups(groups: Path, controllers: str, own: str) -> Iterator[Path]:
+    """Folders of a process's group and of those that it lies in; version 1 has a tree for some controllers each."""
+    names = [controllers, "cpu"] if "cpu" in controllers.split(",") else [] if controllers else [""]
+    for tree in (groups / name for name in dict.fromkeys(names)):
+        group = tree / own.removeprefix("/")
+        yield from (place for place in (group, *group.parents) if place.is_relative_to(tree))
+
+
+def _limit(group: Path) -> int:
     if (group / "cpu.max").is_file():
         most, period = (group / "cpu.max").read_text().split()
     elif (group / "cpu.cfs_quota_us").is_file():

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import os
 import socket
 import time
@@ -204,10 +205,22 @@ class StoredArray:
             self.shape, self.dtype = self._array.shape, self._array.dtype
             if self.dtype.kind not in "iuf":
                 raise ValueError(f"it holds {self.dtype}, no numbers")
+            _require_fitting_sizes(self._array)
 
     def __getitem__(self, region) -> np.ndarray:
         with naming_damage(self.path):
             return self._array[region]
+
+
+def _require_fitting_sizes(array) -> None:
+    """Refuse a header whose sizes contradict each other: a damaged one would have any memory asked for.
+
+    Source: https://github.com/Blosc/c-blosc2/blob/main/README_B2ND_METALAYER.rst (chunks are padded to whole blocks).
+    """
+    n_chunks = math.prod(math.ceil(n / of) for n, of in zip(array.shape, array.chunks, strict=True))
+    padded = math.prod(math.ceil(n / of) * of for n, of in zip(array.chunks, array.blocks, strict=True))
+    if array.schunk.nbytes != n_chunks * padded * array.dtype.itemsize:
+        raise ValueError(f"its header contradicts itself about the shape {tuple(array.shape)}")
 
 
 def _refuse_programs(path: Path) -> None:
@@ -219,7 +232,7 @@ def _refuse_programs(path: Path) -> None:
 
     with path.open("rb") as file:
         start = file.read(_FRAME_START)
-        header = start + file.read(max(0, int.from_bytes(start[-4:], "big") - _FRAME_START))
+        header = start + file.read(max(0, min(int.from_bytes(start[-4:], "big"), path.stat().st_size) - _FRAME_START))
     _, offsets, _ = msgpack.unpackb(header)[-1]
     if set(offsets) != {"b2nd"}:
         raise ValueError(f"it holds {', '.join(map(str, offsets)) or 'no shape'} beside an array")

@@ -1,4 +1,4 @@
-"""Cells of tables that other programs open: texts stay texts there, and no cell ends a row or a column.
+"""Cells of tables, and texts, that other programs open: texts stay texts there, and no cell ends a row or a column.
 
 Spreadsheets take a text that begins with = + - @ for a formula, and run it; a quotation mark before it prevents that
 (OWASP, "CSV Injection"). Numbers stay numbers.
@@ -33,6 +33,16 @@ def csv_value(cell: Any) -> Any:
 def markdown_cell(value: Any) -> str:
     """A value for a Markdown table: as for a CSV file, and without an end of the column."""
     return str(csv_cell(str(value))).replace("\\", "\\\\").replace("|", "\\|")
+
+
+def markdown_text(value: Any) -> str:
+    """A text for a heading, a list or a paragraph of Markdown, on one line and with no character that means anything there.
+
+    Source: https://spec.commonmark.org/0.31.2/, 2.4 (a backslash before punctuation) and 6.2 (`_` within a word means nothing).
+    """
+    text = re.sub(r"([\\`*\[\]<>#|~&])", r"\\\1", " ".join(str(value).split()))
+    text = re.sub(r"(?<!\w)_+|_+(?!\w)", lambda found: r"\_" * len(found[0]), text)
+    return re.sub(r"^(\d+)?([-+=]|(?<=\d)[.)])", r"\1\\\2", text)
 
 
 def markdown_row(values: Iterable[Any]) -> str:

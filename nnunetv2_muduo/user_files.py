@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from nnunetv2_muduo.yaml_files import NoPlainValues, parse_json, parse_yaml
+from nnunetv2_muduo.yaml_files import parse_json, parse_yaml
 
 DATASET_FIELDS = {"channel_names": dict, "labels": dict, "file_ending": str}
 """Kinds of the fields of nnU-Net's dataset.json that this package reads."""
@@ -46,15 +46,17 @@ def read_user_json(path: Path, fields: Mapping[str, type] | None = None, kind: t
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: it is no JSON, of another kind, or lacks a field; the message names the file and the place.
+        ValueError: it is no JSON, has a key twice, is of another kind, or lacks a field; the message
+            names the file and the place.
     """
+    text = read_user_text(path)
     try:
-        content = parse_json(read_user_text(path))
+        content = parse_json(text)
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"
         raise ValueError(f"{path} is no valid JSON: {error.msg} ({place}). Correct the file.") from error
-    except NoPlainValues as error:
-        raise ValueError(f"{path} can't be used: {error}. Correct the file.") from error
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}. Correct the file.") from error
     _require_kind(content, kind, str(path))
     for name, kind_of_field in (fields or {}).items():
         if name not in content:

@@ -41,28 +41,23 @@ def parse_yaml(text: str) -> Any:
         raise ValueError(f"a value does not fit its tag ({error})") from error
 
 
-class NoPlainValues(ValueError):
-    """Of a JSON text that is well-formed: a key stands twice, or it is nested too deeply."""
-
-
 def parse_json(text: str) -> Any:
     """Plain values of a JSON text.
 
     Raises:
-        json.JSONDecodeError: it is no JSON; a ValueError, as the next.
-        NoPlainValues: a key stands twice, with the lines; or it is nested too deeply.
+        ValueError: it is no JSON, or a key stands twice; with the line.
     """
 
     def without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         for key, n in Counter(key for key, _ in pairs).items():
             if n > 1:
-                raise NoPlainValues(f"{key!r} stands twice, in line {' and in line '.join(_lines_of_key(text, key))}")
+                raise ValueError(f"{key!r} stands twice, in line {' and in line '.join(_lines_of_key(text, key))}")
         return dict(pairs)
 
     try:
         return json.loads(text, object_pairs_hook=without_twins)
     except RecursionError as error:
-        raise NoPlainValues("it is nested too deeply") from error
+        raise ValueError("it is nested too deeply") from error
 
 
 def _lines_of_key(text: str, key: str) -> list[str]:

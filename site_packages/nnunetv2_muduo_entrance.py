@@ -30,7 +30,10 @@ def wait_for_nnunet() -> None:
 
 
 def add_trainers() -> None:
-    """Put the folder of our trainers first in nnUNet_extTrainer, unless it is named there already."""
+    """Put the folder of our trainers last in nnUNet_extTrainer, unless it is named there already.
+
+    nnU-Net takes the first trainer of a name: one that a user has named a folder for wins over ours.
+    """
     import importlib.util
     import os
 
@@ -40,4 +43,4 @@ def add_trainers() -> None:
     folder = os.path.join(next(iter(package.submodule_search_locations)), "nnunet_plugin")
     named = [place for place in os.environ.get("nnUNet_extTrainer", "").split(os.pathsep) if place]
     if os.path.isdir(folder) and folder not in named:
-        os.environ["nnUNet_extTrainer"] = os.pathsep.join([folder, *named])
+        os.environ["nnUNet_extTrainer"] = os.pathsep.join([*named, folder])

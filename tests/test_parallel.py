@@ -115,21 +115,41 @@ def test_control_groups_grant_cores(tmp_path, limits, own_group, cores):
     assert parallel._granted_cores(tmp_path / "groups", tmp_path / "own") == cores
 
 
+QUOTAS = {"": "-1 100000", "docker": "400000 100000", "docker/a": "250000 100000", "docker/b": "-1 100000"}
+V1 = "11:cpuset:/\n4:cpu,cpuacct:/{}\n1:name=systemd:/docker/a"
+
+
+@pytest.mark.parametrize("tree", ["cpu,cpuacct", "cpu"])
 @pytest.mark.parametrize(
-    ("group", "quota", "own_group", "cores"),
+    ("own_group", "cores"),
     [
-        ("cpu,cpuacct/docker/a", 250000, "5:memory:/docker/a\n4:cpu,cpuacct:/docker/a", 3),
-        ("cpu", 100000, "4:cpu,cpuacct:/docker/a\n0::/", 1),  # seen from within a container
-        ("cpu/a", -1, "4:cpu:/a", sys.maxsize),
-        ("memory/a", 100000, "4:memory:/a", sys.maxsize),
+        (V1.format(""), sys.maxsize),
+        (V1.format("docker/a"), 3),
+        (V1.format("docker/b"), 4),
+        (V1.format("docker/c/d"), 4),
+        (V1.format("elsewhere"), sys.maxsize),
+        ("4:cpuset:/docker/a\n0::/docker/a", sys.maxsize),
     ],
 )
-def test_control_groups_of_version_1_grant_cores(tmp_path, group, quota, own_group, cores):
-    (tmp_path / "groups" / group).mkdir(parents=True)
-    (tmp_path / "groups" / group / "cpu.cfs_quota_us").write_text(f"{quota}\n")
-    (tmp_path / "groups" / group / "cpu.cfs_period_us").write_text("100000\n")
+def test_control_groups_of_version_1_grant_cores(tmp_path, tree, own_group, cores):
+    for group, limit in QUOTAS.items():
+        folder = tmp_path / "groups" / tree / group
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, value in zip(("quota", "period"), limit.split(), strict=True):
+            (folder / f"cpu.cfs_{name}_us").write_text(f"{value}\n")
     (tmp_path / "own").write_text(f"{own_group}\n")
     assert parallel._granted_cores(tmp_path / "groups", tmp_path / "own") == cores
+
+
+def test_a_container_of_version_1_sees_its_limit_at_the_root(tmp_path, monkeypatch):
+    """Its group's path is that of the host, whose folder it doesn't see."""
+    for name, value in (("quota", "100000"), ("period", "100000")):
+        (tmp_path / "cpu,cpuacct").mkdir(exist_ok=True)
+        (tmp_path / "cpu,cpuacct" / f"cpu.cfs_{name}_us").write_text(value)
+    (tmp_path / "own").write_text(V1.format("docker/0123abcd"))
+    monkeypatch.setattr(parallel, "_CONTROL_GROUPS", tmp_path)
+    monkeypatch.setattr(parallel, "_OWN_GROUP", tmp_path / "own")
+    assert parallel.n_cores() == 1
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="Linux binds processes to cores")

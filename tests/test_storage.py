@@ -3,12 +3,15 @@ import hashlib
 import json
 import os
 from concurrent.futures import ThreadPoolExecutor
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from nnunetv2_muduo.storage import (
+    DamagedFile,
+    StoredArray,
     content_of,
     file_stamp,
     file_stamps,
@@ -157,3 +160,20 @@ def test_a_folder_that_can_be_written_or_made(tmp_path):
 def test_a_folder_that_can_not_is_named(folder):
     with pytest.raises(OSError, match=r"/sys/kernel'$"):
         require_writable(Path(folder))
+
+
+def test_no_damaged_header_asks_for_much_memory(tmp_path):
+    """For every bit of it: what is not found out reads as an array that fits into the chunks that were written."""
+    path, array = tmp_path / "a.b2nd", np.random.default_rng(0).integers(0, 5, (1, 40, 40, 40)).astype(np.int16)
+    write_array(array, path, [24, 24, 24])
+    whole, n_refused = path.read_bytes(), 0
+    n_header = int.from_bytes(whole[11:15], "big")
+    for position, bit in product(range(n_header), range(8)):
+        damaged = bytearray(whole)
+        damaged[position] ^= 1 << bit
+        path.write_bytes(damaged)
+        try:
+            assert np.prod(StoredArray(path).shape, dtype=float) < 100**3, (position, bit)
+        except DamagedFile:
+            n_refused += 1
+    assert n_refused > 4 * n_header

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from nnunetv2_muduo.tables import csv_cell, csv_table, csv_value, from_csv, markdown_cell, markdown_row
+from nnunetv2_muduo.tables import csv_cell, csv_table, csv_value, from_csv, markdown_cell, markdown_row, markdown_text
 
 FORMULAS = [
     "=1+1", "=cmd|' /C calc'!A0", "+SUM(A1)", "-2+3+cmd", "@SUM(1)", "\t=1", "  =1", "=", "-", "+case", "@home", "-a",
@@ -79,3 +79,41 @@ def test_an_empty_table_stays(tmp_path):
     table = pd.DataFrame({"case": [], "dice": []})
     assert list(csv_table(table)) == ["case", "dice"]
     assert list(csv_table(pd.DataFrame())) == []
+
+
+TEXTS = [  # a text, and how it is written so that Markdown shows it
+    ("fdg_00aa_2001", "fdg_00aa_2001"),
+    ("nnUNetTrainer__nnUNetPlans__3d_fullres", "nnUNetTrainer__nnUNetPlans__3d_fullres"),
+    ("_a_ b_ __c", r"\_a\_ b\_ \_\_c"),
+    ("a*b* **c**", r"a\*b\* \*\*c\*\*"),
+    ("# a #", r"\# a \#"),
+    ("a`b`", r"a\`b\`"),
+    ("a|b", r"a\|b"),
+    ("a\n\n# b\r\n* c", r"a \# b \* c"),
+    ("[a](b) <script> &amp; ~~c~~ \\d", r"\[a\](b) \<script\> \&amp; \~\~c\~\~ \\d"),
+    ("- a", r"\- a"),
+    ("+ a - b", r"\+ a - b"),
+    ("=== ", r"\==="),
+    ("1. a", r"1\. a"),
+    ("12) a", r"12\) a"),
+    ("1.5 mm", r"1\.5 mm"),
+    ("CT-PET 3", "CT-PET 3"),
+    (7, "7"),
+]
+
+
+@pytest.mark.parametrize(("text", "written"), TEXTS)
+def test_texts_of_markdown_say_what_they_are(text, written):
+    assert markdown_text(text) == written
+
+
+@pytest.mark.parametrize("text", [text for text, _ in TEXTS])
+def test_a_reader_of_markdown_shows_the_text(text):
+    """As a heading and as an entry of a list."""
+    parse = pytest.importorskip("markdown_it", reason="an independent reader of Markdown").MarkdownIt().parse
+    for begin, kinds in (("## ", ["heading"]), ("* ", ["bullet_list", "list_item", "paragraph"])):
+        tokens = parse(f"{begin}{markdown_text(text)}\n")
+        assert [token.type.removesuffix("_open") for token in tokens if token.nesting == 1] == kinds
+        (inline,) = (token for token in tokens if token.type == "inline")
+        assert {child.type for child in inline.children} <= {"text", "text_special"}
+        assert "".join(child.content for child in inline.children) == " ".join(str(text).split())

@@ -33,6 +33,8 @@ def test_what_is_right_is_read(file):
     [
         (b'{"labels": {"a": 1,}}', r"no valid JSON: .* \(line 1, column \d+\)"),
         (b'{\n"labels": nothing}', r"no valid JSON: Expecting value \(line 2, column 11\)"),
+        (b'{"labels": {},\n"labels": {}}', "'labels' stands twice, in line 1 and in line 2"),
+        (b"[" * 100_000, "nested too deeply"),
         (b"\xef\xbb\xbf{}", "no valid JSON: Unexpected UTF-8 BOM"),
         (b"\xff\xfe{\x00", "no text in UTF-8"),
         (b"[1]", r"must be an object \{\.\.\.\}, found a list"),
@@ -156,5 +158,5 @@ def test_a_split_without_folds(file):
 def test_a_key_that_stands_twice_is_refused(tmp_path):
     path = tmp_path / "dataset.json"
     path.write_text('{"labels": {"background": 0, "liver": 1,\n"liver": 2}, "file_ending": ".nii.gz"}')
-    with pytest.raises(ValueError, match=r"dataset.json can't be used: 'liver' stands twice, in line 1 and in line 2"):
+    with pytest.raises(ValueError, match=r"dataset.json: 'liver' stands twice, in line 1 and in line 2"):
         read_dataset_json(path, "labels")

@@ -3,8 +3,9 @@
 from collections.abc import Collection
 from pathlib import Path
 
-from nnunetv2_muduo.check.dataset import FOLDERS_CHECKED, RawDataset, separate_sets
+from nnunetv2_muduo.check.dataset import separate_sets
 from nnunetv2_muduo.check.findings import Finding, finding, first
+from nnunetv2_muduo.check.raw_dataset import FOLDERS_CHECKED, RawDataset
 from nnunetv2_muduo.conversion.split import LABELED
 from nnunetv2_muduo.imageio.voxels import equal_images
 

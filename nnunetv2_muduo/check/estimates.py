@@ -13,6 +13,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from nnunetv2_muduo.check.findings import Finding, finding
+from nnunetv2_muduo.nnunet_schedule import NNUNET_SCHEDULE
 
 ASSUMED_TFLOPS = 20
 """Throughput in mixed precision, in 10^12 operations a second: assumed, not measured."""
@@ -22,8 +23,6 @@ HALF_PRECISION = 0.5
 """Share of float32's bytes that the kept values have in mixed precision."""
 COPIES_OF_WEIGHTS = {"sgd": 3, "adamw": 4}
 """Weights, their gradients, and the optimizer's moments, all in float32."""
-N_ITERATIONS, N_VALIDATIONS, N_EPOCHS = 250, 50, 1000
-"""nnU-Net's own."""
 BYTES = 4
 
 
@@ -71,7 +70,9 @@ def count_batch(settings: dict[str, Any], n_channels: int, n_labels: int) -> Cou
 
 def training_tflops(count: Count, n_halves: int, n_epochs: int, n_iterations: int) -> float:
     """10^12 operations of a whole training: labeled and unlabeled half of every step (1 or 2), and validation."""
-    n_validations = N_VALIDATIONS if n_iterations == N_ITERATIONS else max(1, n_iterations // 5)
+    n_validations = max(1, n_iterations // 5)
+    if n_iterations == NNUNET_SCHEDULE["num_iterations_per_epoch"]:
+        n_validations = NNUNET_SCHEDULE["num_val_iterations_per_epoch"]
     per_epoch = n_iterations * n_halves * count.step_flops + n_validations * count.forward_flops
     return n_epochs * per_epoch / 1e12
 

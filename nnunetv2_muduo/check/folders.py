@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from nnunetv2_muduo.check.dataset import RawDataset
 from nnunetv2_muduo.check.findings import Finding, finding
 from nnunetv2_muduo.check.guard import guarded
+from nnunetv2_muduo.check.raw_dataset import RawDataset
 from nnunetv2_muduo.conversion.record import recorded_cases
 from nnunetv2_muduo.storage import require_writable
 from nnunetv2_muduo.user_files import read_description, read_plans, read_splits

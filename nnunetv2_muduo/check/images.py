@@ -11,9 +11,9 @@ import SimpleITK as sitk
 from nnunetv2.imageio.base_reader_writer import BaseReaderWriter
 
 from nnunetv2_muduo.check.copies import check_copies
-from nnunetv2_muduo.check.dataset import RawDataset
 from nnunetv2_muduo.check.findings import Finding, finding, first
 from nnunetv2_muduo.check.needs import Needs
+from nnunetv2_muduo.check.raw_dataset import RawDataset
 from nnunetv2_muduo.conversion.raw_values import cases_in_bqml
 from nnunetv2_muduo.conversion.record import RECORD_FILE
 from nnunetv2_muduo.data.raw_images import READERS_OF_NIBABEL, read_labeled_ranges

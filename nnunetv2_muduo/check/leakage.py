@@ -4,8 +4,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from nnunetv2_muduo.check.copies import check_copies
-from nnunetv2_muduo.check.dataset import RawDataset, check_doubles, check_patients
+from nnunetv2_muduo.check.dataset import check_doubles, check_patients
 from nnunetv2_muduo.check.findings import PROBLEM
+from nnunetv2_muduo.check.raw_dataset import RawDataset
 
 
 def leaks(raw_dataset: Path, fold: int | str, plans_name: str, with_images: bool) -> list[str]:

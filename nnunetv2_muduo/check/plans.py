@@ -3,10 +3,15 @@
 from pathlib import Path
 from typing import Any
 
-from nnunetv2_muduo.check.dataset import RawDataset
-from nnunetv2_muduo.check.findings import Finding, finding, first
+from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager
+
+from nnunetv2_muduo.check.dataset import check_channels
+from nnunetv2_muduo.check.findings import PROBLEM, Finding, finding, first
+from nnunetv2_muduo.check.needs import Needs
+from nnunetv2_muduo.check.raw_dataset import RawDataset
 from nnunetv2_muduo.data.supported import why_no_such_training
-from nnunetv2_muduo.user_files import read_plans
+from nnunetv2_muduo.data.unlabeled import why_no_physical_units
+from nnunetv2_muduo.user_files import expecting_fields, read_plans
 
 NEEDED = {"patch_size": list, "batch_size": int, "spacing": list}
 """Fields of a configuration without which nothing can be said of it."""
@@ -40,14 +45,21 @@ def _with_inherited(
     return {**_with_inherited(path, configurations, parent, (*heirs, name)), **configurations[name]}
 
 
-def check_plans(dataset: RawDataset, trainer_name: str) -> Finding:
-    """The plans must be there and have the configuration, which must be one that can be trained."""
+def check_plans(dataset: RawDataset, needs: Needs, trainer_name: str) -> Finding:
+    """The plans must be there and have the configuration, which must be one that can be trained, with teachers if need be."""
     path, configuration = dataset.plans_file, dataset.configuration
     if path is None or not path.is_file():
         return finding("plans", dataset.plans_name, problem=_how_to_plan(dataset, path))
     settings = settings_of(path, configuration)
-    problem = why_no_such_training(trainer_name, configuration, settings) or ""
-    return finding("plans", f"{dataset.plans_name}, {configuration}", problem=problem)
+    problem = why_no_such_training(trainer_name, configuration, settings)
+    if needs.teachers and not problem and check_channels(dataset, needs).status != PROBLEM:  # which is said by itself
+        problem = _why_no_physical_units(path, settings, dataset.json, trainer_name)
+    return finding("plans", f"{dataset.plans_name}, {configuration}", problem=problem or "")
+
+
+def _why_no_physical_units(path: Path, settings: dict[str, Any], description: dict, trainer_name: str) -> str | None:
+    with expecting_fields(path):
+        return why_no_physical_units(trainer_name, ConfigurationManager(settings), description)
 
 
 def _how_to_plan(dataset: RawDataset, path: Path | None) -> str:

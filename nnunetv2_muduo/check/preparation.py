@@ -4,12 +4,12 @@ import math
 import shutil
 from contextlib import suppress
 
-from nnunetv2_muduo.check.dataset import RawDataset
 from nnunetv2_muduo.check.findings import Finding, finding
 from nnunetv2_muduo.check.guard import guarded
 from nnunetv2_muduo.check.needs import Needs
 from nnunetv2_muduo.check.plans import check_cases_preprocessed, check_plans
 from nnunetv2_muduo.check.preprocessed import check_preprocessed
+from nnunetv2_muduo.check.raw_dataset import RawDataset
 from nnunetv2_muduo.config import TrainingConfig, load_config
 from nnunetv2_muduo.data.raw_images import READERS_OF_NIBABEL
 
@@ -20,7 +20,7 @@ CHANNEL_BYTES, PROMPT_MAP_BYTES = 4, 1
 def check_preparation(dataset: RawDataset, needs: Needs, trainer_name: str) -> list[Finding]:
     """Findings on plans, preprocessed cases, mirroring and disk space."""
     return [
-        *guarded("plans", check_plans, dataset, trainer_name),
+        *guarded("plans", check_plans, dataset, needs, trainer_name),
         *guarded("prepared by nnU-Net", check_cases_preprocessed, dataset),
         *guarded("preprocessed", check_preprocessed, dataset),
         *guarded("left and right", check_sides, dataset),

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from nnunetv2_muduo.check.dataset import RawDataset
 from nnunetv2_muduo.check.findings import Finding, finding, first
+from nnunetv2_muduo.check.raw_dataset import RawDataset
 from nnunetv2_muduo.storage import file_digest
 from nnunetv2_muduo.user_files import read_description
 

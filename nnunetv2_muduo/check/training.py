@@ -7,7 +7,7 @@ from pathlib import Path
 
 from nnunetv2.utilities.dataset_name_id_conversion import maybe_convert_to_dataset_name
 
-from nnunetv2_muduo.check.dataset import RawDataset, check_lists
+from nnunetv2_muduo.check.dataset import check_lists
 from nnunetv2_muduo.check.environment import check_environment, find_trainer
 from nnunetv2_muduo.check.findings import OK, PROBLEM, Finding, finding
 from nnunetv2_muduo.check.folders import check_files_of, check_folders
@@ -15,6 +15,7 @@ from nnunetv2_muduo.check.guard import guarded, said_once
 from nnunetv2_muduo.check.images import check_images
 from nnunetv2_muduo.check.needs import Needs
 from nnunetv2_muduo.check.preparation import check_preparation
+from nnunetv2_muduo.check.raw_dataset import RawDataset
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from nnunetv2_muduo.check.findings import Finding
 from nnunetv2_muduo.check.training import Asked
 from nnunetv2_muduo.config import TrainingConfig, load_config
 from nnunetv2_muduo.imageio.modalities import channel_names
+from nnunetv2_muduo.nnunet_schedule import NNUNET_SCHEDULE
 from nnunetv2_muduo.trainer_classes import trainer_class
 from nnunetv2_muduo.trainers.plans import fit_plans
 from nnunetv2_muduo.user_files import expecting_fields, read_description, read_plans
@@ -42,13 +43,14 @@ def _hours(
 ) -> dict[str, float]:
     """Hours of the student and, for methods that have them, of the generators."""
     n_epochs = config.num_epochs or trainer.default_num_epochs
-    n_iterations = config.num_iterations_per_epoch or estimates.N_ITERATIONS
+    n_iterations = config.num_iterations_per_epoch or NNUNET_SCHEDULE["num_iterations_per_epoch"]
     per_hour = estimates.ASSUMED_TFLOPS * 3600
     student = estimates.training_tflops(count, 2 if trainer.needs_unlabeled else 1, n_epochs, n_iterations)
     student += n_epochs * n_iterations * batch_size * sum(flops for _, flops in teachers) / 1e12
     hours = {"student": student / per_hour}
     for generator in map(trainer_class, _generators(trainer, config)):
-        epochs = getattr(config, "prompt_generator_num_epochs", None) or config.num_epochs or estimates.N_EPOCHS
+        asked = getattr(config, "prompt_generator_num_epochs", None) or config.num_epochs
+        epochs = asked or NNUNET_SCHEDULE["num_epochs"]
         n_halves = 2 if generator.needs_unlabeled else 1
         hours[generator.trains] = estimates.training_tflops(count, n_halves, epochs, n_iterations) / per_hour
     return hours

@@ -1,6 +1,7 @@
 """`muduo teacher`: get the public teachers beforehand; adapt one to other scanners or tracers, or train one from scratch."""
 
 import argparse
+from dataclasses import asdict
 from pathlib import Path
 
 from nnunetv2_muduo.cli import teacher_fetch
@@ -72,7 +73,7 @@ def _train(args: argparse.Namespace) -> int:
     """Train, and say where the result is."""
     import torch
 
-    from nnunetv2_muduo.teacher_training.checkpoints import BEST, differing_settings, refusal_to_continue
+    from nnunetv2_muduo.teacher_training.checkpoints import BEST, require_as_begun
     from nnunetv2_muduo.teacher_training.data import hold_out, load_volumes, read_noisy_names, require_known
     from nnunetv2_muduo.teacher_training.report import TABLE
     from nnunetv2_muduo.teacher_training.trainer import TeacherTraining
@@ -82,10 +83,10 @@ def _train(args: argparse.Namespace) -> int:
     device = torch.device(args.device or ("cuda" if torch.cuda.is_available() else "cpu"))
     # All that can be refused is, before the data, which take longest.
     _claim(args.out, args.c)
-    if args.c and (differing := differing_settings(args.out, settings)):
-        raise refusal_to_continue(args.out, differing)
+    teacher = _teacher(args)  # all that can be refused before the data, which take longer
     noisy = read_noisy_names(args.noisy_labels) if args.noisy_labels else frozenset()
-    teacher = _teacher(args)
+    if args.c:
+        require_as_begun(args.out, settings=asdict(settings), noisy_labels=sorted(noisy))
     volumes = load_volumes(args.data, args.modality, settings.spacing_mm, args.out / "cache", args.seed)
     require_known(noisy, volumes, args.noisy_labels)
     train, held_out = hold_out(volumes, args.val_fraction, args.seed, noisy)

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping
 
 from nnunetv2_muduo.conversion.split import LEFT_OUT
+from nnunetv2_muduo.tables import markdown_text
 
 
 def copied_cases(findings: Mapping[str, dict]) -> list[list[str]]:
@@ -38,7 +39,7 @@ def copy_remarks(entries: Mapping[str, dict]) -> list[str]:
     """
     lines = []
     for cases in copied_cases({case_id: entry.get("findings", {}) for case_id, entry in entries.items()}):
-        line = ", ".join(f"{case_id} ({entries[case_id]['set'].replace('_', ' ')})" for case_id in cases)
+        line = ", ".join(f"{markdown_text(case_id)} ({entries[case_id]['set'].replace('_', ' ')})" for case_id in cases)
         sets = {entries[case_id]["set"] for case_id in cases} - {LEFT_OUT}
         lines.append(f"**{line}: the same scan in {len(sets)} sets**" if len(sets) > 1 else line)
     return lines

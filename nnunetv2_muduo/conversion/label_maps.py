@@ -12,6 +12,7 @@ from nnunetv2_muduo.conversion.label_names import find_names_file
 from nnunetv2_muduo.conversion.layouts import any_other_format, patient_and_study, walk_studies
 from nnunetv2_muduo.imageio.image_files import is_of_macos
 from nnunetv2_muduo.imageio.nifti import NiftiFile, ZipMember, is_nifti, nifti_stem
+from nnunetv2_muduo.tables import markdown_text
 
 
 @dataclass(frozen=True)
@@ -28,9 +29,8 @@ class LabelMaps:
         lonely = sorted(self.by_key.keys() - {case.match_key for case in cases})
         if not lonely:
             return ()
-        return (
-            f"{len(lonely)} of {len(self.by_key)} label maps belong to no PET/CT here, e.g. {self.by_key[lonely[0]]}.",
-        )
+        one = markdown_text(self.by_key[lonely[0]])
+        return (f"{len(lonely)} of {len(self.by_key)} label maps belong to no PET/CT here, e.g. {one}.",)
 
 
 def find_label_maps(place: Path) -> LabelMaps:

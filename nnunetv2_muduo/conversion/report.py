@@ -19,7 +19,7 @@ from nnunetv2_muduo.conversion.split import (
     shared_patients,
 )
 from nnunetv2_muduo.conversion.uptake_report import coverage_remarks, uptake_section
-from nnunetv2_muduo.tables import markdown_row
+from nnunetv2_muduo.tables import markdown_row, markdown_text
 
 REPORT_FILE = "muduo_conversion_report.md"
 LEFT_AXIS_LPS = 0
@@ -27,7 +27,7 @@ LEFT_AXIS_LPS = 0
 
 @dataclass(frozen=True)
 class Report:
-    """What a report is made from; `cases` are the entries of muduo_cases.json."""
+    """What a report is made from; `cases` are the entries of muduo_cases.json, `remarks` are Markdown."""
 
     title: str
     cases: dict[str, dict]
@@ -48,7 +48,7 @@ class Report:
             _units(self),
         ]
         parts += [_changes(self), _found(self), _refused(self)]
-        return f"# {self.title}\n\n" + "\n\n".join(filter(None, parts)) + "\n"
+        return f"# {markdown_text(self.title)}\n\n" + "\n\n".join(filter(None, parts)) + "\n"
 
     def members(self, set_name: str) -> dict[str, dict]:
         return {case_id: entry for case_id, entry in self.cases.items() if entry["set"] == set_name}
@@ -95,7 +95,9 @@ def _sets(report: Report) -> str:
     text = "## Sets\n\n" + _table(("set", "cases", "known patients"), rows)
     left_out = report.members(LEFT_OUT)
     if left_out:
-        text += "\n\nLeft out, as further studies of patients in labeled, val or test: " + ", ".join(left_out)
+        text += "\n\nLeft out, as further studies of patients in labeled, val or test: " + ", ".join(
+            map(markdown_text, left_out)
+        )
     return text
 
 
@@ -109,7 +111,7 @@ def _disjoint(report: Report) -> str:
     text = (
         f"## Patients\n\n**The patients of {len(unknown)} cases are unknown**, so it can't be excluded that a patient is in "
         "two sets, which would make every figure of a training too good. Say by --patient-regex where their names hold the "
-        f"patient, such as '(pat[0-9]+)_'. They are {', '.join(unknown[:3])}"
+        f"patient, such as '(pat[0-9]+)_'. They are {', '.join(map(markdown_text, unknown[:3]))}"
         + (f" and {len(unknown) - 3} more." if len(unknown) > 3 else ".")
     )
     n_known = len(report.cases) - len(unknown)
@@ -133,7 +135,9 @@ def _labels(report: Report) -> str:
             rows.append((value, report.scheme.name_of(value), len(volumes_ml), middle))
     table = _table(("value in the source", "name", f"maps of {len(maps)} that hold it", "median ml"), rows)
     sides = [f"* {line}" for line in side_lines(maps, report.scheme)]
-    return "\n\n".join(filter(None, ["## Labels", f"Names from: {report.scheme.origin}", table, "\n".join(sides)]))
+    return "\n\n".join(
+        filter(None, ["## Labels", f"Names from: {markdown_text(report.scheme.origin)}", table, "\n".join(sides)])
+    )
 
 
 def side_lines(maps: list[dict], scheme: LabelScheme) -> list[str]:
@@ -147,7 +151,7 @@ def side_lines(maps: list[dict], scheme: LabelScheme) -> list[str]:
         both = [m for m in maps if value_of[left] in m and value_of[right] in m]
         centers_mm = [[m[value_of[name]]["center_mm"][LEFT_AXIS_LPS] for name in (left, right)] for m in both]
         n_right_way = sum(left_mm > right_mm for left_mm, right_mm in centers_mm)
-        line = f"{left} lies left of {right} in {n_right_way} of {len(both)} maps"
+        line = f"{markdown_text(left)} lies left of {markdown_text(right)} in {n_right_way} of {len(both)} maps"
         lines.append(line if n_right_way == len(both) else f"**{line}**: sides are mixed up")
     return lines
 
@@ -187,12 +191,16 @@ def _found(report: Report) -> str:
         case_id: [*filter(None, [entry.get("remark")]), *entry["findings"].get("label_remarks", ())]
         for case_id, entry in report.cases.items()
     }
-    lines = [f"* {case_id}: {remark}" for case_id, of_case in remarks.items() for remark in of_case]
+    lines = [
+        f"* {markdown_text(case_id)}: {markdown_text(remark)}"
+        for case_id, of_case in remarks.items()
+        for remark in of_case
+    ]
     return "## How cases were found\n\n" + "\n".join(lines) if lines else ""
 
 
 def _refused(report: Report) -> str:
-    lines = [f"* {case_id}: {why}" for case_id, why in sorted(report.refused.items())]
+    lines = [f"* {markdown_text(case_id)}: {markdown_text(why)}" for case_id, why in sorted(report.refused.items())]
     return "## Refused\n\n" + ("\n".join(lines) or "Nothing.")
 
 

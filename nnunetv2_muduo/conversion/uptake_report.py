@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from nnunetv2_muduo.conversion.raw_values import is_in_bqml
+from nnunetv2_muduo.tables import markdown_text
 
 FEW_CASES = 5
 """With fewer, none is called unlike the others."""
@@ -52,7 +53,9 @@ def _remarks(findings: Mapping[str, dict], columns: list[Column], marked: list[s
     remarks = []
     in_bqml = [case for case, found in findings.items() if is_in_bqml(found)]
     if in_bqml:
-        remarks.append(f"**PET in Bq/ml, not SUV** (--allow-bqml), and so not checked: {', '.join(in_bqml)}.")
+        remarks.append(
+            f"**PET in Bq/ml, not SUV** (--allow-bqml), and so not checked: {', '.join(map(markdown_text, in_bqml))}."
+        )
     if marked:
         usual = ", ".join(f"{column.title} {column.usual[0]:g} to {column.usual[1]:g}" for column in columns)
         remarks.append(
@@ -89,7 +92,7 @@ def coverage_remarks(findings: Mapping[str, dict]) -> list[str]:
         case: (found["ct_covers"], found.get("uptake", {}).get("on_tissue", 1.0)) for case, found in findings.items()
     }
     short = [
-        f"{case} ({covers:.0%} of the volume, {on_tissue:.0%} of the activity lies on tissue of the CT)"
+        f"{markdown_text(case)} ({covers:.0%} of the volume, {on_tissue:.0%} of the activity lies on tissue of the CT)"
         for case, (covers, on_tissue) in cases.items()
         if covers < LEAST_COVERED or on_tissue < LEAST_ON_TISSUE
     ]

@@ -5,7 +5,7 @@ from typing import Any
 
 from nnunetv2_muduo import storage
 from nnunetv2_muduo.data.checksums import OncePerFile
-from nnunetv2_muduo.data.generator_identity import why_not
+from nnunetv2_muduo.data.generator_identity import GENERATOR_RECORD, why_not
 from nnunetv2_muduo.data.unlabeled_dataset import channel_files
 
 GENERATOR_FILE = "generator.json"
@@ -28,6 +28,19 @@ def latest_prompt_maps(unlabeled_folder: Path, generator_trainer: str | None, fo
     """The newest maps that a trainer of generators (None: any) made for a fold (`fold_0`), None where there are none."""
     folders = (unlabeled_folder / "prompt_maps").glob(f"{generator_trainer or '*'}__*__{fold}__*")
     return max(folders, key=lambda folder: folder.stat().st_mtime, default=None)
+
+
+def prompt_maps_of(training: Path, unlabeled_folder: Path, generator_trainer: str | None) -> Path | None:
+    """The maps that teach a training: its own generator's where that is on record, else the newest, as 0.1 noted none.
+
+    Args:
+        training: folder of its fold, with its checkpoints.
+    """
+    generator_id = (storage.read_json(training / GENERATOR_RECORD) or {}).get("id")
+    if generator_id is None:
+        return latest_prompt_maps(unlabeled_folder, generator_trainer, training.name)
+    own = (unlabeled_folder / "prompt_maps").glob(f"*__{training.name}__{generator_id[:N_ID_DIGITS]}")
+    return next(own, None)
 
 
 def read_made_by(folder: Path) -> dict[str, Any]:

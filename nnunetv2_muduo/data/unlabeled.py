@@ -43,6 +43,23 @@ def physical_channels(configuration_manager: ConfigurationManager, dataset_json:
     }
 
 
+def why_no_physical_units(trainer: str, configuration_manager: ConfigurationManager, dataset_json: dict) -> str | None:
+    """Why teachers can't be given HU and SUV of every channel, None where they can.
+
+    Args:
+        trainer: name of the class that has teachers, in which it is said.
+    """
+    if len(physical_channels(configuration_manager, dataset_json)) == len(channel_names(dataset_json)):
+        return None
+    schemes, masked = configuration_manager.normalization_schemes, configuration_manager.use_mask_for_norm
+    return (
+        f"{trainer} has teachers, which need HU and SUV, but the plans normalize the channels with "
+        f"{schemes}, within a mask (use_mask_for_norm): {masked}. A mask means "
+        f"that large parts of your images are exactly 0 in CT and PET, where air in CT is about -1000 HU: correct the "
+        f"images, or set use_mask_for_norm to false in the plans and run nnUNetv2_preprocess again."
+    )
+
+
 class UnlabeledPreprocessor(DefaultPreprocessor):
     """nnU-Net's preprocessing that, for some channels, notes what its normalization would have done instead of doing it."""
 

@@ -16,7 +16,7 @@ from nnunetv2_muduo.evaluation.measures import (
 )
 from nnunetv2_muduo.evaluation.metrics import Tolerances
 from nnunetv2_muduo.evaluation.results import Results
-from nnunetv2_muduo.tables import markdown_cell
+from nnunetv2_muduo.tables import markdown_cell, markdown_text
 
 NOTES = (
     "Cells are mean ± standard deviation over cases; the last row is the mean of the organs' means ± the mean of their "
@@ -53,8 +53,11 @@ def evaluation_text(results: Results, tolerances: Tolerances) -> str:
     parts = []
     for method, summary in results.summary.groupby("method", sort=False):
         failures = failure_cells(results.measures[results.measures["method"] == method])
-        parts += [f"## {method}", summary_text(summary, measures_in(ACCURACY), tolerances, failures)]
-        parts += [f"### Volumes{' and uptake' * with_uptake} of {method}", summary_text(summary, volumes, tolerances)]
+        parts += [f"## {markdown_text(method)}", summary_text(summary, measures_in(ACCURACY), tolerances, failures)]
+        parts += [
+            f"### Volumes{' and uptake' * with_uptake} of {markdown_text(method)}",
+            summary_text(summary, volumes, tolerances),
+        ]
     return "\n\n".join([*parts, textwrap.fill(NOTES.format(definitions=definitions_text(tolerances)), LINE_LENGTH)])
 
 
@@ -67,7 +70,7 @@ def definitions_text(tolerances: Tolerances) -> str:
 def published_text(published: pd.DataFrame, tolerances: Tolerances) -> str:
     """One table per method by the published rules."""
     parts = [
-        f"## {method}, counted as published\n\n{summary_text(summary, published_measures(), tolerances)}"
+        f"## {markdown_text(method)}, counted as published\n\n{summary_text(summary, published_measures(), tolerances)}"
         for method, summary in published.groupby("method", sort=False)
     ]
     return "\n\n".join([*parts, textwrap.fill(PUBLISHED_NOTES, LINE_LENGTH)])
@@ -81,7 +84,10 @@ def comparison_text(comparison: pd.DataFrame, tolerances: Tolerances) -> str:
         measure = measures[name]
         heading = ["organ", f"difference ({measure.unit})", "95 % interval", "p", "p (Holm)", "n"]
         cells = [_comparison_cells(row, measure.factor) for row in rows.itertuples()]
-        parts += [f"## {method} minus {other}: {measure.heading_with(tolerances)}", markdown_table(heading, cells)]
+        parts += [
+            f"## {markdown_text(method)} minus {markdown_text(other)}: {measure.heading_with(tolerances)}",
+            markdown_table(heading, cells),
+        ]
     return "\n\n".join([*parts, textwrap.fill(COMPARISON_NOTES, LINE_LENGTH)])
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -29,16 +30,24 @@ def save_last(teacher: Sam3DTeacher, modality: str, training: dict, folder: Path
         torch.save(content, part)
 
 
-def differing_settings(folder: Path, settings: TrainingSettings) -> list[str]:
-    """Names of the settings that the training in a folder was begun with another value of."""
-    state = torch.load(folder / LAST, map_location="cpu", weights_only=True, mmap=True)[TRAINING_KEY]
-    theirs = {**asdict(TrainingSettings(settings.modality)), **state["settings"]}  # older ones lack some
-    return [name for name, value in asdict(settings).items() if theirs[name] != value]
+def require_as_begun(folder: Path, **now: Any) -> None:
+    """Refuse to go on with another training than the one in a folder, as far as is known yet; the network is not needed.
 
+    Args:
+        now: entries of the training's state: `settings`, `cases`, `noisy_labels`.
 
-def refusal_to_continue(folder: Path, differing: list[str]) -> ValueError:
-    """The error of a training that is to go on otherwise than it was begun."""
-    return ValueError(f"the training in {folder} has another {', '.join(differing)}; continue it as it was begun")
+    Raises:
+        ValueError: one of them differs, or the file holds no training.
+    """
+    state = torch.load(folder / LAST, map_location="cpu", weights_only=True, mmap=True).get(TRAINING_KEY)
+    if state is None:
+        raise ValueError(f"{folder / LAST} holds a teacher, and no training that could be continued. Leave --c out.")
+    defaults = asdict(TrainingSettings(state["settings"]["modality"]))  # which older trainings lack some of
+    then = {**state, **defaults, **state["settings"]}
+    now = {**{key: value for key, value in now.items() if key != "settings"}, **now.get("settings", {})}
+    differing = [key for key, value in now.items() if then.get(key) != value]
+    if differing:
+        raise ValueError(f"the training in {folder} has another {', '.join(differing)}; continue it as it was begun")
 
 
 def load_last(teacher: Sam3DTeacher, folder: Path, device: torch.device) -> dict:

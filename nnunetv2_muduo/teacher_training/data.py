@@ -55,14 +55,14 @@ def hold_out(
 
 
 def read_noisy_names(path: Path) -> frozenset[str]:
-    """Case names, one a line. Raises FileNotFoundError."""
+    """Case names, one a line. Raises FileNotFoundError, and ValueError where it is no text."""
     if not path.is_file():
         raise FileNotFoundError(f"--noisy-labels {path}: no such file; it holds one case name a line")
     return frozenset(filter(None, map(str.strip, read_user_text(path).splitlines())))
 
 
 def require_known(names: frozenset[str], volumes: list[Volume], path: Path) -> None:
-    """Raises ValueError for names from a file that are no case's."""
+    """Raises ValueError where names that were read from a file are no case's."""
     unknown = sorted(names - {volume.name for volume in volumes})
     if unknown:
         raise ValueError(f"--noisy-labels {path}: no such cases: {unknown[:5]}; known are {volumes[0].name}, ...")

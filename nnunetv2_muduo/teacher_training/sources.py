@@ -7,6 +7,7 @@ from pathlib import Path
 
 from nnunetv2_muduo.conversion.layouts import find_tree_cases
 from nnunetv2_muduo.conversion.record import known_patients
+from nnunetv2_muduo.data.raw_images import find_labeled
 from nnunetv2_muduo.imageio.modalities import MODALITIES, Modality, modality_of
 from nnunetv2_muduo.user_files import DATASET_FIELDS, read_dataset_json, read_user_json
 
@@ -37,7 +38,7 @@ def find_scans(data: str, modality: str) -> list[LabeledScan]:
         ValueError: no channel of the modality, or more than one.
     """
     folder = _raw_folder(_folder(data))
-    scans = _nnunet_scans(folder, modality) if (folder / "imagesTr").is_dir() else _tree_scans(folder, modality)
+    scans = _nnunet_scans(folder, modality) if _is_of_nnunet(folder) else _tree_scans(folder, modality)
     if not scans:
         raise FileNotFoundError(
             f"No labeled {modality.upper()} in {folder}. Expected nnU-Net's imagesTr and labelsTr, or AutoPET's "
@@ -81,15 +82,20 @@ def _where(raw: str | None) -> str:
     return f"in nnUNet_raw={raw}" if raw else "(nnUNet_raw is not set)"
 
 
-def _nnunet_scans(folder: Path, modality: str) -> list[LabeledScan]:
-    from nnunetv2.utilities.utils import get_filenames_of_train_images_and_targets
+def _is_of_nnunet(folder: Path) -> bool:
+    """Whether there is imagesTr, or a dataset.json whose field `dataset` lists images that lie elsewhere."""
+    description = folder / "dataset.json"
+    return (folder / "imagesTr").is_dir() or (description.is_file() and "dataset" in read_user_json(description))
 
+
+def _nnunet_scans(folder: Path, modality: str) -> list[LabeledScan]:
     if not (folder / "dataset.json").is_file():
         raise FileNotFoundError(f"{folder / 'dataset.json'} is missing: it says which channel is {modality.upper()}.")
     dataset_json = read_dataset_json(folder / "dataset.json", *DATASET_FIELDS)
     channel = _channel(dataset_json["channel_names"], modality, folder)
     organs = _organs(dataset_json["labels"], folder / "dataset.json")
-    files = {str(k): v for k, v in get_filenames_of_train_images_and_targets(str(folder), dataset_json).items()}
+    files = find_labeled(folder, dataset_json)
+    _require_files(files, len(dataset_json["channel_names"]), folder)
     patients = known_patients(folder, set(files))
     if len(patients) < len(files):
         print(
@@ -97,9 +103,17 @@ def _nnunet_scans(folder: Path, modality: str) -> list[LabeledScan]:
             "that one patient's scans may be learned from and held out. `muduo convert --patient-regex` records them."
         )
     return [
-        LabeledScan(name, patients.get(name, name), Path(case["images"][channel]), Path(case["label"]), organs)
-        for name, case in files.items()
+        LabeledScan(name, patients.get(name, name), images[channel], label, organs)
+        for name, (images, label) in files.items()
     ]
+
+
+def _require_files(files: dict[str, tuple[list[Path], Path]], n_channels: int, folder: Path) -> None:
+    for name, (images, label) in files.items():
+        missing = [str(path) for path in (*images, label) if not path.is_file()]
+        if missing or len(images) != n_channels:
+            what = f"{missing[0]} is missing" if missing else f"it has {len(images)} images, not {n_channels}"
+            raise FileNotFoundError(f"Case {name} of {folder}: {what}. Correct the files, or dataset.json.")
 
 
 def _channel(channel_names: dict[str, str], modality: str, folder: Path) -> int:

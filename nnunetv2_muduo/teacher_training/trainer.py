@@ -6,13 +6,7 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
-from nnunetv2_muduo.teacher_training.checkpoints import (
-    differing_settings,
-    load_last,
-    refusal_to_continue,
-    save_best,
-    save_last,
-)
+from nnunetv2_muduo.teacher_training.checkpoints import load_last, require_as_begun, save_best, save_last
 from nnunetv2_muduo.teacher_training.crops import Cropper, Crops
 from nnunetv2_muduo.teacher_training.losses import sum_over_rounds
 from nnunetv2_muduo.teacher_training.report import write_report
@@ -139,12 +133,9 @@ class TeacherTraining:
 
     def resume(self) -> None:
         """Go on from the last checkpoint, exactly. Raises ValueError where it has other settings or cases."""
-        state = load_last(self.teacher, self.folder, self.device)
         ours = self.state()
-        differing = differing_settings(self.folder, self.settings)
-        differing += [key for key in ("cases", "noisy_labels") if state[key] != ours[key]]
-        if differing:
-            raise refusal_to_continue(self.folder, differing)
+        require_as_begun(self.folder, **{key: ours[key] for key in ("settings", "cases", "noisy_labels")})
+        state = load_last(self.teacher, self.folder, self.device)
         self.iteration, self.history = state["iteration"], state["history"]
         self.optimizer.load_state_dict(state["optimizer"])
         self.crop_generator.set_state(state["crop_generator"].cpu())

@@ -46,7 +46,7 @@ def load_teacher(source: str | Path, device: str | torch.device = "cpu", modalit
 
     Raises:
         FileNotFoundError: no such file; or public weights neither on this machine nor reachable.
-        ValueError: the file is damaged, unsafe, of another network or modality, or not the one on record.
+        ValueError: the file is damaged, unsafe, of another network or modality, not the one on record, or holds NaN.
     """
     facts, teacher = _open(source, modality)
     print(f"teacher weights: {facts.path} (sha256 {facts.sha256})")
@@ -119,14 +119,20 @@ def _assemble(path: Path, file: TeacherFile) -> Sam3DTeacher:
     found = {name: list(tensor.shape) for name, tensor in file.state.items()}
     if found != expected:
         raise ValueError(_mismatch(path, expected, found, carries_config=file.config is not None))
-    spoilt = [name for name, tensor in sorted(file.state.items()) if not tensor.isfinite().all()]
-    if spoilt:
-        raise ValueError(
-            f"teacher weights {path} hold NaN or infinite values, in {len(spoilt)} of {len(found)} tensors: {_first(spoilt)}. "
-            "Its training has failed, or the file is damaged: use an earlier one, or download it again"
-        )
     teacher.load_state_dict(file.state, assign=True)
-    return teacher.float().requires_grad_(False)
+    teacher = teacher.float().requires_grad_(False)
+    _require_finite(path, teacher)
+    return teacher
+
+
+def _require_finite(path: Path, teacher: Sam3DTeacher) -> None:
+    """Training with such weights would end in NaN long after the file was opened."""
+    names = [name for name, tensor in teacher.state_dict().items() if not torch.isfinite(tensor).all()]
+    if names:
+        raise ValueError(
+            f"teacher weights {path} hold NaN or infinite values in {len(names)} tensor(s): {_first(names)}. The training that "
+            "wrote them has failed: use an earlier checkpoint of it, or another file"
+        )
 
 
 def _without_weights(path: Path, config: Sam3DConfig) -> Sam3DTeacher:

@@ -23,10 +23,11 @@ from nnunetv2_muduo.config import (
 from nnunetv2_muduo.data.loader import augmentation_processes, n_augmentation_processes
 from nnunetv2_muduo.data.splits import cases_in_no_fold, new_splits, why_no_fold
 from nnunetv2_muduo.imageio.modalities import channel_names
+from nnunetv2_muduo.nnunet_schedule import NNUNET_SCHEDULE
 from nnunetv2_muduo.storage import read_json, write_json
 from nnunetv2_muduo.trainers.augmentation import AugmentingTrainer
 from nnunetv2_muduo.trainers.plans import fit_plans
-from nnunetv2_muduo.trainers.schedule import NNUNET_SCHEDULE, set_schedule
+from nnunetv2_muduo.trainers.schedule import set_schedule
 from nnunetv2_muduo.trainers.student_channels import (
     PickChannels,
     numbers_of_channels,

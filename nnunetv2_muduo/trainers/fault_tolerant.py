@@ -11,11 +11,13 @@ from torch import Tensor
 
 from nnunetv2_muduo.checkpoints import (
     BEST,
+    FINAL,
     LATEST,
     PREVIOUS,
     STATE_KEY,
     read_checkpoint,
     remove_half_written,
+    remove_superseded,
     resumable,
     set_aside_unfit,
     written_whole,
@@ -33,7 +35,7 @@ class FaultTolerantTrainer(SteppingTrainer):
     """What the processes that load data are at; from `initialize` on."""
 
     is_finished: bool = False
-    """Whether a checkpoint of the last epoch was loaded: nothing is left but the validation, which `--c` then repeats."""
+    """Whether the checkpoint that was loaded ends the training: all that is left is nnU-Net's validation."""
 
     _random_states_to_resume: dict | None = None
 
@@ -60,7 +62,15 @@ class FaultTolerantTrainer(SteppingTrainer):
         return tuple(TrackedDataset(dataset, self.worker_status) for dataset in super().get_tr_and_val_datasets())
 
     def run_training(self):
-        """nnU-Net's; where it says no more than that a worker process is gone, this says why."""
+        """nnU-Net's; where it says no more than that a worker process is gone, this says why.
+
+        Nothing is made for a training that is finished, which nnU-Net validates afterwards.
+        """
+        if self.is_finished:
+            self.print_to_log_file("The training is finished: it is only validated.")
+            if self.local_rank == 0:
+                remove_superseded(Path(self.output_folder))
+            return
         try:
             super().run_training()
         except RuntimeError as error:
@@ -75,8 +85,7 @@ class FaultTolerantTrainer(SteppingTrainer):
         """nnU-Net's, after `before_training`: nothing of a trainer that is not initialized yet is read by either."""
         if not self.was_initialized:
             self.initialize()
-        if not self.is_finished:
-            self.before_training()
+        self.before_training()
         super().on_train_start()
         # Last, since starting the loaders has drawn from them. Only the first rank's are stored.
         if self._random_states_to_resume is not None and not self.is_ddp:
@@ -154,7 +163,7 @@ class FaultTolerantTrainer(SteppingTrainer):
         if not self.was_initialized:
             self.my_init_kwargs[STATE_KEY] = state
             self.initialize()
-        self.is_finished = content.get("current_epoch", 0) >= self.num_epochs
+        self.is_finished |= path.name == FINAL and content.get("current_epoch", 0) >= self.num_epochs
         if self.logger.resume:
             self.accept_checkpoint(state, path)
             self._random_states_to_resume = state.get("random_states")

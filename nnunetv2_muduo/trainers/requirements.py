@@ -16,12 +16,11 @@ from nnunetv2_muduo.check.leakage import leaks
 from nnunetv2_muduo.checkpoints import FINAL
 from nnunetv2_muduo.data.checksums import OncePerFile, compare, digests_of_files
 from nnunetv2_muduo.data.excluded_cases import refuse_too_many
-from nnunetv2_muduo.data.generator_folders import folder_by_identity, generator_folder, why_none
-from nnunetv2_muduo.data.generator_identity import generator_identity, stored_state, why_not
+from nnunetv2_muduo.data.generator_folders import generator_folder, why_none
+from nnunetv2_muduo.data.generator_identity import generator_identity, stored_state
 from nnunetv2_muduo.data.orientation import common_orientation
 from nnunetv2_muduo.data.outdated import excluded_cases, outdated_cases
 from nnunetv2_muduo.data.prompt_maps import (
-    N_ID_DIGITS,
     label_ranges,
     map_files,
     outdated_maps,
@@ -141,29 +140,6 @@ class Preparation:
     def why_no_generator(self) -> str | None:
         """Why the generator has to be trained, None where it is there."""
         return why_none(self.stock_folder(self.generator_trainer), self.identity)
-
-    def refuse_other_generator(self, trained_with: dict[str, Any], checkpoint: Path) -> None:
-        """Refuse to go on from a checkpoint that another generator's prompt maps have taught.
-
-        Args:
-            trained_with: the `made_by` of the checkpoint's training.
-
-        Raises:
-            ValueError: names both generators and how to go back.
-        """
-        now = stored_state(self.generator_checkpoint).get("generator_id")
-        if now == trained_with["id"]:
-            return
-        before = f"{self.generator_class.trains} {trained_with['id'][:N_ID_DIGITS]}"
-        its_folder = folder_by_identity(self.stock_folder(self.generator_trainer), trained_with["generator"])
-        why = why_not(trained_with["generator"], self.identity) or "its folder is gone or holds another"
-        present = f"{now[:N_ID_DIGITS]} ({self.generator_folder})" if now else "one that is still to be trained"
-        raise ValueError(
-            f"{checkpoint} was trained with {before}, which does not belong to this training any more ({why}); {present} does. "
-            f"Continuing would mix two trainings. To go back, restore the labels, split, plans and config that {before} was "
-            f"made from, and its folder where that was removed ({its_folder}); `muduo prepare -d "
-            f"{self.trainer.plans_manager.dataset_name} --list` names those that are there. Or start anew without --c."
-        )
 
     def outdated_maps(self) -> dict[str, str]:
         """Unlabeled cases that need a prompt map, with reasons; the generator must be there.

@@ -8,10 +8,8 @@ from tempfile import TemporaryDirectory
 
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 
+from nnunetv2_muduo.nnunet_schedule import NNUNET_SCHEDULE
 from nnunetv2_muduo.trainer_classes import trainer_class
-
-NNUNET_SCHEDULE = {"num_epochs": 1000, "num_iterations_per_epoch": 250, "num_val_iterations_per_epoch": 50}
-"""What nnU-Net's own trainer sets: a trainer that has these numbers has none of its own."""
 
 
 def set_schedule(trainer: nnUNetTrainer, **wanted: int | None) -> None:

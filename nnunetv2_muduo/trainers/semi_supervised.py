@@ -30,6 +30,7 @@ from nnunetv2_muduo.distillation.losses import ramp_up
 from nnunetv2_muduo.storage import write_json
 from nnunetv2_muduo.trainers import distributed, pictures, prepare
 from nnunetv2_muduo.trainers.base import MuDuoTrainer
+from nnunetv2_muduo.trainers.other_generator import refuse_other_generator
 from nnunetv2_muduo.trainers.requirements import Preparation
 from nnunetv2_muduo.trainers.schedule import generator_schedule
 from nnunetv2_muduo.trainers.stepping import finite_steps
@@ -180,11 +181,11 @@ class SemiSupervisedTrainer(MuDuoTrainer):
         return {**super().muduo_state(), "prompt_generator": self.made_by}
 
     def accept_checkpoint(self, state: dict, path: Path) -> None:
-        """The base's, and refuse another prompt generator than the one whose maps have taught; 0.1 did not note which."""
+        """The base's, and refuse to be taught on by another prompt generator's maps; 0.1 did not note whose."""
         super().accept_checkpoint(state, path)
         self.made_by = state.get("prompt_generator")
         if self.made_by is not None and not self.is_finished:
-            self.preparation.refuse_other_generator(self.made_by, path)
+            refuse_other_generator(self.preparation, self.made_by, path)
 
     @classmethod
     def generators(cls, config: TrainingConfig) -> tuple[str, ...]:
@@ -210,8 +211,6 @@ class SemiSupervisedTrainer(MuDuoTrainer):
 
     def get_dataloaders(self):
         """nnU-Net's loaders of labeled cases, and one of unlabeled cases that shares their worker processes."""
-        if self.is_finished:
-            return super().get_dataloaders()
         with start_unlabeled_loader(self):
             return super().get_dataloaders()
 

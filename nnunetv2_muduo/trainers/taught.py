@@ -47,6 +47,6 @@ class TaughtTrainer(SemiSupervisedTrainer):
             field, now = f"{modality}_teacher", self.muduo_config.teacher(modality)
             if same_teacher(self.muduo_config, modality, config[field], digest):
                 config[field] = now
-            elif config[field] == now:
+            elif config[field] == now and not self.is_finished:
                 config[field] = f"{now} (sha256 {digest}, another file)"
         super().accept_checkpoint({**state, "config": config}, path)

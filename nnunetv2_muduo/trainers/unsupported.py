@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from nnunetv2_muduo.data.supported import why_no_such_training
-from nnunetv2_muduo.data.unlabeled import physical_channels
+from nnunetv2_muduo.data.unlabeled import why_no_physical_units
 from nnunetv2_muduo.imageio.modalities import channel_names, modality_of
 from nnunetv2_muduo.labels import why_no_labels
 
@@ -28,11 +28,4 @@ def _why_no_channels_for_it(trainer, name: str) -> str | None:
             f'{name} needs two channels, {{"0": "CT", "1": "PET"}}; dataset.json has {", ".join(channels)}. The names decide the '
             f"normalization: correct them, then plan and preprocess again."
         )
-    if trainer.needs_teachers and len(physical_channels(settings, trainer.dataset_json)) < len(channels):
-        return (
-            f"{name} has teachers, which need HU and SUV, but the plans normalize the channels with "
-            f"{settings.normalization_schemes}, within a mask (use_mask_for_norm): {settings.use_mask_for_norm}. A mask means "
-            f"that large parts of your images are exactly 0 in CT and PET, where air in CT is about -1000 HU: correct the "
-            f"images, or set use_mask_for_norm to false in the plans and run nnUNetv2_preprocess again."
-        )
-    return None
+    return why_no_physical_units(name, settings, trainer.dataset_json) if trainer.needs_teachers else None

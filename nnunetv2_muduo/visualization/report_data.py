@@ -11,7 +11,7 @@ from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 
 from nnunetv2_muduo.config import CONFIG_FILE, PANEL_FOLDER, PROGRESS_NAME, MuDuoConfig
 from nnunetv2_muduo.conversion.record import RECORD_FILE, recorded_cases
-from nnunetv2_muduo.data.prompt_maps import latest_prompt_maps
+from nnunetv2_muduo.data.prompt_maps import prompt_maps_of
 from nnunetv2_muduo.data.unlabeled import unlabeled_folder
 from nnunetv2_muduo.data.unlabeled_dataset import UnlabeledDataset
 from nnunetv2_muduo.labels import organ_names
@@ -118,7 +118,7 @@ def read_training(folder: Path, method: Method | None = None) -> TrainingRecord:
         progress=read_progress(folder / f"{PROGRESS_NAME}.csv"),
         panels={int(path.stem.split("_")[1]): path for path in sorted((folder / PANEL_FOLDER).glob("epoch_*.png"))},
         validation=read_validation(folder / "validation" / "summary.json", organs),
-        cases=read_cases(model.parent.name, identifier, method.prompt_generator, folder.name),
+        cases=read_cases(folder, identifier, method.prompt_generator),
     )
 
 
@@ -158,18 +158,19 @@ def read_validation(path: Path, organs: dict[int, str]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["case", "organ", "dice", "true_voxels", "predicted_voxels"])
 
 
-def read_cases(dataset: str, data_identifier: str, prompt_generator: str | None, fold_name: str) -> pd.DataFrame:
+def read_cases(training: Path, data_identifier: str, prompt_generator: str | None) -> pd.DataFrame:
     """Every case with its set and patient, as far as preprocessed and raw data set can be reached.
 
     Args:
+        training: folder of its fold.
         data_identifier: name of the folder of preprocessed labeled cases.
         prompt_generator: see `Method`.
-        fold_name: such as `fold_0`.
     """
+    dataset = training.parent.parent.name
     preprocessed = Path(nnUNet_preprocessed.get() or "") / dataset
     known = _known_cases(Path(nnUNet_raw.get() or "") / dataset)
-    prompts = read_prompts(unlabeled_folder(preprocessed, data_identifier), prompt_generator, fold_name)
-    used = {"unlabeled": set(prompts), **_split(preprocessed / "splits_final.json", fold_name)}
+    prompts = read_prompts(training, unlabeled_folder(preprocessed, data_identifier), prompt_generator)
+    used = {"unlabeled": set(prompts), **_split(preprocessed / "splits_final.json", training.name)}
     of_training = {
         case: [name for name, cases in used.items() if case in cases] for cases in used.values() for case in cases
     }
@@ -188,9 +189,9 @@ def _known_cases(dataset: Path) -> dict[str, dict[str, Any]]:
         return {case: {"set": entry["set"], **{key: entry.get(key) for key in PATIENT}} for case, entry in known}
 
 
-def read_prompts(folder: Path, prompt_generator: str | None, fold_name: str) -> dict[str, set[int] | None]:
+def read_prompts(training: Path, folder: Path, prompt_generator: str | None) -> dict[str, set[int] | None]:
     """Label values in the prompt map of every preprocessed unlabeled case, None where it has no map."""
-    maps = latest_prompt_maps(folder, prompt_generator, fold_name) if prompt_generator else None
+    maps = prompt_maps_of(training, folder, prompt_generator) if prompt_generator else None
     cases = UnlabeledDataset.get_identifiers(folder)
     return {case: _organs_in(maps / f"{case}.npz") if maps else None for case in cases}
 

@@ -37,6 +37,8 @@ DESCRIPTION = {  # what is in dataset.json: words of the problem
     "": "dataset.json is no valid JSON",
     '{"labels": {"a": 1},}': "line 1, column",
     "{'labels': 1}": "dataset.json is no valid JSON",
+    '{"labels": {"a": 1},\n"labels": {"b": 1}}': "dataset.json: 'labels' stands twice, in line 1 and in line 2",
+    '{"labels": {"a": 1, "a": 2}}': "dataset.json: 'a' stands twice, in line 1 and in line 1",
 }
 FIELDS = [  # a field of dataset.json, its value, words of the problem
     ("labels", None, "'labels'"),
@@ -86,21 +88,30 @@ SPLITS = {
     '[{"train": ["labeled_1"], "val": []}]': "no val case",
     "": "splits_final.json is no valid JSON",
     "[{": "splits_final.json is no valid JSON",
+    '[{"train": ["labeled_0"], "val": ["labeled_1"], "val": ["labeled_2"]}]': "splits_final.json: 'val' stands twice",
 }
 PLANS = {
     "[]": "nnUNetPlans.json must be an object",
     "": "nnUNetPlans.json is no valid JSON",
     "{}": "has no 'configurations'",
     '{"configurations": []}': "'configurations'",
+    '{"configurations": {"3d_fullres": {}, "3d_fullres": {}}}': "nnUNetPlans.json: '3d_fullres' stands twice",
     '{"configurations": {"3d_fullres": 3}}': "'3d_fullres'",
     '{"configurations": {}}': "no 3d_fullres in them",
     '{"configurations": {"3d_fullres": {}}}': "has no patch_size",
     '{"configurations": {"3d_fullres": {"inherits_from": "nope"}}}': "nope",
     '{"configurations": {"3d_fullres": {"inherits_from": "3d_fullres"}}}': "3d_fullres",
 }
+UNITS = "has teachers, which need HU and SUV, but the plans normalize the channels with"
 SETTINGS = {  # settings of the configuration, or what else is changed: words of the problem
     "2d": (lambda d: change_plans(d, patch_size=[64, 64]), "is for 3d configurations"),
     "cascade": (lambda d: change_plans(d, previous_stage="3d_lowres"), "does not support cascades"),
+    "mask": (lambda d: change_plans(d, use_mask_for_norm=[True, True]), f"MuDuo {UNITS}"),
+    "other schemes": (
+        lambda d: change_plans(d, normalization_schemes=["CTNormalization", "RescaleTo01Normalization"]),
+        f"MuDuo {UNITS}",
+    ),
+    "no schemes": (lambda d: change_plans(d, normalization_schemes=[]), "nnUNetPlans.json has another shape"),
     "no plans": (lambda d: (preprocessed(d) / "nnUNetPlans.json").unlink(), "nnUNetv2_plan_and_preprocess -d 001"),
     "no preprocessed folder": (lambda d: shutil.rmtree(preprocessed(d)), "nnUNetv2_plan_and_preprocess -d 001"),
     "planned alone": (
@@ -243,3 +254,9 @@ def test_findings_for_other_programs(dataset, capsys):
 def test_a_training_that_is_ready_for_other_programs(dataset, capsys):
     assert main(["check", "-d", "1", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["ready"] is True
+
+
+def test_a_mask_does_not_matter_without_teachers(dataset, capsys):
+    change_plans(dataset, use_mask_for_norm=[True, True])
+    main(["check", "-d", "1", "-tr", "nnUNetTrainerMeanTeacher"])
+    assert UNITS not in capsys.readouterr().out

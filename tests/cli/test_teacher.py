@@ -38,16 +38,16 @@ def test_the_command_writes_teachers_that_load(tiny_teacher, raw_dataset, tmp_pa
     assert "Leave --c out" in capsys.readouterr().err
     assert main(command.split()) == 1
     assert "Continue it with --c" in capsys.readouterr().err
-    assert main([*command.replace("--iterations 2", "--iterations 3").split(), "--c"]) == 1
-    assert "another n_iterations" in capsys.readouterr().err
-    without_data = command.replace(str(raw_dataset), "/nowhere")
-    assert (
-        main([*without_data.replace("--rounds 2", "--rounds 3").split(), "--c"]) == 1
-    )  # said before the data are read
-    assert "another n_rounds" in capsys.readouterr().err
-    assert main([*without_data.replace(str(noisy), "/no/list").replace("/out", "/new").split()]) == 1
-    assert "--noisy-labels /no/list: no such file" in capsys.readouterr().err
+    refused_before_the_data(command.replace("--iterations 2", "--iterations 3"), "another n_iterations;", capsys)
+    refused_before_the_data(command.replace(f"--noisy-labels {noisy} ", ""), "another noisy_labels;", capsys)
     assert main([*command.split(), "--c"]) == 0
+
+
+def refused_before_the_data(command: str, words: str, capsys) -> None:
+    """A training is not continued by this command, which finds no data either."""
+    command = command.replace("Dataset042_Balls", "Dataset043_Nowhere")
+    assert main([*command.split(), "--c"]) == 1
+    assert words in capsys.readouterr().err
 
 
 def options_of(command: str):
@@ -100,3 +100,48 @@ def test_the_teacher_is_opened_before_the_data_are_read(raw_dataset, tmp_path, c
     assert main(["teacher", "train", "--modality", "pet", *words, "-device", "cpu"]) == 1
     assert "none.pth" in capsys.readouterr().err
     assert not (tmp_path / "out" / "cache").exists()
+
+
+def test_a_teacher_that_no_training_wrote_is_not_continued(tiny_teacher, raw_dataset, tmp_path, capsys):
+    save_teacher(tiny_teacher, tmp_path / "teacher_last.pth", modality="pet")
+    words = ["--data", str(raw_dataset), "-o", str(tmp_path), "-device", "cpu", "--c"]
+    assert main(["teacher", "train", "--modality", "pet", *words]) == 1
+    assert f"{tmp_path / 'teacher_last.pth'} holds a teacher, and no training" in capsys.readouterr().err
+
+
+def test_images_that_dataset_json_lists_elsewhere(tiny_teacher, raw_dataset, tmp_path, monkeypatch, capsys):
+    save_teacher(tiny_teacher, tmp_path / "tiny.pth")
+    monkeypatch.setenv("PLACE_OF_IMAGES", str(raw_dataset))
+    content = json.loads((raw_dataset / "dataset.json").read_text())
+    cases = sorted(path.name.split(".")[0] for path in (raw_dataset / "labelsTr").iterdir())
+    content["dataset"] = {
+        case: {
+            "images": [f"$PLACE_OF_IMAGES/imagesTr/{case}_000{channel}.nii.gz" for channel in (0, 1)],
+            "label": f"$PLACE_OF_IMAGES/labelsTr/{case}.nii.gz",
+        }
+        for case in cases
+    }
+    folder = tmp_path / "Dataset044_Listed"
+    folder.mkdir()
+    (folder / "dataset.json").write_text(json.dumps(content))
+    words = ["--init", str(tmp_path / "tiny.pth"), "--spacing", "4", "--iterations", "1", "--batch-size", "1"]
+    command = [
+        "teacher",
+        "train",
+        "--modality",
+        "pet",
+        "--data",
+        str(folder),
+        *words,
+        "--rounds",
+        "2",
+        "-device",
+        "cpu",
+    ]
+    assert main([*command, "-o", str(tmp_path / "out")]) == 0
+    assert sorted(path.name for path in (tmp_path / "out" / "cache").iterdir()) == [f"{case}_pet" for case in cases]
+    content["dataset"][cases[1]]["label"] = "nowhere.nii.gz"
+    (folder / "dataset.json").write_text(json.dumps(content))
+    capsys.readouterr()
+    assert main([*command, "-o", str(tmp_path / "other")]) == 1
+    assert f"Case {cases[1]} of {folder}: {folder / 'nowhere.nii.gz'} is missing" in capsys.readouterr().err

@@ -83,3 +83,14 @@ def test_commands_in_them_are_those_of_the_package():
 
     for command in re.findall(r"\bmuduo (?:muduo )?(\w[\w-]*|--\w+) ", DOCKERFILE + RECIPE):
         assert command in {*COMMANDS, "and"} or command.startswith("-"), command
+
+
+def test_the_page_names_what_the_recipes_name_and_that_they_were_never_built():
+    page = (ROOT / "containers" / "README.md").read_text()
+    (image,) = words_of("FROM")
+    installed = set(re.findall(r"--no-install-recommends (\S+)", DOCKERFILE + RECIPE))
+    (extra,) = set(re.findall(r"/tmp/source(\[\w+\])", DOCKERFILE + RECIPE))
+    assert f'"{extra[1:-1]}"' in (ROOT / "setup.py").read_text()
+    assert all(f"`{name}`" in page for name in (image, *installed, extra))
+    assert set(re.findall(r"ignore=(\w+)", DOCKERFILE)) == set(re.findall(r"\bDL\d+", page))
+    assert "Neither was ever built" in page

@@ -2,8 +2,10 @@
 
 import random
 import shutil
+import struct
 from itertools import islice
 
+import blosc2
 import numpy as np
 import pytest
 import torch
@@ -134,6 +136,20 @@ def test_a_case_that_cannot_be_read_is_left_out_by_name(prepared_dataset, which,
     assert set(batches[-1]["keys"]) == {"unlabeled_8"}
     assert batches[-1]["damaged"].keys() == {"unlabeled_7"}
     assert damaged_files(folder, maps, "unlabeled_7")[which].name in batches[-1]["damaged"]["unlabeled_7"]
+
+
+@pytest.mark.parametrize("which", ["ct", "map"])
+def test_a_header_that_asks_for_any_memory_is_damage(prepared_dataset, which):
+    loader, folder, maps = unlabeled_loader(prepared_dataset, 20)
+    file = damaged_files(folder, maps, "unlabeled_7")[which]
+    shape = [struct.pack(">q", n) for n in blosc2.open(str(file)).shape]
+    content = file.read_bytes()
+    assert content.count(b"\xd3".join(shape)) == 1  # as msgpack has them
+    file.write_bytes(content.replace(b"\xd3".join(shape), b"\xd3".join([struct.pack(">q", 1 << 34), *shape[1:]])))
+    loader.indices = ["unlabeled_7", "unlabeled_8"]
+    batches = [next(loader) for _ in range(3)]
+    assert batches[-1]["damaged"].keys() == {"unlabeled_7"}
+    assert f"{file.name} can't be read" in batches[-1]["damaged"]["unlabeled_7"]
 
 
 def test_more_than_five_percent_of_damaged_cases_end_the_training(prepared_dataset):

@@ -138,7 +138,7 @@ def test_the_variable_is_added_to_for_nnunet_alone(environment, wheel, tmp_path)
     environment.install(wheel)
     plugin = str(environment.site / "nnunetv2_muduo" / "nnunet_plugin")
     assert succeed([environment.python, "-c", VARIABLE]).strip() == plugin
-    assert succeed([environment.python, "-c", VARIABLE], nnUNet_extTrainer="/own").strip() == f"{plugin}:/own"
+    assert succeed([environment.python, "-c", VARIABLE], nnUNet_extTrainer="/own").strip() == f"/own:{plugin}"
     assert succeed([environment.python, "-c", VARIABLE], nnUNet_extTrainer=f"/own:{plugin}").strip() == f"/own:{plugin}"
     others = VARIABLE.replace("nnunetv2.paths", "json")
     assert succeed([environment.python, "-c", others]).strip() == "None"
@@ -155,6 +155,23 @@ def test_trainers_of_users_stay_findable(environment, wheel, tmp_path):
         "from nnunetv2.utilities.find_objects import *; print(recursive_find_trainer_class_by_name('nnUNetTrainerOwn'))"
     )
     assert "own_trainers" in succeed([environment.python, "-c", code], nnUNet_extTrainer=str(tmp_path)).splitlines()[-1]
+
+
+@pytest.mark.parametrize("other", [False, True])
+def test_a_trainer_of_users_wins_over_ours_of_the_same_name(environment, wheel, tmp_path, other):
+    """What they have set explicitly stands before what an installation adds; without it, or for other names, ours is found."""
+    environment.install(wheel)
+    (tmp_path / "own_trainers.py").write_text(
+        "from nnunetv2_muduo import trainers\nclass nnUNetTrainerMuDuo(trainers.nnUNetTrainerMuDuo): pass\n"
+    )
+    name = "nnUNetTrainerMeanTeacher" if other else "nnUNetTrainerMuDuo"
+    code = f"from nnunetv2.utilities.find_objects import *; print(recursive_find_trainer_class_by_name('{name}'))"
+    found = [
+        succeed([environment.python, "-c", code], **variable).splitlines()[-1]
+        for variable in ({"nnUNet_extTrainer": str(tmp_path)}, {})
+    ]
+    assert ["own_trainers" in line for line in found] == [not other, False]
+    assert all(f".{name}'" in line for line in found)
 
 
 def test_a_folder_that_hides_nnunet_is_named_at_import_and_by_check(tmp_path, wheel):

@@ -1,15 +1,17 @@
 """A training that was stopped and continued ends as one that was not."""
 
 import copy
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from stock_command import train_fold
-from support import DATASET, make_trainer, seed_everything, write_config
+from support import DATASET, generator_folders, make_trainer, seed_everything, write_config
 
 from nnunetv2_muduo.config import MuDuoConfig
+from nnunetv2_muduo.teachers.registry import SMALL_TEACHERS
 
 
 class Stopped(Exception):
@@ -84,3 +86,27 @@ def test_a_training_killed_at_its_very_end_leaves_nothing_when_continued(prepare
         (folder / left).write_bytes((folder / "checkpoint_final.pth").read_bytes())
     train_fold(0, name, "--c")
     assert {path.name for path in folder.glob("*checkpoint*")} == {"checkpoint_final.pth", "checkpoint_best.pth"}
+
+
+@pytest.fixture
+def finished(prepared_dataset, tmp_path, monkeypatch):
+    """Folder of a student that is trained to its end, and whose generator, maps and teachers are gone since."""
+    teacher = shutil.copy(SMALL_TEACHERS / "ct.safetensors", tmp_path)
+    write_config(monkeypatch, tmp_path, num_epochs=1, num_iterations_per_epoch=1, ct_teacher=str(teacher))
+    train_fold(0, "nnUNetTrainerMuDuo")
+    for folder in generator_folders(prepared_dataset):
+        shutil.rmtree(folder.parent)
+    shutil.rmtree(prepared_dataset / "pre" / DATASET / "nnUNetPlans_3d_fullres_unlabeled")
+    Path(teacher).unlink()
+    return prepared_dataset / "res" / DATASET / "nnUNetTrainerMuDuo__nnUNetPlans__3d_fullres" / "fold_0"
+
+
+@pytest.mark.parametrize("how", [("--c",), ("--val",), ("--c", "--val_best"), ("--val", "--val_best")])
+def test_a_finished_training_is_validated_without_what_it_was_made_with(finished, prepared_dataset, how):
+    shutil.rmtree(finished / "validation")
+    final = (finished / "checkpoint_final.pth").read_bytes()
+    train_fold(0, "nnUNetTrainerMuDuo", *how)
+    assert (finished / "validation" / "summary.json").is_file()
+    assert (finished / "checkpoint_final.pth").read_bytes() == final
+    assert generator_folders(prepared_dataset) == []
+    assert not (prepared_dataset / "pre" / DATASET / "nnUNetPlans_3d_fullres_unlabeled").exists()

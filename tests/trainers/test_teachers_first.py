@@ -1,6 +1,7 @@
 """Teachers are opened before anything expensive: no case is preprocessed and no generator trained for one that is none."""
 
 import io
+import re
 import zipfile
 
 import pytest
@@ -29,7 +30,21 @@ def of_another_network(path):
     path.write_bytes(content.getvalue())
 
 
+def not_finite(value):
+    """A teacher one of whose weights has this value, which is all that is wrong with it."""
+
+    def write(path):
+        teacher = load_teacher("small_pet")
+        dict(teacher.named_parameters())[SPOILED].view(-1)[0] = value
+        save_teacher(teacher, path, "pet")
+
+    return write
+
+
+SPOILED = "mask_decoder.iou_token.weight"
 NO_TEACHER = {
+    "nan.safetensors": not_finite(float("nan")),
+    "infinite.pth": not_finite(float("inf")),
     "of_another_size.pth": lambda path: save_teacher(build_small_teacher(0), path),  # 32 voxels; the other sees 24
     "cut.safetensors": cut_off,
     "zipped.pth": zipped,
@@ -47,6 +62,8 @@ def no_teacher(request, tiny_dataset_copy, monkeypatch, tmp_path):
     NO_TEACHER[request.param](path)
     write_config(monkeypatch, tmp_path, pet_teacher=str(path))
     words = "same image size" if "size" in path.name else path.name
+    if path.stem in ("nan", "infinite"):
+        words = f"{path.name} hold NaN or infinite values in 1 tensor(s): {SPOILED}"
     return tiny_dataset_copy, words
 
 
@@ -65,9 +82,23 @@ def test_prepare_looks_first(no_teacher, capsys):
 
 def test_a_training_looks_first(no_teacher):
     root, words = no_teacher
-    with pytest.raises((ValueError, FileNotFoundError), match=words.replace(".", r"\.")):
+    with pytest.raises((ValueError, FileNotFoundError), match=re.escape(words)):
         train_fold(0, "nnUNetTrainerMuDuo")
     assert not made(root)
+
+
+@pytest.mark.parametrize("command", ["check -d 1", "teacher train --modality pet --data 1 -device cpu"])
+def test_weights_that_are_not_finite_are_named_by_check_and_teacher_train(
+    tiny_dataset_copy, monkeypatch, tmp_path, capsys, command
+):
+    path = tmp_path / "nan.pth"
+    NO_TEACHER["nan.safetensors"](path)
+    write_config(monkeypatch, tmp_path, pet_teacher=str(path))
+    words = ["--init", str(path), "-o", str(tmp_path / "out")] if "train" in command else []
+    assert main([*command.split(), *words]) == 1
+    said = capsys.readouterr()
+    assert f"{path} hold NaN or infinite values in 1 tensor(s): {SPOILED}" in " ".join((said.out + said.err).split())
+    assert not (tmp_path / "out" / "cache").exists()
 
 
 @pytest.mark.parametrize("how", ["prepare", "train"])
