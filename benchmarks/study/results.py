@@ -3,6 +3,7 @@
 import json
 import math
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 
 import pandas as pd
@@ -10,7 +11,8 @@ import pandas as pd
 from benchmarks.study.patients import Group
 from benchmarks.study.rows import Row
 from benchmarks.study.study_size import StudySize
-from nnunetv2_muduo.storage import read_json, write_text
+from nnunetv2_muduo.storage import file_digest, read_json, write_text
+from nnunetv2_muduo.teachers.registry import SMALL_TEACHERS
 
 MEASURES = ("dice", "nsd_voxel", "hd95_mm")
 RESULTS = Path(__file__).parents[1] / "results" / "study"
@@ -32,8 +34,16 @@ def settings_of(group: Group, size: StudySize, row: Row) -> dict:
 
 
 def is_done(file: Path, settings: dict) -> bool:
-    """Whether there is a result of just these settings."""
-    return (read_json(file) or {}).get("settings") == settings
+    """Whether there is a result of just these settings, and of the small teachers that are there now, if it had any."""
+    result = read_json(file) or {}
+    others = [modality for modality, digest in result.get("teachers", {}).items() if digest not in _digests()]
+    is_small = settings["size"]["teacher"] == "small"
+    return result.get("settings") == settings and not (is_small and others)
+
+
+@cache
+def _digests() -> set[str]:
+    return {file_digest(file) for file in SMALL_TEACHERS.glob("*.safetensors")}
 
 
 def measured_cases(table: pd.DataFrame) -> dict:

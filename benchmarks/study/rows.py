@@ -93,14 +93,16 @@ BY_NAME = {row.name: row for row in STUDY}
 def choice(name: str, overrides: dict, trainer: str = MUDUO_TRAINER) -> Row:
     """A row for development: MuDuo, or another trainer, with config fields."""
     title = ", ".join(f"{key} {value}" for key, value in overrides.items()) or name
-    return Row(name, title, trainer, overrides, observed=trainer.startswith(MUDUO_TRAINER))
+    return Row(
+        name, title, trainer, overrides, observed=trainer.startswith(MUDUO_TRAINER) and trainer != SUPERVISED_TRAINER
+    )
 
 
 CHOICES = (
     SUPERVISED,
     MUDUO,
     MAP_AS_LABEL,
-    *TABLE_2,
+    *(replace(row, observed=True) for row in TABLE_2),
     choice("weight_0.1", {"consistency_weight": 0.1}),
     choice("weight_1", {"consistency_weight": 1.0}),
     choice("mse_3", {"consistency": "mse", "consistency_weight": 3.0}),

@@ -39,7 +39,7 @@ def main() -> None:
     labels = read_label_names(split.raw / "dataset.json")
     table, _ = measure_methods({row.name: predictions}, split.raw / "labelsTs", None, Settings(labels))
     keys = {"row": row.name, "title": row.title, "labels": args["labels"], "seed": split.seed}
-    keys["settings"] = results.settings_of(split.group, split.size, row)
+    entries["settings"] = results.settings_of(split.group, split.size, row)  # of an ensemble too
     results.write_result({**keys, **entries, **results.measured_cases(table)}, Path(args["result"]))
 
 

@@ -9,11 +9,12 @@ import torch
 
 from benchmarks.study.counting import generator_costs
 from benchmarks.study.pseudo_label_quality import ObservedTraining, summary
-from benchmarks.study.results import settings_of
+from benchmarks.study.results import is_done, settings_of
 from benchmarks.study.rows import Row
 from benchmarks.study.split import CONFIGURATION, FOLD, PLANS, Split
 from benchmarks.study.starts import config_in_place, make_trainer, seed_all, start
 from nnunetv2_muduo.checkpoints import FINAL
+from nnunetv2_muduo.claims import claimed
 from nnunetv2_muduo.data.batched_predictor import BatchedPredictor
 from nnunetv2_muduo.storage import read_json, write_json
 from nnunetv2_muduo.trainers.fault_tolerant import FaultTolerantTrainer
@@ -30,19 +31,20 @@ class Trained:
 
 
 def train(split: Split, row: Row, device: torch.device) -> Trained:
-    """Train a row from its start to its end."""
-    with config_in_place(split, row):
+    """Train a row from its start to its end. Others that need it too, as an ensemble, wait for it."""
+    lock = split.own_folder / f"{row.name}.lock"
+    with config_in_place(split, row), claimed(lock, f"trains {row.name}"):
         prepare_row(split, row, device)
         trainer = make_trainer(split, row, device, "rows", *([ObservedTraining] if row.observed else []))
         trainer.truth_files = split.unlabeled_truth()
         trainer.initialize()
         settings = settings_of(split.group, split.size, row)
         record = Path(trainer.output_folder) / "study.json"
-        if (done := read_json(record)) is not None and done["settings"] == settings:
+        if is_done(record, settings):
             trainer.load_checkpoint(str(Path(trainer.output_folder) / FINAL))
-            return Trained(trainer, done["entries"])
-        entries = _train(trainer, split, row)
-        write_json({"settings": settings, "entries": entries}, record)
+            return Trained(trainer, read_json(record))
+        entries = {"settings": settings, **_train(trainer, split, row)}
+        write_json(entries, record)
         return Trained(trainer, entries)
 
 

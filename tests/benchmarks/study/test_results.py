@@ -9,6 +9,7 @@ from benchmarks.study.patients import DEVELOPMENT, REPORTED
 from benchmarks.study.rows import MUDUO, SUPERVISED
 from benchmarks.study.study_size import SMALL
 from nnunetv2_muduo.storage import read_json
+from nnunetv2_muduo.teachers.weights import teacher_digest
 
 
 def test_a_row_is_done_where_its_settings_are_the_same(tmp_path):
@@ -26,6 +27,15 @@ def test_a_row_is_done_where_its_settings_are_the_same(tmp_path):
         (REPORTED, SMALL, replace(MUDUO, overrides={"n_points": 1})),
     ):
         assert not results.is_done(file, results.settings_of(group, size, row))
+
+
+def test_a_row_of_other_teachers_is_not_done(tmp_path):
+    file, settings = tmp_path / "muduo.json", results.settings_of(REPORTED, SMALL, MUDUO)
+    digest = teacher_digest("small_ct")
+    results.write_result({"settings": settings, "teachers": {"ct": digest}}, file)
+    assert results.is_done(file, settings)
+    results.write_result({"settings": settings, "teachers": {"ct": digest, "pet": "0" * 64}}, file)
+    assert not results.is_done(file, settings)
 
 
 def test_groups_have_folders_of_their_own(tmp_path):
