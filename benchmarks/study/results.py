@@ -78,7 +78,7 @@ def read_results(out: Path, group: Group) -> list[dict]:
 
 
 def measures_table(results: list[dict]) -> pd.DataFrame:
-    """A line per result, case and organ that is there: labels, row, seed, case, organ, and the measures."""
+    """A line per result, case and organ that is there: labels, row, seed, case, organ, and the measures, NaN for null."""
     lines = [
         {**{key: result[key] for key in ("labels", "row", "seed")}, "case": case, "organ": organ}
         | dict(zip(MEASURES, values, strict=True))
@@ -86,4 +86,4 @@ def measures_table(results: list[dict]) -> pd.DataFrame:
         for case, organs in result["cases"].items()
         for organ, values in organs.items()
     ]
-    return pd.DataFrame(lines)
+    return pd.DataFrame(lines).astype(dict.fromkeys(MEASURES, float))
