@@ -38,11 +38,12 @@ def run(args: argparse.Namespace, group: Group, rows: Sequence[Row]) -> bool:
     deadline, size = time.monotonic() + 60 * args.minutes, LARGE if args.large else SMALL
     n_processes = args.processes or (1 if args.large else n_cores())
     folder = args.folder.resolve() / group.name
+    out = args.out.with_name(f"{args.out.name}_large") if args.large else args.out  # each size has its own
     studies = make_studies(args.label_maps, group, folder / "studies", size, n_processes)
     device = "cuda" if args.large else "cpu"
-    runner = Runner(folder, args.out, group, size, studies, device, n_processes, deadline)
+    runner = Runner(folder, out, group, size, studies, device, n_processes, deadline)
     any_failed = runner.run_all(rows, args.labeled, args.seeds)
-    print(write_report(args.out, group, describe(group, size, studies)) or "No row is done yet.")
+    print(write_report(out, group, describe(group, size, studies)) or "No row is done yet.")
     return any_failed
 
 
@@ -57,11 +58,14 @@ def describe(group: Group, size: StudySize, studies: list[Path]) -> str:
     """How the figures came about."""
     n_train = len(studies) - group.n_val - group.n_test
     n_shared, n_own = (n * size.n_iterations_per_epoch for n in (size.n_shared_epochs, size.n_epochs))
+    way = (
+        f"Rows go on for {n_own} iterations of 2 (+ 2) patches from a supervised network of {n_shared} iterations on the same "
+        "labels, but for those from scratch, which have as many in all."
+    )
     return (
         f"{len(studies)} patients, real anatomy, synthesized PET/CT at {size.spacing_mm:g} mm: {group.n_test} test cases, the "
         f"same for all, and {n_train} for training, all but the labeled ones without labels. Student: nnU-Net's network with "
         f"{size.n_features} features in its first stage, patches of {size.image_size} voxels, {size.optimizer}, "
-        f"augmentation: {size.augmentation}. Rows go on for {n_own} iterations of 2 (+ 2) patches from a supervised network of "
-        f"{n_shared} iterations on the same labels, but for those from scratch, which have as many iterations in all. "
+        f"augmentation: {size.augmentation}. {way if n_shared else f'Rows have {n_own} iterations of 2 (+ 2) patches.'} "
         f"Teachers: {size.teacher}. Final checkpoints."
     )

@@ -108,3 +108,4 @@ def test_a_process_is_told_all_that_a_row_is(call):
     assert len(read_json(call.out / "reported" / "05_labels" / "all_labels_seed0.json")["cases"]) == 1
     call(study_command, "--large", "--rows", "supervised", "--labeled", 5, "--seeds", 0)
     assert call.begun[0]["device"] == "cuda"
+    assert {path.name for path in call.out.parent.glob("out*")} == {"out", "out_large"}
