@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.study.datasets import fit_student
 from benchmarks.study.patients import Group
-from benchmarks.study.split import Split
+from benchmarks.study.split import PLANS, Split
 from benchmarks.study.study_size import SMALL
+from nnunetv2_muduo.trainers.requirements import Preparation
 
 DICE = {"supervised": {"liver": 0.7, "brain": 0.5}, "muduo": {"liver": 0.68, "brain": 0.92}}
 TITLES = {"supervised": "supervised, PET/CT", "muduo": "MuDuo"}
@@ -48,5 +50,15 @@ class TinySplit(Split):
 
 @pytest.fixture
 def split(prepared_dataset):
-    size = replace(SMALL, n_iterations_per_epoch=2, n_shared_epochs=1, n_epochs=2)
-    return TinySplit(prepared_dataset, Group("tiny", 1, 1), size, n_labeled=4, seed=0)
+    size = replace(SMALL, n_features=4, n_iterations_per_epoch=2, n_shared_epochs=1, n_epochs=2)
+    split = TinySplit(prepared_dataset, Group("tiny", 1, 1), size, n_labeled=4, seed=0)
+    fit_student(split.preprocessed / f"{PLANS}.json", split)
+    return split
+
+
+@pytest.fixture
+def without_generator(monkeypatch):
+    """Trainers begin without a prompt generator and its maps, which would take a training."""
+    monkeypatch.setattr("nnunetv2_muduo.trainers.prepare.prepare_on_first_rank", lambda _: None)
+    monkeypatch.setattr("nnunetv2_muduo.trainers.semi_supervised.require_prompt_maps", lambda *_: None)
+    monkeypatch.setattr(Preparation, "made_by", {"id": "0" * 32})

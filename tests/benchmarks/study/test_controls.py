@@ -68,7 +68,7 @@ def test_pairs_are_chosen_by_chance_with_all_else_the_same(trainer_of):
     assert by_chance.within_memory(lambda value, _chunk: value + 1, torch.ones(2)).tolist() == [2, 2]
 
 
-def test_without_the_maps_points_the_map_says_only_which_organs(trainer_of):
+def test_without_the_maps_points_the_map_says_only_which_organs(trainer_of, without_generator):
     trainer = trainer_of("no_map_points")
     trainer.before_training()
     probs, organ_map = torch.rand(3, 24, 24, 24).softmax(0), torch.zeros(24, 24, 24, dtype=torch.int16)
@@ -96,20 +96,17 @@ def test_mild_augmentation_keeps_turns_brightness_and_contrast(trainer_of):
     assert "MirrorTransform" not in names
 
 
-def test_true_masks_stand_where_the_maps_did(trainer_of, tmp_path):
+def test_true_masks_stand_where_the_maps_did(trainer_of, without_generator, tmp_path):
     trainer, truths = trainer_of("true_masks"), {}
     for number, case in enumerate(UnlabeledDataset.get_identifiers(trainer.preparation.unlabeled_folder)):
         truths[case] = tmp_path / f"{case}.nii.gz"
         sitk.WriteImage(make_case(100 + number)[2], str(truths[case]))
     trainer.truth_files = truths
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("nnunetv2_muduo.trainers.prepare.prepare_on_first_rank", lambda _: None)
-        patch.setattr("nnunetv2_muduo.trainers.semi_supervised.require_prompt_maps", lambda *_: None)
-        patch.setattr(type(trainer.preparation), "made_by", {"id": "0" * 32})
-        trainer.before_training()
-        dataset = trainer.unlabeled_dataset()
-        case = trainer.unlabeled_cases[1]
-        organ_map, places = dataset.load_case(case)[1], dataset.load_case(case)[3]["class_locations"]
+    trainer.before_training()
+    case = trainer.unlabeled_cases[1]
+    views, organ_map, _, properties = trainer.unlabeled_dataset().load_case(case)
     truth = sitk.GetArrayFromImage(sitk.ReadImage(str(truths[case])))
     assert np.array_equal(organ_map[:][0], truth.transpose(trainer.plans_manager.transpose_forward))
-    assert places[1].shape[1] == 4
+    assert views.shape[1:] == organ_map.shape[1:]
+    for organ, places in properties["class_locations"].items():
+        assert (organ_map[:][tuple(places.T)] == organ).all()

@@ -18,9 +18,9 @@ def labeled_patches(split, row, seed_part):
 
 
 def test_rows_draw_the_same_labeled_patches_and_others_than_the_network_before_them(split):
-    supervised, muduo = (labeled_patches(split, BY_NAME[name], "rows") for name in ("supervised", "muduo"))
+    supervised, taught = (labeled_patches(split, BY_NAME[name], "rows") for name in ("supervised", "mean_teacher"))
     shared = labeled_patches(split, Row("shared_all", "", SUPERVISED_TRAINER), "shared_all")
-    assert all(torch.equal(a, b) for a, b in zip(supervised, muduo, strict=True))
+    assert all(torch.equal(a, b) for a, b in zip(supervised, taught, strict=True))
     assert not any(torch.equal(a, b) for a, b in zip(supervised, shared, strict=True))
 
 
