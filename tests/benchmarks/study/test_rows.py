@@ -30,11 +30,11 @@ def test_only_rows_without_a_trainer_are_left_out():
     assert not any(hasattr(trainers, name) for name in missing)
 
 
-def test_rows_train_as_long_as_one_another_but_for_one():
+def test_rows_train_as_long_as_one_another_but_for_two_that_say_so():
     epochs = {row.name: row.config(SMALL)["num_epochs"] for row in STUDY}
     assert {epochs[row.name] for row in STUDY if row.start == "scratch"} == {50}
     others = {name: n for name, n in epochs.items() if BY_NAME[name].start != "scratch"}
-    assert {name for name, n in others.items() if n != 25} == {"twice"}
+    assert {name for name, n in others.items() if n != 25} == {"twice", "equal_time"}
     assert others["twice"] == 50
 
 
