@@ -14,7 +14,7 @@ CONTROL = "nnUNetTrainerStudy"
 """Begin of the names of the trainers in `controls`."""
 
 EQUAL_TIME = 4.3
-"""Supervised iterations that take as long as one of MuDuo's and its share of the generator: 480 against 112 s for 1000 on a core."""
+"""Supervised iterations that take as long as one of MuDuo's and its generator: 480 against 112 s for 1000 on a core."""
 
 
 @dataclass(frozen=True)
