@@ -1,14 +1,14 @@
-"""Data set of a split: `n_labeled` cases drawn by its seed, the rest of the pool unlabeled, always the same test cases."""
+"""Data set of a split: a group's cases, some of them with labels, and plans for the study's student."""
 
 import json
 import os
 import subprocess
 from pathlib import Path
 
-import numpy as np
-import yaml
-
+from benchmarks.study.patients import draw_members
 from benchmarks.study.split import CONFIGURATION, PLANS, Split
+from nnunetv2_muduo.claims import claimed
+from nnunetv2_muduo.storage import write_json
 
 CHANNEL_FILES = ("CTres.nii.gz", "SUV.nii.gz")
 LABEL_FILE = "SEG.nii.gz"
@@ -19,30 +19,33 @@ FOLDERS = {
     "unlabeled": ("imagesUn", None),
 }
 """nnU-Net's folders of images and labels for each kind of case."""
-SPLIT_SEED = 0  # of test and validation cases, which are the same for every split
 
 
-def make_dataset(split: Split, cohort: Path) -> None:
-    """Raw data set, nnU-Net's preprocessing, and plans for the study's student; what is there already is kept.
+def make_dataset(split: Split, studies: list[Path], environment: dict[str, str]) -> None:
+    """Raw data set, nnU-Net's preprocessing, and the student's plans; what is there already is kept.
+
+    Args:
+        studies: folders of the group's studies, in the drawn order.
 
     Raises:
         subprocess.CalledProcessError: nnU-Net could not plan or preprocess; its own message stands above.
     """
-    plans_file = split.preprocessed / f"{PLANS}.json"
-    done = split.preprocessed / "student_planned"
-    if done.is_file():
-        return
-    (split.folder / "config.yaml").write_text(yaml.safe_dump(split.size.config()), encoding="utf-8")
-    write_raw(split, cohort)
-    command = f"nnUNetv2_plan_and_preprocess -d {split.dataset_id} -c {CONFIGURATION} -npfp 1 -np 1"
-    subprocess.run(command.split(), env=split.environment(), check=True)
-    fit_student(plans_file, split)
-    done.touch()
+    done = split.own_folder / "data_set_is_made"
+    split.own_folder.mkdir(parents=True, exist_ok=True)
+    with claimed(done.with_suffix(".lock"), "makes the data set"):
+        if done.is_file():
+            return
+        write_raw(split, studies)
+        command = f"nnUNetv2_plan_and_preprocess -d {split.dataset_id} -c {CONFIGURATION} -npfp 1 -np 1"
+        # nnU-Net's planner takes as many threads, of which there must be one.
+        subprocess.run(command.split(), env={**environment, "nnUNet_n_proc_DA": "1"}, check=True)
+        fit_student(split.preprocessed / f"{PLANS}.json", split)
+        done.touch()
 
 
-def write_raw(split: Split, cohort: Path) -> None:
-    """Links to the cohort's files, by nnU-Net's names; no label file of an unlabeled case."""
-    members = draw_members(studies(cohort), split)
+def write_raw(split: Split, studies: list[Path]) -> None:
+    """Links to the studies' files, by nnU-Net's names; no label file of an unlabeled case."""
+    members = draw_members(studies, split.group, split.n_labeled, split.seed)
     for name in ("imagesTr", "labelsTr", "imagesUn", "imagesTs", "labelsTs"):
         (split.raw / name).mkdir(parents=True, exist_ok=True)
     for kind, (images, labels) in FOLDERS.items():
@@ -51,36 +54,13 @@ def write_raw(split: Split, cohort: Path) -> None:
                 _link(study / file, split.raw / images / f"{case}_{channel:04d}.nii.gz")
             if labels:
                 _link(study / LABEL_FILE, split.raw / labels / f"{case}.nii.gz")
-    _write_descriptions(split, cohort, members)
-
-
-def studies(cohort: Path) -> list[Path]:
-    """Folder of every patient's first study in a cohort, in order of the patients' names."""
-    first_studies: dict[Path, Path] = {}
-    for folder in sorted(file.parent for file in cohort.glob(f"*/*/{LABEL_FILE}")):
-        first_studies.setdefault(folder.parent, folder)
-    return list(first_studies.values())
-
-
-def draw_members(folders: list[Path], split: Split) -> dict[str, dict[str, Path]]:
-    """Studies by nnU-Net's case name, for train, val, test and unlabeled."""
-    named = [(f"study_{index:03d}", folder) for index, folder in enumerate(folders)]
-    n_val, n_test = split.size.n_val, split.size.n_test
-    order = np.random.default_rng(SPLIT_SEED).permutation(len(named))
-    test, val, pool = np.split(order, [n_test, n_test + n_val])
-    pool = pool[: split.size.n_train]
-    pool = np.random.default_rng([SPLIT_SEED, split.seed]).permutation(pool)  # the first 5 are among the first 10
-    drawn = {"test": test, "val": val, "train": pool[: split.n_labeled], "unlabeled": pool[split.n_labeled :]}
-    return {kind: dict(named[index] for index in sorted(indices)) for kind, indices in drawn.items()}
-
-
-def unlabeled_truth(split: Split, cohort: Path) -> dict[str, Path]:
-    """The hidden label map of every unlabeled case; for measuring pseudo labels, never for training."""
-    return {name: study / LABEL_FILE for name, study in draw_members(studies(cohort), split)["unlabeled"].items()}
+    split.own_folder.mkdir(parents=True, exist_ok=True)
+    write_json({k: {case: str(study) for case, study in of.items()} for k, of in members.items()}, split.members_file)
+    _write_descriptions(split, studies[0].parents[1], members)
 
 
 def fit_student(plans_file: Path, split: Split) -> None:
-    """Patch of the teachers' size, batches of two, and few features: the same network for every experiment."""
+    """Patch of the teachers' size, batches of two, and few features: the same network for every row."""
     from nnunetv2_muduo.trainers.plans import fit_plans
 
     size = split.size
@@ -99,10 +79,11 @@ def _write_descriptions(split: Split, cohort: Path, members: dict[str, dict[str,
         "numTraining": len(members["train"]) + len(members["val"]),
         "file_ending": ".nii.gz",
     }
-    (split.raw / "dataset.json").write_text(json.dumps(dataset_json, indent=1), encoding="utf-8")
+    write_json(dataset_json, split.raw / "dataset.json")
     split.preprocessed.mkdir(parents=True, exist_ok=True)
-    folds = [{"train": list(members["train"]), "val": list(members["val"])}]
-    (split.preprocessed / "splits_final.json").write_text(json.dumps(folds, indent=1), encoding="utf-8")
+    write_json(
+        [{"train": list(members["train"]), "val": list(members["val"])}], split.preprocessed / "splits_final.json"
+    )
 
 
 def _link(source: Path, target: Path) -> None:

@@ -1,10 +1,12 @@
 """Dice of the pseudo labels over a training, against a truth that the training never sees."""
 
+import time
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import SimpleITK as sitk
 import torch
 from acvl_utils.cropping_and_padding.bounding_boxes import crop_and_pad_nd
@@ -29,13 +31,16 @@ class ObservedTraining:
 
     def initialize(self):
         self.pseudo_label_rows: list[dict] = []
+        self.observing_seconds = 0.0
         super().initialize()
 
     def on_epoch_end(self):
         super().on_epoch_end()
         every = max(1, self.num_epochs // N_MOMENTS)
         if self.current_epoch % every == 0 or self.current_epoch == self.num_epochs:
+            began = time.monotonic()
             self.pseudo_label_rows += measure(self, self._patches_with_truth)
+            self.observing_seconds += time.monotonic() - began
 
     @cached_property
     def _patches_with_truth(self) -> list[tuple[FixedPatch, np.ndarray]]:
@@ -77,13 +82,16 @@ def _draw_place(dataset, loader: nnUNetDataLoader, place_in_batch: int) -> tuple
 
 @torch.no_grad()
 def measure(trainer, patches: list[tuple[FixedPatch, np.ndarray]]) -> list[dict]:
-    """Dice of both teachers' masks, their mixture and the student for every pair; NaN where neither side has the organ."""
+    """Dice of both teachers' masks, their mixture and the student for every pair, and whether its batch of two kept it.
+
+    Dice is NaN where neither side has the organ.
+    """
     rows = []
     for start in range(0, len(patches), BATCH_SIZE):
         batch, truths = zip(*patches[start : start + BATCH_SIZE], strict=True)
         inspection = inspect_patches(trainer, list(batch))
         rows += [
-            {"epoch": trainer.current_epoch, "n_patches": len(patches), "patch": start + sample}
+            {"epoch": trainer.current_epoch, "patch": start + sample}
             | _measured_pair(trainer, inspection, pair, truths[sample])
             for pair, sample in enumerate(inspection.pairs.samples.tolist())
         ]
@@ -101,8 +109,25 @@ def _measured_pair(trainer, inspection: Inspection, pair: int, truth: np.ndarray
         "organ": label,
         "there": bool((truth == label).any()),
         "agreement": float(inspection.agreement[sample, organ]),
+        "kept": bool(inspection.kept[sample, organ]),
         **{f"dice_{name}": dice(mask, truth == label) for name, mask in masks.items()},
     }
+
+
+def summary(rows: list[dict]) -> list[dict]:
+    """A line for each epoch, organ and kind of pair (kept, rejected): what a result keeps of a training's pairs.
+
+    `pairs` counts them, `absent` those whose patch does not have the organ. Dice is the mean over the others, of which each has
+    all of them: the same pairs for teachers, mixture and student.
+    """
+    if not rows:
+        return []
+    table, lines = pd.DataFrame(rows), []
+    for (epoch, kept, organ), pairs in table.groupby(["epoch", "kept", "organ"]):
+        means = pairs[pairs["there"]].filter(like="dice_").mean().dropna().round(4)
+        counts = {"pairs": len(pairs), "absent": int((~pairs["there"]).sum())}
+        lines.append({"epoch": int(epoch), "kept": bool(kept), "organ": int(organ), **counts, **means.to_dict()})
+    return lines
 
 
 @contextmanager

@@ -1,83 +1,100 @@
-"""Report of the study: finished experiments' CSV files as tables and a figure."""
+"""Report of a group: tables in Markdown beside the results, and the parts of README and docs that come from them."""
 
-from collections.abc import Sequence
-from itertools import product
+import re
 from pathlib import Path
 
 import pandas as pd
-from matplotlib.figure import Figure
 
-from benchmarks.study.experiments import DEFAULT, EXPERIMENTS, MUDUO, PET_ONLY, SUPERVISED, Experiment
+from benchmarks.study import tables
+from benchmarks.study.patients import Group
 from benchmarks.study.quality_table import quality_table
-from benchmarks.study.split import Split
-from benchmarks.study.tables import REPORTED, differences_table, means_per_seed, results_table
+from benchmarks.study.results import read_results
+from benchmarks.study.rows import MAP_AS_LABEL, MEAN_TEACHER, MUDUO, SELF_TRAINING, STUDY, SUPERVISED
 from nnunetv2_muduo.evaluation.text import markdown_table
-from nnunetv2_muduo.tables import csv_table, from_csv
 
-KEYS = ("n_labeled", "seed", "method", "case", "organ", "volume_truth_ml", "missed")
-DRAWN = ("supervised_pet", "supervised", "ct_teacher", "pet_teacher", "muduo", "dice_0.3")
+ROOT = Path(__file__).parents[2]
+SHOWN = (SUPERVISED, MEAN_TEACHER, SELF_TRAINING, MAP_AS_LABEL, MUDUO)
+"""Rows of the README's table."""
 NOTES = """\
-Mean over test cases, then over organs, ± the standard deviation of this mean over the seeds (each draws other labeled cases
-and other weights). RAVD, ASD and HD95 leave out organs that were missed; `missed` counts these. Consistency weight 1.0
-where the row names no other. A difference is one row's Dice minus another's, paired by seed and test case (means over a
-case's organs, so that it is not exactly the difference of the table's means): its mean, a 95 % bootstrap interval over
-cases (mean over seeds each), and the standard deviation of its mean over seeds; p: Wilcoxon signed rank over these cases,
-corrected by Holm over the rows. Pseudo labels: every (patch, organ) pair of patches drawn as in training, over all batches
-of two that they can form. Where both patches have the organ, the pair in better agreement is kept, the other rejected; an
-organ in one patch alone is kept. Dice is the mean over organs of which some pairs are kept and some rejected, the same for
-all three; `share` is of all pairs, `absent` the share of these in whose patch the organ is not, whose Dice is 0 or, where
-neither side has a voxel, none."""
+Mean over test cases of each organ, then over organs, ± the standard deviation of this mean over the seeds (each draws other
+labeled cases, patches and weights). Organs that a case does not have are left out; a missed one counts Dice 0 and NSD 0 and
+has no HD95. Steps, TFLOP (10^12 operations of training steps, forward and backward) and minutes hold the shared network and
+generators that a row goes on from, as if it were alone. Minutes were measured on whatever else the machine did. A difference
+is one row's Dice minus another's, paired by seed and case (means over a case's organs), with a bootstrap interval over
+cases; p over cases: Wilcoxon signed rank over the cases' means over seeds; p over seeds: paired t test; both corrected by
+Holm over the rows of a table. Pseudo labels: pairs of patch and organ in patches drawn as in training; kept as a batch of
+two of them would be; Dice over those whose organ is in the patch, mean over organs; `absent` is the share of the others;
+`gain` the mixture's Dice minus the student's on the same pairs."""
 
 
-def write(splits: Sequence[Split], experiments: Sequence[Experiment], out: Path, heading: str) -> str:
-    """Write what is finished of some experiments as CSV, Markdown and figure to `out`; returns the Markdown."""
-    out.mkdir(parents=True, exist_ok=True)
-    measures, pseudo_labels = (read(splits, experiments, kind) for kind in ("measures", "pseudo_labels"))
-    csv_table(measures[[*KEYS, *REPORTED]].round(5)).to_csv(out / "measures.csv.gz", index=False)
-    csv_table(means_per_seed(measures).reset_index()).to_csv(out / "per_seed.csv", index=False)
-    if len(pseudo_labels):
-        csv_table(pseudo_labels.round(4)).to_csv(out / "pseudo_labels.csv.gz", index=False)
-    parts = [heading]
-    for title, table in tables_by_title(measures, pseudo_labels).items():
-        cells = [[str(cell) for cell in line] for line in table.itertuples(index=False)]
-        parts += [f"## {title}", markdown_table(table.columns, cells)]
+def write_report(out: Path, group: Group, heading: str) -> str:
+    """Markdown of all results of a group, written beside them and returned; empty where there are none."""
+    results = in_order(read_results(out, group))
+    if not results:
+        return ""
+    parts = [f"# Study: {group.name} patients", heading]
+    for n_labeled in sorted({result["labels"] for result in results}):
+        for title, table in _tables(results, n_labeled).items():
+            parts += [f"## {n_labeled} labels: {title}", as_markdown(table)] if len(table) else []
+    quality = quality_table(results)
+    parts += ["## Pseudo labels against the hidden truth (Dice, %)", as_markdown(quality)] if len(quality) else []
     text = "\n\n".join([*parts, NOTES]) + "\n"
-    (out / "summary.md").write_text(text, encoding="utf-8")
-    draw(measures, out / "dice_against_labels.png")
+    (out / group.name / "summary.md").write_text(text, encoding="utf-8")
     return text
 
 
-def read(splits: Sequence[Split], experiments: Sequence[Experiment], kind: str) -> pd.DataFrame:
-    """The finished tables of a kind, one below the other; empty where none is finished."""
-    files = [split.result_file(experiment.name, kind) for split, experiment in product(splits, experiments)]
-    tables = [from_csv(pd.read_csv(file)) for file in files if file.is_file()]
-    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
+def in_order(results: list[dict]) -> list[dict]:
+    """Results in the order of the study's rows, others after them."""
+    order = [row.name for row in STUDY]
+    return sorted(results, key=lambda r: order.index(r["row"]) if r["row"] in order else len(order))
 
 
-def tables_by_title(measures: pd.DataFrame, pseudo_labels: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """All tables that are not empty."""
-    at_default = measures[measures["method"].isin([one.name for one in (PET_ONLY, SUPERVISED, DEFAULT, MUDUO)])]
-    tables = {
-        "Results": results_table(measures),
-        f"{DEFAULT.title}, minus rows (Dice, points)": differences_table(at_default, DEFAULT.name),
-        "MuDuo minus each row (Dice, points)": differences_table(measures),
+def _tables(results: list[dict], n_labeled: int) -> dict[str, pd.DataFrame]:
+    return {
+        "results": tables.results_table(results, n_labeled),
+        "MuDuo minus each row (Dice, points)": tables.differences_table(results, n_labeled, MUDUO.name),
+        "MuDuo against supervised, organ by organ (Dice, %)": tables.organs_table(
+            results, n_labeled, MUDUO.name, SUPERVISED.name
+        ),
     }
-    if len(pseudo_labels):
-        tables["Pseudo labels of MuDuo against the hidden truth (Dice, %)"] = quality_table(pseudo_labels)
-    return {title: table for title, table in tables.items() if len(table)}
 
 
-def draw(measures: pd.DataFrame, path: Path) -> None:
-    """Dice against the number of labels, a line per experiment, bars for the spread of the seeds."""
-    figure = Figure(figsize=(6, 4), layout="constrained")
-    axes = figure.add_subplot()
-    dice = means_per_seed(measures)["dice"] * 100
-    for name in DRAWN:
-        if name in dice.index.unique("method"):
-            groups = dice.xs(name, level="method").groupby("n_labeled")
-            mean, spread = groups.mean(), groups.std().fillna(0)
-            axes.errorbar(mean.index, mean, spread, label=EXPERIMENTS[name].title, marker="o", capsize=3)
-    axes.set(xlabel="labeled cases", ylabel="Dice (%)", xticks=sorted(measures["n_labeled"].unique()))
-    axes.legend(fontsize="small")
-    axes.grid(alpha=0.3)
-    figure.savefig(path, dpi=150)
+def write_docs(results: list[dict], root: Path = ROOT) -> None:
+    """Put the tables between the markers of README.md and docs/results.md."""
+    results = in_order(results)
+    replace_between(root / "README.md", "study", as_markdown(short_table(results)))
+    parts = []
+    for n_labeled in sorted({result["labels"] for result in results}):
+        for title, table in _tables(results, n_labeled).items():
+            parts += [f"**{n_labeled} labels: {title}**", as_markdown(table)] if len(table) else []
+    replace_between(root / "docs" / "results.md", "study", "\n\n".join(parts))
+
+
+def short_table(results: list[dict]) -> pd.DataFrame:
+    """Dice of the main rows by number of labels."""
+    numbers = sorted({result["labels"] for result in results})
+    lines: dict[str, dict] = {row.title: {"": row.title} for row in SHOWN}
+    for n_labeled in numbers:
+        for line in tables.results_table(results, n_labeled).to_dict("records"):
+            if line["row"] in lines:
+                lines[line["row"]][f"{n_labeled} labels"] = line["Dice (%)"]
+    return pd.DataFrame([line for line in lines.values() if len(line) > 1]).fillna("")
+
+
+def replace_between(file: Path, name: str, text: str) -> None:
+    """Replace what stands between `<!-- name -->` and `<!-- /name -->`.
+
+    Raises:
+        ValueError: the file has no such markers.
+    """
+    begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
+    content = file.read_text(encoding="utf-8")
+    if content.count(begin) != 1 or content.count(end) != 1:
+        raise ValueError(f"{file} must have {begin} and {end} once each, around the table that is made.")
+    pattern = re.compile(f"{re.escape(begin)}.*{re.escape(end)}", re.DOTALL)
+    file.write_text(pattern.sub(lambda _: f"{begin}\n{text}\n{end}", content), encoding="utf-8")
+
+
+def as_markdown(table: pd.DataFrame) -> str:
+    """A table as Markdown."""
+    return markdown_table(table.columns, [[str(cell) for cell in line] for line in table.itertuples(index=False)])

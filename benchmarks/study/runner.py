@@ -1,71 +1,75 @@
-"""Processes of the study: one for each experiment that is not finished yet."""
+"""Processes of the study: one for each row that is not done."""
 
-import argparse
 import json
 import subprocess
 import sys
 import time
-from dataclasses import asdict
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from itertools import product
 from pathlib import Path
 
-from benchmarks.study.datasets import make_dataset
-from benchmarks.study.experiments import PET_ONLY, Experiment
+from benchmarks.study import results
+from benchmarks.study.patients import Group
+from benchmarks.study.rows import Row
 from benchmarks.study.split import Split
+from benchmarks.study.study_size import StudySize
 from nnunetv2_muduo.parallel import n_cores
 
 
+@dataclass(frozen=True)
 class Runner:
-    """Runs experiments that have no table yet, until a deadline (of `time.monotonic`); true where one failed."""
+    """Runs rows of a group that are not done, until a deadline (of `time.monotonic`)."""
 
-    def __init__(self, args: argparse.Namespace, cohort: Path, deadline: float | None):
-        self.args, self.cohort, self.deadline = args, cohort, deadline
+    folder: Path
+    out: Path
+    group: Group
+    size: StudySize
+    studies: list[Path]
+    """Of the group's patients, in the drawn order; no other's are ever opened."""
+    device: str
+    n_processes: int
+    deadline: float
 
-    def first(self, split: Split) -> bool:
-        """The split's data set and prompt generator, which all of its experiments need."""
-        if self._nothing_to_start(split, PET_ONLY):
+    def run_all(self, rows: Sequence[Row], labeled: Sequence[int], seeds: Sequence[int]) -> bool:
+        """Run what is not done, row by row, several at a time; true where something failed, which stops nothing else."""
+        with ThreadPoolExecutor(self.n_processes) as pool:
+            return any(list(pool.map(lambda job: self.run(*job), product(rows, labeled, seeds))))
+
+    def run(self, row: Row, n_labeled: int, seed: int) -> bool:
+        """Run a row, unless it is done or the time is up; true where it failed."""
+        result = results.result_file(self.out, self.group, n_labeled, seed, row)
+        if results.is_done(result, results.settings_of(self.group, self.size, row)):
             return False
-        try:
-            make_dataset(split, self.cohort)
-        except subprocess.CalledProcessError as error:
-            print(f"{split}: FAILED, {error}", flush=True)
-            return True
-        return self(split, PET_ONLY)
-
-    def __call__(self, split: Split, experiment: Experiment) -> bool:
-        if self._nothing_to_start(split, experiment):
+        if time.monotonic() > self.deadline:
             return False
-        log = split.folder / "logs" / f"{split.result_file(experiment.name).stem}.txt"
-        log.parent.mkdir(exist_ok=True)
-        command = [sys.executable, "-m", "benchmarks.study.run_experiment", self._arguments(split, experiment)]
-        started = time.monotonic()
+        split = self.split_of(row, n_labeled, seed)
+        log = split.own_folder / "logs" / f"{row.name}.txt"
+        log.parent.mkdir(parents=True, exist_ok=True)
+        arguments = {
+            "folder": str(split.folder), "group": asdict(self.group), "size": asdict(self.size), "row": asdict(row),
+            "n_labeled": split.n_labeled, "labels": n_labeled, "seed": seed, "device": self.device,
+            "studies": [str(study) for study in self.studies], "result": str(result.resolve()),
+        }  # fmt: skip
+        command = [sys.executable, "-m", "benchmarks.study.run_row", json.dumps(arguments)]
+        began = time.monotonic()
         with log.open("w", encoding="utf-8") as file:
-            finished = subprocess.run(command, env=self._environment(split), stdout=file, stderr=subprocess.STDOUT)
+            finished = subprocess.run(command, env=self.environment(split), stdout=file, stderr=subprocess.STDOUT)
         failed = finished.returncode != 0
-        state = f"FAILED, see {log}" if failed else f"{time.monotonic() - started:.0f} s"
-        print(f"{split}, {experiment.title}: {state}", flush=True)
+        state = f"FAILED, see {log}" if failed else f"{time.monotonic() - began:.0f} s"
+        print(f"{n_labeled:2d} labels, seed {seed}, {row.title}: {state}", flush=True)
         return failed
 
-    def _nothing_to_start(self, split: Split, experiment: Experiment) -> bool:
-        """The experiment is done, or the time is up."""
-        is_late = self.deadline is not None and time.monotonic() > self.deadline
-        return is_late or split.result_file(experiment.name).is_file()
+    def split_of(self, row: Row, n_labeled: int, seed: int) -> Split:
+        """The data set of a row: with the labels of all cases for the upper bound, which is the same for every number."""
+        n_train = len(self.studies) - self.group.n_val - self.group.n_test
+        return Split(self.folder, self.group, self.size, n_train if row.all_labels else n_labeled, seed)
 
-    def _arguments(self, split: Split, experiment: Experiment) -> str:
-        arguments = {
-            "folder": str(split.folder),
-            "size": asdict(split.size),
-            "n_labeled": split.n_labeled,
-            "seed": split.seed,
-            "experiment": experiment.name,
-            "device": self.args.device,
-            "cohort": str(self.cohort),
-        }
-        return json.dumps(arguments)
-
-    def _environment(self, split: Split) -> dict[str, str]:
-        """On the CPU each process gets its share of the cores, and no workers: small patches, no augmentation."""
+    def environment(self, split: Split) -> dict[str, str]:
+        """On the CPU each process gets its share of the cores, and no workers: small patches, little augmentation."""
         environment = split.environment()
-        if self.args.device == "cpu":
-            n_threads = max(1, n_cores() // self.args.processes)
+        if self.device == "cpu":
+            n_threads = max(1, n_cores() // self.n_processes)
             environment |= {"OMP_NUM_THREADS": str(n_threads), "nnUNet_n_proc_DA": "0"}
         return environment

@@ -1,85 +1,99 @@
-"""Tables of the study: results of all experiments, and differences between two, paired by seed and test case."""
+"""Tables of the study: results of all rows, one row's differences from the others, and organs one by one."""
 
 from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
-from benchmarks.study.experiments import EXPERIMENTS, MUDUO
-from nnunetv2_muduo.evaluation import measures as evaluation
+from benchmarks.study.results import MEASURES, measures_table
 from nnunetv2_muduo.evaluation.compare import holm, test_differences
-from nnunetv2_muduo.evaluation.metrics import DEFAULT_TOLERANCES
 
-REPORTED = ("dice", "ravd", "asd_mm", "hd95_mm")
-MEASURES = [{measure.name: measure for measure in evaluation.MEASURES}[name] for name in REPORTED]
+HEADINGS = {"dice": ("Dice (%)", 100), "nsd_voxel": ("NSD 1 voxel (%)", 100), "hd95_mm": ("HD95 (mm)", 1)}
 N_RESAMPLES = 9999
+TOLERATED = -1.0
+"""Points of Dice by which an organ may be worse than supervised before the table marks it."""
 
 
-def means_per_seed(measures: pd.DataFrame) -> pd.DataFrame:
-    """Mean over cases per organ, then over organs, of every measure; indexed by n_labeled, method, seed."""
-    keys = ["n_labeled", "method", "seed"]
-    present = measures[measures["volume_truth_ml"] > 0]
-    organs = present.groupby([*keys, "organ"])[list(REPORTED)].mean()
-    missed = present.groupby(keys)["missed"].mean()
-    return organs.groupby(keys).mean().join(missed)
+def results_table(results: list[dict], n_labeled: int) -> pd.DataFrame:
+    """A line per row in the order given: measures as mean ± standard deviation over seeds, and what the training costs.
 
-
-def results_table(measures: pd.DataFrame) -> pd.DataFrame:
-    """The paper's layout: a row per number of labels and experiment, every measure as mean ± standard deviation over seeds."""
-    lines = []
-    for (n_labeled, method), seeds in _in_order(means_per_seed(measures)):
-        cells = {
-            measure.column_with(DEFAULT_TOLERANCES): _mean_and_std(seeds[measure.name] * measure.factor)
-            for measure in MEASURES
-        }
-        missed = {"missed (%)": f"{seeds['missed'].mean() * 100:.1f}"}
-        lines.append({"labels": n_labeled, "row": EXPERIMENTS[method].title, "seeds": len(seeds), **cells, **missed})
+    Of a seed, the mean over cases of each organ, then over organs. Costs hold what came before the row's own training too.
+    """
+    measures, lines = measures_table(results), []
+    for name, of_row in _by_row(results, n_labeled):
+        own = measures[(measures["labels"] == n_labeled) & (measures["row"] == name)]
+        per_seed = own.groupby(["seed", "organ"])[list(MEASURES)].mean().groupby("seed").mean()
+        cells = {head: _mean_and_spread(per_seed[key] * factor) for key, (head, factor) in HEADINGS.items()}
+        missed = {"missed (%)": f"{100 * own['hd95_mm'].isna().mean():.1f}"}
+        total = {key: np.mean([r[key] + r[f"{key}_before"] for r in of_row]) for key in ("steps", "seconds", "tflop")}
+        costs = {
+            "steps": f"{total['steps']:.0f}", "TFLOP": f"{total['tflop']:.1f}", "minutes": f"{total['seconds'] / 60:.1f}",
+        }  # fmt: skip
+        lines.append({"row": of_row[0]["title"], "seeds": len(of_row), **cells, **missed, **costs})
     return pd.DataFrame(lines)
 
 
-def differences_table(measures: pd.DataFrame, method: str = MUDUO.name) -> pd.DataFrame:
-    """An experiment's Dice minus every other one's, paired by seed and test case, for every number of labels."""
-    present = measures[measures["volume_truth_ml"] > 0]
-    dice = present.groupby(["n_labeled", "method", "seed", "case"])["dice"].mean()
+def differences_table(results: list[dict], n_labeled: int, reference: str) -> pd.DataFrame:
+    """A row's Dice minus every other one's, in points, on the seeds that both have.
+
+    Columns: mean difference with its 95 % bootstrap interval over cases; Wilcoxon's p over cases (a case's differences are
+    averaged over seeds first); the spread over seeds and the p of a paired t test over them. Both p are corrected by Holm.
+    """
+    dice = measures_table(results).query("labels == @n_labeled").groupby(["row", "seed", "case"])["dice"].mean() * 100
     lines = []
-    for n_labeled in sorted(measures["n_labeled"].unique()):
-        of_methods = {name: dice.loc[(n_labeled, name)] for name in dice.loc[n_labeled].index.unique("method")}
-        if method in of_methods:
-            lines += [{"labels": n_labeled, **line} for line in _differences(of_methods, method)]
+    for name, of_row in _by_row(results, n_labeled):
+        if name != reference and reference in dice.index.unique("row"):
+            differences = (dice.loc[reference] - dice.loc[name]).dropna()
+            if len(differences):
+                lines.append({"minus": of_row[0]["title"], **_tested(differences)})
+    for column in ("p over cases", "p over seeds"):
+        for line, p in zip(lines, holm([line[column] for line in lines]), strict=True):
+            line[column] = "" if np.isnan(p) else f"{p:.2g}"
     return pd.DataFrame(lines)
 
 
-def _differences(dice: dict[str, pd.Series], method: str) -> list[dict]:
-    """One line for each other method; dice: by method, indexed by seed and case."""
-    others = sorted(dice.keys() - {method}, key=_place)
-    lines = [{"row": EXPERIMENTS[name].title, **_paired(dice[method] - dice[name])} for name in others]
-    for line, p in zip(lines, holm([line.pop("p") for line in lines]), strict=True):
-        line["p (Holm)"] = f"{p:.2g}"
-    return lines
+def organs_table(results: list[dict], n_labeled: int, row: str, reference: str) -> pd.DataFrame:
+    """Dice of every organ by a row and by a reference, on the seeds that both have; organs that lose are marked."""
+    of_both = measures_table(results).query("labels == @n_labeled and row in [@row, @reference]")
+    dice = of_both.groupby(["organ", "seed", "row"])["dice"].mean().unstack("row") * 100
+    if dice.shape[1] < 2:
+        return pd.DataFrame()
+    dice = dice.dropna()
+    lines = []
+    for organ, seeds in dice.groupby("organ"):
+        difference = seeds[row] - seeds[reference]
+        loses = "worse" if difference.mean() < TOLERATED else ""
+        lines.append(
+            {"organ": organ, reference: _mean_and_spread(seeds[reference]), row: _mean_and_spread(seeds[row])}
+            | {"difference": _mean_and_spread(difference, "+.1f"), "worse by more than a point": loses}
+        )
+    return pd.DataFrame(lines)
 
 
-def _paired(differences: pd.Series) -> dict:
-    differences = (differences * 100).dropna()
+def _by_row(results: list[dict], n_labeled: int) -> Iterator[tuple[str, list[dict]]]:
+    """Results of every row, in the order in which the rows first come."""
+    of_labels = [result for result in results if result["labels"] == n_labeled]
+    for name in dict.fromkeys(result["row"] for result in of_labels):
+        yield name, [result for result in of_labels if result["row"] == name]
+
+
+def _tested(differences: pd.Series) -> dict:
+    """Differences are indexed by seed and case."""
     of_seeds = differences.groupby("seed").mean()
-    per_case = differences.groupby("case").mean()  # a case's differences over seeds are not independent of each other
-    test = test_differences(per_case.to_numpy(), np.random.default_rng(0), N_RESAMPLES)
+    test = test_differences(differences.groupby("case").mean().to_numpy(), np.random.default_rng(0), N_RESAMPLES)
+    several = len(of_seeds) > 1
     return {
         "difference": f"{test['difference']:+.1f}",
         "95 % interval": f"[{test['ci_low']:+.1f}, {test['ci_high']:+.1f}]",
-        "± over seeds": f"{of_seeds.std():.1f}" if len(of_seeds) > 1 else "",
-        "n": test["n"],
-        "p": test["p"],
+        "cases": test["n"],
+        "p over cases": test["p"],
+        "seeds": len(of_seeds),
+        "± over seeds": f"{of_seeds.std():.1f}" if several else "",
+        "p over seeds": float(stats.ttest_1samp(of_seeds, 0).pvalue) if several and of_seeds.std() > 0 else np.nan,
     }
 
 
-def _in_order(per_seed: pd.DataFrame) -> Iterator[tuple[tuple[int, str], pd.DataFrame]]:
-    """Groups of seeds by number of labels, then in the order of the experiments."""
-    yield from sorted(per_seed.groupby(["n_labeled", "method"]), key=lambda group: (group[0][0], _place(group[0][1])))
-
-
-def _place(method: str) -> int:
-    return list(EXPERIMENTS).index(method)
-
-
-def _mean_and_std(values: pd.Series) -> str:
-    return f"{values.mean():.1f} ± {values.std():.1f}" if len(values) > 1 else f"{values.mean():.1f}"
+def _mean_and_spread(values: pd.Series, form: str = ".1f") -> str:
+    mean = format(values.mean(), form)
+    return f"{mean} ± {values.std():.1f}" if len(values) > 1 else mean

@@ -56,7 +56,11 @@ def test_every_pair_is_measured_against_its_patch(trainer, truth_files):
     expected = 2 * (mask & true_mask).sum() / (mask.sum() + true_mask.sum())
     assert rows[0]["dice_ct"] == pytest.approx(expected, nan_ok=True)
     assert rows[0]["there"] == true_mask.any()
-    assert {row["n_patches"] for row in rows} == {6}
+    for row in rows:  # a batch of two chooses
+        first = row["patch"] // 2 * 2
+        kept = inspect_patches(trainer, [patch for patch, _ in patches[first : first + 2]]).kept
+        assert row["kept"] == bool(kept[row["patch"] - first, trainer.organ_labels.index(row["organ"])])
+    assert {row["kept"] for row in rows} == {True, False}
     for row in rows:  # a pair is valid where the prompt map has the organ
         assert (patches[row["patch"]][0].prompt_map == row["organ"]).any()
 

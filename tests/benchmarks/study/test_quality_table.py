@@ -1,59 +1,33 @@
-"""The table of pseudo labels, against going through all batches one by one."""
+"""The table of pseudo labels, from what results keep of them."""
 
-from itertools import combinations
-from statistics import mean
-
-import pandas as pd
 import pytest
 
-from benchmarks.study.quality_table import QUALITIES, quality_table
+from benchmarks.study.pseudo_label_quality import summary
+from benchmarks.study.quality_table import quality_table
+
+KEYS = {"labels": 5, "row": "muduo", "title": "MuDuo", "seed": 0}
 
 
-def pair(patch, organ, agreement, dice, there=True):
-    keys = {"method": "muduo", "n_labeled": 5, "seed": 0, "epoch": 2, "n_patches": 4}
-    values = dict.fromkeys(QUALITIES, dice)
-    return {**keys, "patch": patch, "organ": organ, "agreement": agreement, "there": there, **values}
+def pair(organ, kept, mixed, student, there=True):
+    dice = {"dice_ct": mixed, "dice_pet": mixed, "dice_mixed": mixed, "dice_prompt_map": 0.5, "dice_student": student}
+    return {"epoch": 5, "case": "a", "patch": 0, "organ": organ, "agreement": 0.5, "kept": kept, "there": there, **dice}
 
 
-def by_going_through_all_batches(rows, column):
-    """Dice of kept, rejected and lone pairs by organ, from every batch of two of four patches."""
-    found = {"kept": {}, "rejected": {}, "alone": {}}
-    for batch in combinations(range(4), 2):
-        for organ in {row["organ"] for row in rows}:
-            pairs = sorted(
-                (r for r in rows if r["patch"] in batch and r["organ"] == organ), key=lambda r: r["agreement"]
-            )
-            for name, one in zip(("rejected", "kept") if len(pairs) == 2 else ("alone",), pairs, strict=False):
-                found[name].setdefault(organ, []).append(one[column])
-    return found
+def test_kept_and_rejected_pairs_are_means_over_organs_beside_the_student():
+    pairs = [pair(1, True, 0.9, 0.7), pair(1, True, 0.7, 0.7), pair(2, True, 0.4, 0.6), pair(1, False, 0.2, 0.5)]
+    pairs.append(pair(2, True, 0.0, 0.0, there=False))
+    table = quality_table([{**KEYS, "pseudo_labels": summary(pairs)}, {**KEYS, "row": "supervised"}]).set_index("kept")
+    assert table.loc["kept", ["share (%)", "absent (%)"]].tolist() == [80, 25]
+    assert table.loc["kept", "mixed"] == pytest.approx(60)  # of 80 and 40; what is not there is left out
+    assert table.loc["kept", "student"] == pytest.approx(65)
+    assert table.loc["kept", "gain"] == pytest.approx(-5)
+    assert table.loc["rejected", ["mixed", "student", "gain", "share (%)"]].tolist() == [20, 50, -30, 20]
 
 
-def test_quality_tells_kept_from_rejected_and_lone_pairs_over_all_batches_of_two():
-    rows = [pair(0, "liver", 0.1, 0.2), pair(1, "liver", 0.3, 0.9), pair(3, "liver", 0.2, 0.4)]
-    rows += [pair(1, "heart", 0.5, 0.8), pair(2, "heart", 0.4, 0.5)]
-    rows += [pair(0, "brain", 0.9, 0.0, there=False)]  # in one patch: never chosen, compared with nothing
-    table = quality_table(pd.DataFrame(rows)).set_index("pairs")
-    found = by_going_through_all_batches(rows, "dice_ct")
-    n_pairs = sum(len(dices) for of_organ in found.values() for dices in of_organ.values())
-    assert list(table.index) == ["kept", "rejected", "alone"]
-    for name, of_organ in found.items():
-        expected = mean([mean(of_organ["liver"]), mean(of_organ["heart"])])
-        assert table.loc[name, "ct"] == pytest.approx(100 * expected, abs=0.05)
-        n = sum(map(len, of_organ.values()))
-        assert table.loc[name, "share (%)"] == pytest.approx(100 * n / n_pairs, abs=0.05)
-    n_alone = sum(map(len, found["alone"].values()))
-    assert table.loc["alone", "absent (%)"] == pytest.approx(100 * 3 / n_alone, abs=0.05)
-    assert table.loc["kept", "absent (%)"] == 0
-
-
-def test_an_organ_without_figures_on_one_side_counts_on_neither():
-    rows = [
-        pair(0, "liver", 0.1, 0.2),
-        pair(1, "liver", 0.3, 0.9),
-        pair(0, "heart", 0.5, 0.8),
-        pair(1, "heart", 0.4, 0.5),
-    ]
-    rows[0]["dice_pet"] = float("nan")  # neither teacher nor truth have it: the liver's only rejected pair
-    table = quality_table(pd.DataFrame(rows)).set_index("pairs")
-    assert (table.loc["kept", "pet"], table.loc["rejected", "pet"]) == (80, 50)
-    assert (table.loc["kept", "ct"], table.loc["rejected", "ct"]) == (85, 35)
+def test_one_teacher_has_no_mixture_and_nothing_observed_no_table():
+    pairs = [{key: value for key, value in pair(1, True, 0.9, 0.7).items() if key not in ("dice_pet", "dice_mixed")}]
+    (line,) = quality_table([{**KEYS, "pseudo_labels": summary(pairs)}]).to_dict("records")
+    assert line["ct"] == 90
+    assert line["mixed"] != line["mixed"]
+    assert quality_table([KEYS]).empty
+    assert summary([]) == []

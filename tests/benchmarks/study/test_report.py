@@ -1,34 +1,46 @@
-"""The study's report: what is finished and was asked for."""
+"""The study's report, and the tables in README and docs that it makes."""
 
-from pathlib import Path
+import pytest
 
-import pandas as pd
-
-from benchmarks.study import report
-from benchmarks.study.experiments import STUDY
-from benchmarks.study.split import Split
-from benchmarks.study.study_size import SMALL
-from benchmarks.study.tables import results_table
+from benchmarks.study.patients import DEVELOPMENT, REPORTED
+from benchmarks.study.report import ROOT, write_docs, write_report
+from benchmarks.study.results import write_result
 
 
-def test_what_was_asked_for_is_written(measures, tmp_path):
-    splits = [Split(tmp_path / "work", SMALL, 5, seed) for seed in (0, 1, 2)]  # nothing of the last is finished
-    other_experiment, other_split = measures.assign(method="mse_3"), measures.assign(n_labeled=10)
-    tables = pd.concat([measures, other_experiment, other_split]).groupby(["n_labeled", "seed", "method"])
-    for (n_labeled, seed, method), rows in tables:
-        path = Split(tmp_path / "work", SMALL, n_labeled, seed).result_file(method)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        rows.to_csv(path, index=False)
-    text = report.write(splits, STUDY, tmp_path / "out", "# Study")
-    assert "85.0 ± 7.1" in text
-    assert (tmp_path / "out" / "summary.md").read_text() == text
-    written = pd.read_csv(tmp_path / "out" / "measures.csv.gz")
-    assert set(written["method"]) == {"muduo", "supervised"}
-    assert set(written["n_labeled"]) == {5}
-    pd.testing.assert_frame_equal(results_table(written), results_table(measures))
-    assert {path.name for path in Path(tmp_path / "out").iterdir()} == {
-        "summary.md",
-        "measures.csv.gz",
-        "per_seed.csv",
-        "dice_against_labels.png",
-    }
+@pytest.fixture
+def out(results, tmp_path):
+    for result in results:
+        write_result(result, tmp_path / "reported" / "05_labels" / f"{result['row']}_seed{result['seed']}.json")
+    return tmp_path
+
+
+def test_all_results_of_a_group_are_written(out):
+    text = write_report(out, REPORTED, "How it was made.")
+    assert (out / "reported" / "summary.md").read_text() == text
+    for said in ("How it was made.", "85.0 ± 7.1", "+25.0", "| liver", "## 5 labels: MuDuo minus each row"):
+        assert said in text
+    assert text.index("supervised, PET/CT") < text.index("| MuDuo")  # in the order of the study's rows
+    assert write_report(out, DEVELOPMENT, "") == ""
+
+
+def test_docs_change_between_their_markers_alone(results, tmp_path):
+    (tmp_path / "docs").mkdir()
+    for file in (tmp_path / "README.md", tmp_path / "docs" / "results.md"):
+        file.write_text("before\n<!-- study -->\nold\n<!-- /study -->\nafter\n")
+    write_docs(results, tmp_path)
+    readme, page = ((tmp_path / name).read_text() for name in ("README.md", "docs/results.md"))
+    for text in (readme, page):
+        assert text.startswith("before\n<!-- study -->\n")
+        assert text.endswith("\n<!-- /study -->\nafter\n")
+        assert "old" not in text
+    assert "| MuDuo" in readme
+    assert "+25.0" in page
+    (tmp_path / "README.md").write_text("no markers")
+    with pytest.raises(ValueError, match=r"README.md must have <!-- study --> and <!-- /study --> once each"):
+        write_docs(results, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["README.md", "docs/results.md"])
+def test_there_are_markers(name):
+    text = (ROOT / name).read_text(encoding="utf-8")
+    assert text.index("<!-- study -->") < text.index("<!-- /study -->")

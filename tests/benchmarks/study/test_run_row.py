@@ -1,79 +1,64 @@
-"""Experiments of the study in processes of their own, as the command starts them, on a few phantoms."""
+"""Rows in processes of their own, as the commands start them, on a few phantoms."""
 
-import argparse
-import json
 import os
-from concurrent.futures import ThreadPoolExecutor
+import time
 from dataclasses import replace
-from functools import partial
-from pathlib import Path
 
-import pandas as pd
 import pytest
 import torch
-import yaml
 from dynamic_network_architectures.architectures.unet import PlainConvUNet
 from support import make_trainer
 from torch import nn
 
-import nnunetv2_muduo
-from benchmarks.study.experiments import EXPERIMENTS, MUDUO, PET_ONLY
-from benchmarks.study.run_experiment import fast_dtype
+from benchmarks.study.patients import Group
+from benchmarks.study.results import read_results
+from benchmarks.study.rows import BY_NAME
+from benchmarks.study.run_row import fast_dtype
 from benchmarks.study.runner import Runner
-from benchmarks.study.split import Split
 from benchmarks.study.study_size import SMALL
 from nnunetv2_muduo.phantom.cohort import write_cohort
 from nnunetv2_muduo.phantom.population import Population
+from nnunetv2_muduo.storage import read_json
 from nnunetv2_muduo.trainers.base import MuDuoTrainer
 
-TINY = replace(
-    SMALL,
-    n_test=2,
-    n_val=1,
-    n_train=5,
-    n_features=4,
-    n_iterations_per_epoch=10,
-    n_shared_epochs=1,
-    n_epochs=1,
-    ramp_up_epochs=1,
-)
+TINY = replace(SMALL, n_features=4, n_iterations_per_epoch=10, n_shared_epochs=1, n_epochs=1)
+GROUP = Group("tiny", n_val=1, n_test=2)
+ROWS = ("supervised_pet", "muduo", "self_training", "second_map_as_label", "true_masks", "ensemble", "all_labels")
 
 
 @pytest.mark.slow
-def test_experiments_are_trained_measured_and_observed(tmp_path, monkeypatch):
-    monkeypatch.setenv("nnUNet_extTrainer", str(Path(nnunetv2_muduo.__file__).parent / "nnunet_plugin"))
-    cohort = tmp_path / "cohort"
-    write_cohort(cohort, 8, 0, TINY.spacing_mm, 1, Population())
-    split = Split(tmp_path / "work", TINY, 2, 0)
-    split.folder.mkdir()
-    run = Runner(argparse.Namespace(device="cpu", processes=os.cpu_count()), cohort, None)
-    experiments = (MUDUO, EXPERIMENTS["mse_3"])
-    assert not run.first(split)
-    with ThreadPoolExecutor() as pool:
-        assert not any(pool.map(partial(run, split), experiments))
+def test_rows_are_trained_measured_and_kept(tmp_path):
+    write_cohort(tmp_path / "cohort", 8, 0, TINY.spacing_mm, 1, Population())
+    studies = sorted(file.parent for file in (tmp_path / "cohort").glob("*/*/SEG.nii.gz"))
+    folders = tmp_path / "work", tmp_path / "out"
+    runner = Runner(*folders, GROUP, TINY, studies, "cpu", os.cpu_count(), time.monotonic() + 1e5)
+    assert not runner.run_all([BY_NAME[name] for name in ROWS], [2], [0])
 
-    organs = set(json.loads((split.raw / "dataset.json").read_text())["labels"]) - {"background"}
-    cases = {path.name.removesuffix(".nii.gz") for path in (split.raw / "labelsTs").iterdir()}
-    for experiment in (PET_ONLY, *experiments):
-        measures = pd.read_csv(split.result_file(experiment.name))
-        assert set(zip(measures["case"], measures["organ"], strict=True)) == {(c, o) for c in cases for o in organs}
-        assert set(measures["method"]) == {experiment.name}
-    assert {path.name for path in (split.folder / "pseudo_labels").iterdir()} == {split.result_file("muduo").name}
-    observed = pd.read_csv(split.result_file("muduo", "pseudo_labels"))
-    assert set(observed["epoch"]) == {1}
-    assert observed["dice_mixed"].between(0, 1).any()
+    results = {result["row"]: result for result in read_results(tmp_path / "out", GROUP)}
+    assert results.keys() == set(ROWS)
+    for result in results.values():
+        assert result["cases"].keys() == {"study_006", "study_007"}
+        assert all(len(measures) == 3 for organs in result["cases"].values() for measures in organs.values())
+    costs = {name: (result["steps"], result["steps_before"]) for name, result in results.items()}
+    assert costs["supervised_pet"] == (10, 10)
+    assert costs["muduo"] == costs["self_training"] == (10, 10 + 20)  # and a generator of as many iterations in all
+    assert costs["ensemble"] == (20, 20)
+    assert results["true_masks"]["tflop"] == pytest.approx(2 * results["all_labels"]["tflop"], rel=0.01)
+    assert {pair["epoch"] for pair in results["muduo"]["pseudo_labels"]} == {1}
+    assert results["muduo"]["teachers"].keys() == {"ct", "pet"}
+    split = runner.split_of(BY_NAME["muduo"], 2, 0)
+    assert {file.stem for file in split.own_folder.glob("shared_*.pth")} == {"shared_all", "shared_pet"}
+    generators = {folder.name.split("-")[0] for folder in (split.folder / "nnUNet_results" / split.dataset).iterdir()}
+    assert {"nnUNetTrainerMuDuoPromptGenerator", "nnUNetTrainerStudySecondNetwork"} <= generators
 
-    shared, weights = torch.load(split.shared_network, weights_only=True), last_weights(split)
+    shared = torch.load(split.own_folder / "shared_all.pth", weights_only=True)["weights"]
+    (file,) = split.folder.glob(
+        f"nnUNet_results/{split.dataset}/nnUNetTrainerMuDuo_muduo__*/fold_0/checkpoint_final.pth"
+    )
+    weights = torch.load(file, weights_only=False)["network_weights"]
     changes = [float((weights[name] - shared[name]).abs().max()) for name in shared]
     assert 0 < max(changes) < 0.05  # some steps away from it; other initial weights would be ten times as far
-    (file,) = split.folder.glob("nnUNet_results/*/*mse_3*/fold_0/muduo_config.yaml")
-    config = yaml.safe_load(file.read_text())
-    assert (config["consistency"], config["consistency_weight"]) == ("mse", 3.0)
-
-
-def last_weights(split) -> dict[str, torch.Tensor]:
-    (file,) = split.folder.glob(f"nnUNet_results/*/{MUDUO.trainer}__*/fold_0/checkpoint_final.pth")
-    return torch.load(file, weights_only=False)["network_weights"]
+    assert read_json(file.with_name("study.json"))["settings"] == results["muduo"]["settings"]
 
 
 def build_network(deep_supervision: bool) -> nn.Module:
