@@ -7,10 +7,14 @@ import torch
 from torch import nn
 
 from benchmarks.small_teachers.young_students import YoungStudent, segmentation_loss
+from nnunetv2_muduo.teacher_training.checkpoints import load_last
 from nnunetv2_muduo.teacher_training.crops import Crops
 from nnunetv2_muduo.teacher_training.trainer import TeacherTraining
 
 PART_WITHOUT_PROMPTS = 0.1  # of the time
+PART_OF_WARM_UP = (
+    0.05  # of the time: a teacher that knows something already isn't spoilt by new layers and a new optimizer
+)
 
 
 class TimedTraining(TeacherTraining):
@@ -21,8 +25,9 @@ class TimedTraining(TeacherTraining):
     students, with cases that it has not seen.
     """
 
-    def __init__(self, minutes: float, students: list[YoungStudent], *args):
+    def __init__(self, minutes: float, students: list[YoungStudent], *args, goes_on: bool = False):
         super().__init__(*args)
+        self.goes_on, self.all_volumes = goes_on, self.volumes
         self.seconds, self.started, self.students = 60 * minutes, time.monotonic(), students
         self.cropper = replace(self.cropper, flip_axes=(), max_organs=256)
         config = self.teacher.config
@@ -32,6 +37,24 @@ class TimedTraining(TeacherTraining):
         )
         self.optimizer.add_param_group({"params": list(self.heads.parameters())})
         self.optimizer.register_step_pre_hook(self._clip_gradients)
+
+    def run(self) -> None:
+        """Train for the time that is left; where a teacher goes on, it counts as the first moment to choose from."""
+        if self.goes_on and not self.history:
+            self.validate_and_save(print)
+        super().run()
+
+    def state(self) -> dict:
+        """As a training without a clock has it, and the time that is behind and the layers."""
+        clock = {"seconds": time.monotonic() - self.started, "layers": self.heads.state_dict()}
+        return {**super().state(), "cases": sorted(volume.name for volume in self.all_volumes), **clock}
+
+    def resume(self) -> None:
+        """Go on from the last checkpoint with the time that was left then."""
+        super().resume()
+        state = load_last(self.teacher, self.folder, self.device)
+        self.heads.load_state_dict(state["layers"])
+        self.started = time.monotonic() - state["seconds"]
 
     def part_done(self) -> float:
         return (time.monotonic() - self.started) / self.seconds
@@ -45,7 +68,7 @@ class TimedTraining(TeacherTraining):
         embeddings = self.encode(crops.image)
         logits = self.heads[self.student.kind](embeddings)
         of_voxels = segmentation_loss(logits, crops, self.student.organs)
-        if self.part_done() < PART_WITHOUT_PROMPTS:
+        if not self.goes_on and self.part_done() < PART_WITHOUT_PROMPTS:
             return of_voxels
         n_prompted = self.settings.max_organs * len(crops.image)
         chosen = torch.randperm(len(crops.organs), generator=self.crop_generator)[:n_prompted].sort().values.tolist()
@@ -53,9 +76,11 @@ class TimedTraining(TeacherTraining):
 
     def _set_learning_rates(self) -> None:
         """All fall together; the linear layers' is ten times the encoder's, which would otherwise wait for them."""
-        rates = self.settings.lr, self.settings.decoder_lr, 10 * self.settings.lr
+        done = self.part_done()
+        warm = min(1.0, done / PART_OF_WARM_UP) if self.goes_on else 1.0
+        rates = warm * self.settings.lr, warm * self.settings.decoder_lr, 10 * self.settings.lr
         for group, rate in zip(self.optimizer.param_groups, rates, strict=True):
-            group["lr"] = rate * max(0.0, 1 - self.part_done()) ** 0.9
+            group["lr"] = rate * max(0.0, 1 - done) ** 0.9
 
     def _clip_gradients(self, *_) -> None:
         nn.utils.clip_grad_norm_(self.teacher.parameters(), 1.0)

@@ -24,6 +24,40 @@ def training(volumes, tmp_path):
     return TimedTraining(1.0, students, teacher, settings, volumes, volumes[:1], tmp_path)
 
 
+def test_a_training_that_goes_on_warms_up_and_may_choose_its_beginning(training, tmp_path):
+    training.goes_on, done = True, iter([0.01, 2.0, 2.0, 2.0, 2.0])
+    training.part_done = lambda: next(done)
+    training._set_learning_rates()
+    of_encoder, of_decoder, of_layers = (group["lr"] for group in training.optimizer.param_groups)
+    assert of_encoder == pytest.approx(0.2 * 1e-2 * 0.99**0.9)
+    assert of_decoder == of_encoder
+    assert of_layers == pytest.approx(10 * 1e-2 * 0.99**0.9)
+    before = {name: value.clone() for name, value in training.teacher.state_dict().items()}
+    training.run()
+    assert [entry["iteration"] for entry in training.history] == [0]
+    for name, value in load_teacher(tmp_path / BEST).state_dict().items():
+        torch.testing.assert_close(value, before[name])
+
+
+def test_a_stopped_training_goes_on_with_the_time_that_was_left(training):
+    training.started -= 20
+    training.step()
+    training.validate_and_save(lambda text: None)
+    again = TimedTraining(
+        1.0, training.students, untrained_teacher(training.teacher.config, 1), training.settings,
+        training.all_volumes, training.all_volumes[:1], training.folder,
+    )  # fmt: skip
+    again.resume()
+    assert again.iteration == 1
+    assert again.part_done() == pytest.approx(training.part_done(), abs=0.1)
+    for name, head in training.heads.items():
+        assert torch.equal(again.heads[name].weight, head.weight)
+    assert all(
+        torch.equal(a, b) for a, b in zip(again.teacher.parameters(), training.teacher.parameters(), strict=True)
+    )
+    again.step()
+
+
 def loss_of_voxels(training, crops):
     embeddings = training.encode(crops.image)
     return segmentation_loss(
