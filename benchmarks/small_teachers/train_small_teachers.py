@@ -22,6 +22,7 @@ from pathlib import Path
 import torch
 
 import nnunetv2_muduo.teachers as teachers
+from benchmarks.small_teachers.lesion_maps import LESION
 from benchmarks.small_teachers.model_card import write_card
 from benchmarks.small_teachers.timed_training import TimedTraining
 from benchmarks.small_teachers.young_students import train_students
@@ -117,6 +118,7 @@ def train(modality: str, data: list[str], args: argparse.Namespace) -> str:
     settings = replace(SETTINGS, modality=modality, lr=args.lr, decoder_lr=args.lr, n_rounds=args.rounds)
     folder = args.out / modality
     volumes = load_volumes(data, modality, settings.spacing_mm, args.out / "cache", settings.seed)
+    volumes = without_lesions(volumes) if modality == "ct" else volumes
     train_volumes, held_out, reported = three_groups(volumes, settings.seed)
     folder.mkdir(parents=True, exist_ok=True)
     n_cases = f"{len(train_volumes)} cases to learn from, {len(held_out)} to choose the best moment on"
@@ -144,6 +146,18 @@ def stage_of(args: argparse.Namespace, n_iterations: int, volumes: list[Volume])
         f"({args.phantoms} phantoms, --cohort {cohorts}), --students {students} --rounds {args.rounds} --lr {args.lr:g}, with "
         f"up to {SETTINGS.max_clicks} clicks at once, absent organs and --randomize"
     )
+
+
+def without_lesions(volumes: list[Volume]) -> list[Volume]:
+    """Volumes in which nobody asks for lesions: CT doesn't show them."""
+    return [
+        replace(
+            volume,
+            organs={label: name for label, name in volume.organs.items() if name != LESION},
+            centers={label: center for label, center in volume.centers.items() if volume.organs[label] != LESION},
+        )
+        for volume in volumes
+    ]
 
 
 def three_groups(volumes: list[Volume], seed: int) -> tuple[list[Volume], list[Volume], list[Volume]]:
