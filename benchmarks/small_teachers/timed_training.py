@@ -12,9 +12,8 @@ from nnunetv2_muduo.teacher_training.crops import Crops
 from nnunetv2_muduo.teacher_training.trainer import TeacherTraining
 
 PART_WITHOUT_PROMPTS = 0.1  # of the time
-PART_OF_WARM_UP = (
-    0.05  # of the time: a teacher that knows something already isn't spoilt by new layers and a new optimizer
-)
+PART_OF_WARM_UP = 0.05  # of the time: new layers and a new optimizer don't spoil what a teacher knows already
+MIRRORED_PART = 0.5  # of the batches; in the others bodies lie as in the study
 
 
 class TimedTraining(TeacherTraining):
@@ -23,6 +22,9 @@ class TimedTraining(TeacherTraining):
     Prompts alone teach the encoder slowly. So a linear layer for each kind of data, thrown away in the end, tells every voxel's
     organ from the crops' embeddings: first without prompts, then beside them. Every batch is prompted by one of the young
     students, with cases that it has not seen.
+
+    Half of the batches are mirrored at random, as files are stored in many orientations. The students know one orientation alone,
+    and for the layers the left kidney of a body whose sides are exchanged is a right one.
     """
 
     def __init__(self, minutes: float, students: list[YoungStudent], *args, goes_on: bool = False):
@@ -65,9 +67,11 @@ class TimedTraining(TeacherTraining):
         return super().step()
 
     def loss(self, crops: Crops) -> torch.Tensor:
+        self.mirrored = self._axes_to_mirror()
+        crops = mirror(crops, self.mirrored)
         embeddings = self.encode(crops.image)
         logits = self.heads[self.student.kind](embeddings)
-        of_voxels = segmentation_loss(logits, crops, self.student.organs)
+        of_voxels = segmentation_loss(logits, self._as_layers_see(crops), self.student.organs)
         if not self.goes_on and self.part_done() < PART_WITHOUT_PROMPTS:
             return of_voxels
         n_prompted = self.settings.max_organs * len(crops.image)
@@ -85,5 +89,32 @@ class TimedTraining(TeacherTraining):
     def _clip_gradients(self, *_) -> None:
         nn.utils.clip_grad_norm_(self.teacher.parameters(), 1.0)
 
+    def _axes_to_mirror(self) -> list[int]:
+        part, *draws = torch.rand(4, generator=self.crop_generator).tolist()
+        return [axis for axis, draw in enumerate(draws) if draw < 0.5] if part < MIRRORED_PART else []
+
+    def _as_layers_see(self, crops: Crops) -> Crops:
+        """The crops, with the names of left and right exchanged where an odd number of axes is mirrored."""
+        known = self.student.organs
+        names = [other if (other := other_side(organ)) in known else organ for organ in crops.organs]
+        return replace(crops, organs=names) if len(self.mirrored) % 2 else crops
+
     def maps_of_a_student(self, crops: Crops) -> torch.Tensor:
-        return self.student.maps(crops)
+        maps = self.student.maps(mirror(crops, self.mirrored))
+        return maps.flip([1 + axis for axis in self.mirrored])
+
+
+def mirror(crops: Crops, axes: list[int]) -> Crops:
+    """All crops flipped along some of their three axes."""
+    return replace(
+        crops,
+        image=crops.image.flip([2 + axis for axis in axes]),
+        truth_mask=crops.truth_mask.flip([1 + axis for axis in axes]),
+        labeled_mask=crops.labeled_mask.flip([1 + axis for axis in axes]),
+    )
+
+
+def other_side(organ: str) -> str:
+    """The name of the organ on the other side: left for right."""
+    sides = {"left": "right", "right": "left"}
+    return "_".join(sides.get(word, word) for word in organ.split("_"))
