@@ -1,12 +1,13 @@
 """Teachers side by side, on patients that none has learned from and no moment of a training was chosen on.
 
-    python -m benchmarks.small_teachers.evaluate --modality ct --data OUT/phantoms OUT/cohorts/teachers --cache OUT/cache
-        --teachers before=OLD.safetensors now=small [--real-ct FOLDER] -o benchmarks/results/small_teachers
+    python -m benchmarks.small_teachers.evaluate --modality ct --data OUT/phantoms COHORTS/teachers --cache OUT/cache
+        --teachers before=OLD.safetensors now=small [--real-ct FOLDER] [--card] -o OUT/evaluation
 
 Three robot users (the middle of the largest error, anywhere in it, near its border) give up to ten clicks that add up; three
 points at once, the true mask and a student-like mask are asked for alone, beside what that mask is without a teacher. A
-student-like mask of an organ that is not in the crop should be answered with nothing: its row counts voxels. --real-ct holds
-`ct.nii.gz`, `organs.nii.gz` and `labels.json`, a real CT with organ labels.
+student-like mask of an organ that is not in the crop, and a click on background, should be answered with nothing: their rows
+count voxels. --real-ct holds `ct.nii.gz`, `organs.nii.gz` and `labels.json`, a real CT with organ labels. --card puts the figures
+into the package's model card, beside the last teacher's name.
 """
 
 import argparse
@@ -18,8 +19,9 @@ import torch
 from torch import Tensor
 
 from benchmarks.small_teachers.evaluation_table import write_tables
+from benchmarks.small_teachers.model_card import add_evaluation
 from benchmarks.small_teachers.real_ct import real_ct_volumes
-from benchmarks.small_teachers.train_small_teachers import SETTINGS, three_groups
+from benchmarks.small_teachers.train_small_teachers import SETTINGS, TARGET, three_groups, without_lesions
 from nnunetv2_muduo.storage import write_json
 from nnunetv2_muduo.teacher_training.crops import Cropper, Crops
 from nnunetv2_muduo.teacher_training.data import load_volumes
@@ -35,12 +37,14 @@ from nnunetv2_muduo.teachers.weights import load_teacher
 ROBOTS = {"center": "middle of the largest error", "random": "anywhere in the error", "border": "near its border"}
 N_CLICKS, N_POINTS, N_CROPS, SEED = (1, 3, 5, 10), 3, 240, 0
 ITSELF, ABSENT, ABSENT_ITSELF = "student-like mask itself", "voxels where nothing is", "voxels of that mask itself"
+ON_BACKGROUND = "voxels after a click on background"
 
 
 def main() -> None:
     args = parse_arguments()
     torch.set_num_threads(1)
     volumes = load_volumes(args.data, args.modality, SETTINGS.spacing_mm, args.cache, SETTINGS.seed)
+    volumes = without_lesions(volumes) if args.modality == "ct" else volumes
     groups = {"synthetic": three_groups(volumes, SETTINGS.seed)[2]}
     if args.real_ct:
         groups["real CT"] = real_ct_volumes(args.real_ct, SETTINGS.spacing_mm, args.cache)
@@ -56,6 +60,8 @@ def main() -> None:
     args.out.mkdir(parents=True, exist_ok=True)
     write_json(results, args.out / f"{args.modality}.json")
     print(write_tables(results, args.modality, args.out / f"{args.modality}.md"))
+    if args.card:
+        add_evaluation(results, args.modality, TARGET)
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -65,6 +71,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--cache", type=Path, required=True)
     parser.add_argument("--teachers", nargs="+", required=True, metavar="NAME=FILE", help="small: the package's own")
     parser.add_argument("--real-ct", type=Path, metavar="FOLDER")
+    parser.add_argument("--card", action="store_true", help="write the package's model card anew")
     parser.add_argument("-o", "--out", type=Path, required=True)
     return parser.parse_args()
 
@@ -72,11 +79,11 @@ def parse_arguments() -> argparse.Namespace:
 @torch.no_grad()
 def measure(teacher: Sam3DTeacher, crops: list[Crops]) -> dict[str, dict[str, float]]:
     """Mean Dice by kind of prompt and organ, `mean` that over organs; of absent organs the mean number of voxels."""
-    generator = torch.Generator().manual_seed(SEED)
     values: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
-    for before, crop in zip([crops[-1], *crops], crops, strict=False):
+    for seed, (before, crop) in enumerate(zip([crops[-1], *crops], crops, strict=False), start=SEED):
         if not crop.organs:
             continue
+        generator = torch.Generator().manual_seed(seed)  # the same prompts for every teacher
         for kind, dice in dice_by_prompt(teacher, crop, generator):
             for organ, value in zip(crop.organs, dice.tolist(), strict=True):
                 values[kind][organ].append(value)
@@ -90,8 +97,8 @@ def dice_by_prompt(teacher: Sam3DTeacher, crop: Crops, generator: torch.Generato
     """Kinds of prompts, each with Dice [N] of the crop's organs."""
     truth, size = crop.truth_mask, crop.truth_mask.shape[-1]
     embeddings = teacher.encode(crop.image)[crop.crop_index]
-    for kind, title in ROBOTS.items():
-        user = robot(kind, generator)
+    for seed, (kind, title) in enumerate(ROBOTS.items(), start=generator.initial_seed()):
+        user = robot(kind, torch.Generator().manual_seed(seed))  # how much it draws depends on the answers
         rounds = chained_rounds(teacher, embeddings, truth, [True] * max(N_CLICKS), user, keep_clicks=True)
         for n, logits in enumerate(rounds, start=1):
             if n in N_CLICKS:
@@ -109,12 +116,20 @@ def dice_by_prompt(teacher: Sam3DTeacher, crop: Crops, generator: torch.Generato
 def voxels_of_absent(
     teacher: Sam3DTeacher, crop: Crops, other: Crops, generator: torch.Generator
 ) -> Iterator[tuple[str, Tensor]]:
-    """Voxels [M] of the answers to student-like masks of another crop's organs, as far as this crop has none of them."""
+    """Voxels [M] of the answers to what isn't there.
+
+    Prompts are a click on background, and student-like masks of another crop's organs, as far as this crop has none of them.
+    """
+    embedding = teacher.encode(crop.image)
+    if (background := ~crop.labeled_mask).any():
+        no_mask = embedding.new_zeros(1, 1, *[teacher.low_res_size] * 3)
+        answer = teacher.decode(embedding, interior_points(background, 1, generator), no_mask)
+        yield ON_BACKGROUND, (logits_of_crop(answer, background.shape[-1]) > 0).flatten(1).sum(1).float()
     absent = [i for i, organ in enumerate(other.organs) if organ not in crop.organs]
     if not absent:
         return
     probs = simulated_student_probs(other.truth_mask[absent], other.crop_index[absent], generator)
-    answer = teacher.decode(teacher.encode(crop.image), None, mask_prompts(probs, teacher.low_res_size))
+    answer = teacher.decode(embedding, None, mask_prompts(probs, teacher.low_res_size))
     yield ABSENT, (logits_of_crop(answer, probs.shape[-1]) > 0).flatten(1).sum(1).float()
     yield ABSENT_ITSELF, (probs > 0.5).flatten(1).sum(1).float()
 

@@ -12,10 +12,15 @@ def write_tables(results: dict[str, dict[str, Figures]], modality: str, path: Pa
     """Markdown of all groups of patients, written and returned. `results` by group and teacher."""
     parts = [f"# {modality.upper()}: mean over organs, patients that nothing was learned from or chosen on"]
     for group, teachers in results.items():
-        parts += [f"## {group}", *side_by_side(teachers), *by_organ(list(teachers.values())[-1])]
+        parts += [f"## {group}", *tables_of(teachers)]
     text = "\n\n".join(parts) + "\n"
     path.write_text(text, encoding="utf-8")
     return text
+
+
+def tables_of(teachers: dict[str, Figures]) -> list[str]:
+    """Teachers side by side, then the last one by organ."""
+    return [*side_by_side(teachers), *by_organ(list(teachers.values())[-1])]
 
 
 def side_by_side(teachers: dict[str, Figures]) -> list[str]:

@@ -1,9 +1,10 @@
 """Two cohorts from one folder of label maps, without a patient in common: one to train teachers on, one for the study.
 
-    python -m benchmarks.small_teachers.label_cohorts LABEL_FOLDER OUT --spacing 8
+    python -m benchmarks.small_teachers.label_cohorts LABEL_FOLDER OUT --spacing 8 [--clicks FOLDER]
 
 OUT/teachers has the studies of 140 patients (the first 160), OUT/study one study of each of 120 others. The teachers' scanner
-is another one: noisier, other resolution, contrast medium in half of the studies. OUT/split.json says who is where.
+is another one: noisier, other resolution, contrast medium in half of the studies. OUT/split.json says who is where. With
+--clicks, autoPET IV's official ones, the teachers' patients have lesions where those of the real ones were.
 """
 
 import argparse
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.small_teachers.lesion_maps import LESION, labels_with_lesions, read_tumor_clicks, write_lesion_maps
 from nnunetv2_muduo.phantom.label_cohort import mapped_case, write_cohort_from_labels
 from nnunetv2_muduo.phantom.label_files import find_label_files, find_organ_values
 from nnunetv2_muduo.phantom.population import MAPPED_ADULTS, LabelMapPopulation
@@ -48,17 +50,23 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--spacing", type=float, default=8.0, help="voxel size in mm (default: %(default)s)")
     parser.add_argument("-np", type=int, default=1, metavar="N", help="processes (default: %(default)s)")
+    parser.add_argument("--clicks", type=Path, metavar="FOLDER", help="NAME_clicks.json, or clicks.zip with them")
     args = parser.parse_args()
     teachers, study = split_patients(args.label_folder)
     labels = find_organ_values(teachers)
     args.out.mkdir(parents=True, exist_ok=True)
     names = {"teachers": [path.name for path in teachers], "study": [path.name for path in study]}
     (args.out / "split.json").write_text(json.dumps(names, indent=2) + "\n")
-    for name, files, seed, population in (
-        ("teachers", teachers, TEACHER_SEED, TEACHER_POPULATION),
-        ("study", study, STUDY_SEED, MAPPED_ADULTS),
+    of_teachers = labels
+    if args.clicks:
+        of_teachers, places = labels_with_lesions(labels), read_tumor_clicks(args.clicks)
+        maps = args.out / "lesion_maps"
+        teachers = write_lesion_maps(teachers, places, of_teachers[LESION], TEACHER_SEED, maps)
+    for name, files, values, seed, population in (
+        ("teachers", teachers, of_teachers, TEACHER_SEED, TEACHER_POPULATION),
+        ("study", study, labels, STUDY_SEED, MAPPED_ADULTS),
     ):
-        write_cohort_from_labels(files, args.out / name, labels, seed, args.spacing, args.np, population)
+        write_cohort_from_labels(files, args.out / name, values, seed, args.spacing, args.np, population)
 
 
 if __name__ == "__main__":

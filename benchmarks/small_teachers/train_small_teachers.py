@@ -2,11 +2,12 @@
 
     python -m benchmarks.small_teachers.train_small_teachers --minutes 40 -o OUT [--cohort FOLDER ...] [--modality ct]
 
-Without `--cohort` the teachers learn from phantoms alone, made here: other patients than those of the demo, and scanners of
-a wider range around the demo's. Each `--cohort` adds labeled PET/CT in AutoPET's or nnU-Net's layout. `--minutes` is the
-time for each teacher, whatever the machine makes of it, on one thread: with `--modality` two can be trained side by side,
-once the phantoms are there (`--minutes 0`), and the other teacher stays as it is in the package. `--init` goes on with
-teachers that are there already.
+A training is a stage: it goes on from the package's teachers, or begins `--from-scratch`, and its result, which is never
+worse on the patients that choose, takes their place, in the package or in `--into`. A stage that was stopped goes on where the
+same command finds its last checkpoint in OUT. Without `--cohort` the teachers learn from phantoms alone, made here: other
+patients than those of the demo, and scanners of a wider range around the demo's. Each `--cohort` adds labeled PET/CT in
+AutoPET's or nnU-Net's layout. `--minutes` is the time for each teacher, whatever the machine makes of it, on one thread: with
+`--modality` two can be trained side by side, once the phantoms are there (`--minutes 0`). `evaluate` measures what came out.
 """
 
 import os
@@ -21,12 +22,13 @@ from pathlib import Path
 import torch
 
 import nnunetv2_muduo.teachers as teachers
+from benchmarks.small_teachers.lesion_maps import LESION
 from benchmarks.small_teachers.model_card import write_card
 from benchmarks.small_teachers.timed_training import TimedTraining
 from benchmarks.small_teachers.young_students import train_students
 from nnunetv2_muduo.phantom.cohort import write_cohort
 from nnunetv2_muduo.phantom.population import Population
-from nnunetv2_muduo.teacher_training.checkpoints import BEST
+from nnunetv2_muduo.teacher_training.checkpoints import BEST, LAST
 from nnunetv2_muduo.teacher_training.data import hold_out, load_volumes
 from nnunetv2_muduo.teacher_training.report import FIGURES
 from nnunetv2_muduo.teacher_training.settings import TrainingSettings
@@ -54,6 +56,9 @@ SETTINGS = TrainingSettings(
     n_rounds=4,
     keep_clicks=True,
     first_points=3,
+    max_clicks=3,
+    robots=("random", "center", "border"),
+    absent_fraction=0.1,
     student_like_prompts=True,
     randomize=True,
     lr=1e-3,
@@ -70,8 +75,8 @@ def main() -> None:
     write_cohort(args.out / "phantoms", args.phantoms, PHANTOM_SEED, PHANTOM_SPACING_MM, 1, MANY_SCANNERS)
     for modality in args.modality if args.minutes else ():
         stage = train(modality, [str(args.out / "phantoms"), *args.cohort], args)
-        install(modality, args.out / modality, [*stages_before(args.init, modality), stage])
-        write_card(TARGET)
+        install(modality, args.out / modality, [*stages_before(args, modality), stage], args.into)
+        write_card(args.into)
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -80,8 +85,21 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--phantoms", type=int, default=N_PHANTOMS, help="studies to make (default: %(default)s)")
     parser.add_argument("--minutes", type=float, default=40)
     parser.add_argument("--modality", choices=("ct", "pet"), nargs="+", default=["ct", "pet"])
+    start = parser.add_mutually_exclusive_group()
+    start.add_argument(
+        "--init",
+        type=Path,
+        metavar="FOLDER",
+        default=TARGET,
+        help="begin with its {ct,pet}.safetensors (default: ours)",
+    )
+    start.add_argument("--from-scratch", action="store_true", help="begin with random weights")
     parser.add_argument(
-        "--init", type=Path, metavar="FOLDER", help="begin with its {ct,pet}.safetensors, not at random"
+        "--into", type=Path, metavar="FOLDER", default=TARGET, help="where the teachers go (default: the package)"
+    )
+    parser.add_argument("--lr", type=float, default=SETTINGS.lr, help="of all parts (default: %(default)s)")
+    parser.add_argument(
+        "--rounds", type=int, default=SETTINGS.n_rounds, help="prompts per organ (default: %(default)s)"
     )
     parser.add_argument(
         "--students",
@@ -97,22 +115,49 @@ def parse_arguments() -> argparse.Namespace:
 
 def train(modality: str, data: list[str], args: argparse.Namespace) -> str:
     """Train one teacher in OUT/modality for the minutes that are given; returns what was done, for the card."""
-    folder, settings = args.out / modality, replace(SETTINGS, modality=modality)
+    settings = replace(SETTINGS, modality=modality, lr=args.lr, decoder_lr=args.lr, n_rounds=args.rounds)
+    folder = args.out / modality
     volumes = load_volumes(data, modality, settings.spacing_mm, args.out / "cache", settings.seed)
+    volumes = without_lesions(volumes) if modality == "ct" else volumes
     train_volumes, held_out, reported = three_groups(volumes, settings.seed)
     folder.mkdir(parents=True, exist_ok=True)
     n_cases = f"{len(train_volumes)} cases to learn from, {len(held_out)} to choose the best moment on"
     print(f"{modality}: {n_cases}, {len(reported)} kept for `benchmarks.small_teachers.evaluate`", flush=True)
-    start = args.init and args.init / f"{modality}.safetensors"
-    teacher = load_teacher(start) if start else untrained_teacher(SMALL_CONFIG, settings.seed)
+    goes_on = not args.from_scratch
+    weights = args.init / f"{modality}.safetensors"
+    teacher = load_teacher(weights).float() if goes_on else untrained_teacher(SMALL_CONFIG, settings.seed)
     students = train_students(train_volumes, args.students, modality, teacher.image_size, settings.seed)
-    TimedTraining(args.minutes, students, teacher, settings, train_volumes, held_out, folder).run()
-    n_patients = len({volume.patient for volume in volumes})
-    iterations = " ".join(map(str, args.students))
-    return (
-        f"{args.minutes:g} minutes on one CPU thread, {len(volumes)} cases of {n_patients} patients ({args.phantoms} phantoms, "
-        f"--cohort {' '.join(Path(cohort).name for cohort in args.cohort)}), --students {iterations}"
+    training = TimedTraining(
+        args.minutes, students, teacher, settings, train_volumes, held_out, folder, goes_on=goes_on
     )
+    if (folder / LAST).is_file():
+        training.resume()
+    training.run()
+    (folder / LAST).unlink()  # the next stage is another training
+    return stage_of(args, training.iteration, volumes)
+
+
+def stage_of(args: argparse.Namespace, n_iterations: int, volumes: list[Volume]) -> str:
+    """What was done, for the card."""
+    n_patients = len({volume.patient for volume in volumes})
+    cohorts, students = " ".join(Path(cohort).name for cohort in args.cohort), " ".join(map(str, args.students))
+    return (
+        f"{args.minutes:g} minutes on one CPU thread, {n_iterations} iterations, {len(volumes)} cases of {n_patients} patients "
+        f"({args.phantoms} phantoms, --cohort {cohorts}), --students {students} --rounds {args.rounds} --lr {args.lr:g}, with "
+        f"up to {SETTINGS.max_clicks} clicks at once, absent organs and --randomize"
+    )
+
+
+def without_lesions(volumes: list[Volume]) -> list[Volume]:
+    """Volumes in which nobody asks for lesions: CT doesn't show them."""
+    return [
+        replace(
+            volume,
+            organs={label: name for label, name in volume.organs.items() if name != LESION},
+            centers={label: center for label, center in volume.centers.items() if volume.organs[label] != LESION},
+        )
+        for volume in volumes
+    ]
 
 
 def three_groups(volumes: list[Volume], seed: int) -> tuple[list[Volume], list[Volume], list[Volume]]:
@@ -122,27 +167,26 @@ def three_groups(volumes: list[Volume], seed: int) -> tuple[list[Volume], list[V
     return train_volumes, chosen_on, reported
 
 
-def stages_before(init: Path | None, modality: str) -> list[str]:
+def stages_before(args: argparse.Namespace, modality: str) -> list[str]:
     """Stages of the teacher that a training began with; none where it began at random."""
-    if init is None:
+    if args.from_scratch:
         return []
-    figures = init / f"{modality}.json"
-    return (
-        json.loads(figures.read_text())["stages"] if figures.is_file() else [f"began with {init}, of unknown training"]
-    )
+    figures = args.init / f"{modality}.json"
+    unknown = [f"began with {args.init.name}, of unknown training"]
+    return json.loads(figures.read_text())["stages"] if figures.is_file() else unknown
 
 
-def install(modality: str, folder: Path, stages: list[str]) -> None:
-    """Put the best teacher, its figures and what was done into the package, weights in half precision."""
-    TARGET.mkdir(exist_ok=True)
-    weights = TARGET / f"{modality}.safetensors"
+def install(modality: str, folder: Path, stages: list[str], target: Path) -> None:
+    """Put the best teacher, its figures and what was done into a folder, weights in half precision."""
+    target.mkdir(parents=True, exist_ok=True)
+    weights = target / f"{modality}.safetensors"
     save_teacher(load_teacher(folder / BEST).half(), weights)
     weights.chmod(0o644)  # safetensors leaves files to their owner alone
     figures = json.loads((folder / FIGURES).read_text())
     decided_by_the_clock = ("n_iterations", "lr_drops")
     settings = {key: value for key, value in figures["settings"].items() if key not in decided_by_the_clock}
     kept = {"stages": stages, "settings": settings, "best": figures["best"]}
-    (TARGET / f"{modality}.json").write_text(json.dumps(kept, indent=2) + "\n")
+    (target / f"{modality}.json").write_text(json.dumps(kept, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -48,6 +48,17 @@ def _add_recipe(group) -> None:
     group.add_argument("--rounds", type=int, default=11, help="prompts per organ (default: %(default)s)")
     group.add_argument("--keep-clicks", action="store_true", help="rounds repeat earlier clicks")
     group.add_argument("--first-points", type=int, default=1, help="up to this many points at once in the first round")
+    group.add_argument("--max-clicks", type=int, default=1, help="up to this many clicks at once in later rounds")
+    group.add_argument(
+        "--robots",
+        nargs="+",
+        default=["random"],
+        choices=("random", "center", "border"),
+        help="where in the error is clicked, drawn for each chain of rounds (default: random)",
+    )
+    group.add_argument(
+        "--absent", type=float, default=0.0, metavar="FRACTION", help="of the organs asked for where none is"
+    )
     group.add_argument(
         "--student-like-prompts", action="store_true", help="also ask with masks and points as of a student's map"
     )
@@ -113,6 +124,9 @@ def _settings(args: argparse.Namespace):
         n_rounds=args.rounds,
         keep_clicks=args.keep_clicks,
         first_points=args.first_points,
+        max_clicks=args.max_clicks,
+        robots=tuple(args.robots),
+        absent_fraction=args.absent,
         student_like_prompts=args.student_like_prompts,
         randomize=args.randomize,
         lr=lr,

@@ -21,6 +21,7 @@ class Crops:
 
     image: normalized [B, 1, S, S, S]. truth_mask: boolean, one for each of N organs in them, [N, S, S, S].
     crop_index: [N], the crop of each organ. is_noisy: [N], whether its label is of low quality. organs: their N names.
+    labeled_mask: boolean [B, S, S, S], where a crop has any label at all, whichever of its organs are chosen.
     """
 
     image: Tensor
@@ -28,15 +29,17 @@ class Crops:
     crop_index: Tensor
     is_noisy: Tensor
     organs: list[str]
+    labeled_mask: Tensor
 
     def to(self, device: torch.device) -> "Crops":
         tensors = (self.image, self.truth_mask, self.crop_index, self.is_noisy)
-        return Crops(*(tensor.to(device) for tensor in tensors), self.organs)
+        return Crops(*(tensor.to(device) for tensor in tensors), self.organs, self.labeled_mask.to(device))
 
     def of_organs(self, indices: list[int]) -> "Crops":
         """The same crops with some of their organs."""
         organs = [self.organs[i] for i in indices]
-        return Crops(self.image, self.truth_mask[indices], self.crop_index[indices], self.is_noisy[indices], organs)
+        of_organs = (array[indices] for array in (self.truth_mask, self.crop_index, self.is_noisy))
+        return Crops(self.image, *of_organs, organs, self.labeled_mask)
 
 
 @dataclass(frozen=True)
@@ -91,6 +94,7 @@ class Cropper:
             torch.zeros(len(organs), dtype=torch.long),
             torch.full((len(organs),), volume.name in self.noisy_names),
             [volume.organs[label] for label in organs],
+            torch.from_numpy(labels > 0)[None],
         )
 
     def _choose(self, labels: np.ndarray, volume: Volume, generator: torch.Generator) -> list[int]:
@@ -118,6 +122,7 @@ def join_crops(parts: list[Crops]) -> Crops:
         torch.cat([part.crop_index + start for part, start in zip(parts, starts, strict=True)]),
         torch.cat([part.is_noisy for part in parts]),
         [organ for part in parts for organ in part.organs],
+        torch.cat([part.labeled_mask for part in parts]),
     )
 
 

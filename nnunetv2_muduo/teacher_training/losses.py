@@ -5,10 +5,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 _SMOOTH = 1e-5
+ABSENT_PART = 0.01  # of the crop: an answer as large as this to an object that isn't there costs half of a wrong one
 
 
 def dice_bce(logits: Tensor, truth_mask: Tensor) -> Tensor:
     """Soft Dice with squares in its denominator plus binary cross-entropy (SAM-Med3D), by object [N].
+
+    An object without a voxel, which Dice can't grade, costs by the size of the answer (ours).
 
     Args:
         logits, truth_mask: [N, *spatial].
@@ -17,7 +20,9 @@ def dice_bce(logits: Tensor, truth_mask: Tensor) -> Tensor:
     p = logits.sigmoid()
     overlap, total = 2 * (p * y).sum(1), p.square().sum(1) + y.sum(1)
     cross_entropy = F.binary_cross_entropy_with_logits(logits, y, reduction="none").mean(1)
-    return 1 - (overlap + _SMOOTH) / (total + _SMOOTH) + cross_entropy
+    dice_loss = 1 - (overlap + _SMOOTH) / (total + _SMOOTH)
+    of_absent = total / (total + ABSENT_PART * y.shape[1])
+    return torch.where(y.any(1), dice_loss, of_absent) + cross_entropy
 
 
 def sum_over_rounds(logits_of_rounds: list[Tensor], truth_mask: Tensor, is_noisy: Tensor) -> Tensor:

@@ -23,7 +23,7 @@ def randomize(image: np.ndarray, labels: np.ndarray, modality: str, rng: np.rand
 
 
 def randomize_ct(image_hu: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Organs of other density (contrast medium among it), uneven tissue, gas, metal, noise, resolution, and a cut body."""
+    """Organs of other density (contrast medium among it), uneven tissue, gas, metal, noise, resolution, and cut-off parts."""
     body = image_hu > _BODY_HU
     changed = image_hu * rng.normal(1, 0.05) + rng.normal(0, 10)
     tissue_hu = rng.uniform(0, 35) * smooth_field(image_hu.shape, rng)
@@ -32,7 +32,8 @@ def randomize_ct(image_hu: np.ndarray, labels: np.ndarray, rng: np.random.Genera
         changed[ball(image_hu.shape, rng, (1, 3)) & body & (labels == 0)] = rng.uniform(-950, -300)  # gas
     if rng.random() < 0.05:
         changed = with_metal(changed, body, rng)
-    return _as_scanned(changed, rng, noise=rng.uniform(0, 25), outside=0.0)
+    changed = _as_scanned(changed, rng, noise=rng.uniform(0, 25), outside=0.0)
+    return within_field_of_view(changed, rng, AIR_HU) if rng.random() < 0.1 else changed
 
 
 def randomize_pet(image_suv: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -62,6 +63,15 @@ def ball(shape: tuple[int, ...], rng: np.random.Generator, radii_voxels: tuple[f
     return sum((axis - at) ** 2 for axis, at in zip(places, center, strict=True)) <= radius**2
 
 
+def within_field_of_view(image: np.ndarray, rng: np.random.Generator, outside: float) -> np.ndarray:
+    """A scan whose round field of view, along the last axis, ends somewhere in the crop."""
+    n_x, n_y = image.shape[:2]
+    center, radius = rng.uniform(0.2, 0.8, 2) * (n_x, n_y), rng.uniform(0.35, 0.6) * n_x
+    x, y = np.ogrid[:n_x, :n_y]
+    is_inside = (x - center[0]) ** 2 + (y - center[1]) ** 2 <= radius**2
+    return np.where(is_inside[..., None], image, outside)
+
+
 def with_metal(image_hu: np.ndarray, body: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """An implant in the body, with streaks of its slice."""
     inside = np.argwhere(body)
@@ -86,7 +96,7 @@ def _of_organs(labels: np.ndarray, amounts: np.ndarray, rng: np.random.Generator
 def _as_scanned(image: np.ndarray, rng: np.random.Generator, noise, outside: float) -> np.ndarray:
     """Blurred (in a third of the crops), noisy, and cut off at a random side (in a seventh)."""
     if rng.random() < 0.33:
-        image = ndimage.gaussian_filter(image, rng.uniform(0.2, 0.7))
+        image = ndimage.gaussian_filter(image, rng.uniform(0.2, 0.7, 3))  # slices are thicker or thinner than pixels
     image = image + noise * rng.standard_normal(image.shape)
     if rng.random() < 0.15:
         axis, depth = rng.integers(3), rng.integers(1, max(2, image.shape[0] // 3))

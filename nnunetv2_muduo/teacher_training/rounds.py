@@ -3,11 +3,12 @@
 import torch
 from torch import Tensor
 
+from nnunetv2_muduo.teacher_training.absent import FirstPrompts
 from nnunetv2_muduo.teacher_training.settings import TrainingSettings
 from nnunetv2_muduo.teachers.click_rounds import chained_rounds, logits_of_crop
 from nnunetv2_muduo.teachers.clicks import Points, interior_points
 from nnunetv2_muduo.teachers.prompts import mask_prompts
-from nnunetv2_muduo.teachers.robots import robot
+from nnunetv2_muduo.teachers.robots import Robot, robot, several_at_once
 from nnunetv2_muduo.teachers.sam3d.model import Sam3DTeacher
 
 
@@ -24,7 +25,7 @@ def training_rounds(
     embeddings: Tensor,
     truth_mask: Tensor,
     crop_index: Tensor,
-    like_student: Tensor | None,
+    first: FirstPrompts,
     settings: TrainingSettings,
     generator: torch.Generator,
 ) -> list[Tensor]:
@@ -33,36 +34,39 @@ def training_rounds(
     Args:
         embeddings: one per crop; crop_index: [N], the crop of each organ.
         truth_mask: boolean [N, S, S, S].
-        like_student: probabilities [N, S, S, S] that a student might give the organs, for a round more; None for none.
+        first: what comes from outside; maps are for a round more.
     """
     embeddings = embeddings[crop_index]
     schedule, keep = click_schedule(settings.n_rounds, generator), settings.keep_clicks
-    prompts = None if like_student is None else mask_prompts(like_student, teacher.low_res_size)
-    if prompts is not None and settings.n_rounds > 1 and _is_heads(generator):
+    prompts = None if first.maps is None else mask_prompts(first.maps, teacher.low_res_size)
+    user = robot(settings.robots[_below(len(settings.robots), generator)], generator)
+    if prompts is not None and settings.n_rounds > 1 and _below(2, generator):
         begin = prompts
     else:
-        begin = _first_points(truth_mask, like_student, settings.first_points, generator)
-    user = robot("random", generator)  # as published
+        begin = _first_points(first, settings.first_points, user, generator)
+    user = several_at_once(user, settings.max_clicks, generator)
     rounds = list(chained_rounds(teacher, embeddings, truth_mask, schedule, user, keep, begin))
     if prompts is not None:
         rounds.append(logits_of_crop(teacher.decode(embeddings, None, prompts), truth_mask.shape[-1]))
     return rounds
 
 
-def _is_heads(generator: torch.Generator) -> bool:
-    return bool(torch.rand((), generator=generator, device=generator.device) < 0.5)
+def _below(n: int, generator: torch.Generator) -> int:
+    return 0 if n == 1 else int(torch.randint(n, (), generator=generator, device=generator.device))
 
 
-def _first_points(
-    truth_mask: Tensor, like_student: Tensor | None, max_points: int, generator: torch.Generator
-) -> Points | None:
-    """Up to `max_points` in each organ; of half of the organs in their student-like map, so that some lie off the organ."""
-    if max_points == 1:
-        return None
-    n_points = int(torch.randint(1, max_points + 1, (), generator=generator, device=generator.device))
-    if like_student is None:
-        return interior_points(truth_mask, n_points, generator)
-    map_mask = like_student > 0.5
-    by_map = torch.rand(len(truth_mask), generator=generator, device=truth_mask.device) < 0.5
-    by_map = (by_map & map_mask.flatten(1).any(1))[:, None, None, None]
-    return interior_points(torch.where(by_map, map_mask, truth_mask), n_points, generator)
+def _first_points(first: FirstPrompts, max_points: int, user: Robot, generator: torch.Generator) -> Points:
+    """Up to `max_points` in each organ; of half of the organs in their student-like map, so that some lie off the organ.
+
+    A single one is where the user would click.
+    """
+    pointed_mask = first.pointed_mask
+    if first.maps is not None and max_points > 1:
+        map_mask = first.maps > 0.5
+        by_map = torch.rand(len(pointed_mask), generator=generator, device=pointed_mask.device) < 0.5
+        by_map = (by_map & map_mask.flatten(1).any(1))[:, None, None, None]
+        pointed_mask = torch.where(by_map, map_mask, pointed_mask)
+    n_points = 1 + _below(max_points, generator)
+    if n_points == 1:
+        return user(torch.zeros_like(pointed_mask), pointed_mask)
+    return interior_points(pointed_mask, n_points, generator)

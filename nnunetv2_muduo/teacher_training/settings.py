@@ -6,7 +6,12 @@ Source: https://github.com/uni-medical/SAM-Med3D (train.py), summarized in docs/
 from dataclasses import asdict, dataclass
 from typing import Literal
 
-MOST = {"n_iterations": 10**8, "lr": 1.0, "decoder_lr": 1.0, "weight_decay": 1.0, "seed": 2**63 - 1}
+from nnunetv2_muduo.teachers.robots import ROBOTS
+
+MOST = {
+    "n_iterations": 10**8, "lr": 1.0, "decoder_lr": 1.0, "weight_decay": 1.0, "absent_fraction": 1.0, "seed": 2**63 - 1
+}  # fmt: skip
+FROM_ZERO = ("seed", "weight_decay", "absent_fraction")
 """The largest values that make sense; of other counts, `MOST_OF_ALL`."""
 MOST_OF_ALL = 10**6
 MOST_SPACING_MM = 100.0
@@ -34,9 +39,15 @@ class TrainingSettings:
     """Whether a round repeats the clicks of the rounds before it."""
     first_points: int = 1
     """Points that the first round may give at once, inside the organ; 1 is the published click anywhere in it."""
+    max_clicks: int = 1
+    """Clicks that a later round may give at once; their number is drawn for each round (published: 1)."""
+    robots: tuple[str, ...] = ("random",)
+    """Who clicks, drawn anew for every chain of rounds: `random` (published), `center` or `border` of the error."""
+    absent_fraction: float = 0.0
+    """Part of the organs that are pointed at, or masked, where no organ lies; the answer to them is empty (not published)."""
     student_like_prompts: bool = False
-    """Whether a further round asks with a mask as a student's map might be, without points, and the first points lie in
-    such a map half of the time; half of the chains of clicks begin with such a mask (not published)."""
+    """Whether a further round asks with a mask, mostly as a student's map might be, else the true one, without points, and the
+    first points lie in such a map half of the time; half of the chains of clicks begin with such a mask (not published)."""
     randomize: bool = False
     """Whether every crop is changed at random as other scanners, bodies and tracers would (not published)."""
     lr: float = 8e-4
@@ -54,18 +65,21 @@ class TrainingSettings:
     def __post_init__(self):
         object.__setattr__(self, "spacing_mm", tuple(map(float, self.spacing_mm)))
         object.__setattr__(self, "lr_drops", tuple(self.lr_drops))
+        object.__setattr__(self, "robots", tuple(self.robots))
         if self.modality not in ("ct", "pet"):
             raise ValueError(f"modality must be 'ct' or 'pet', got {self.modality!r}")
         if len(self.spacing_mm) != 2 or not 0 < self.spacing_mm[0] <= self.spacing_mm[1] <= MOST_SPACING_MM:
             raise ValueError(
                 f"spacing must be one size in mm or a rising range, at most {MOST_SPACING_MM:g}, got {self.spacing_mm}"
             )
+        if not self.robots or set(self.robots) - set(ROBOTS):
+            raise ValueError(f"robots must be some of {ROBOTS}, got {list(self.robots)}")
         for name, value in asdict(self).items():
             if type(value) in (int, float):
                 self._check_number(name, value)
 
     def _check_number(self, name: str, value: float) -> None:
-        most, from_zero = MOST.get(name, MOST_OF_ALL), name in ("seed", "weight_decay")
+        most, from_zero = MOST.get(name, MOST_OF_ALL), name in FROM_ZERO
         if not 0 <= value <= most or (value == 0 and not from_zero):
             least = "at least 0" if from_zero else "at least 1" if type(value) is int else "above 0"
             raise ValueError(f"{name} must be {least} and at most {most:,}, got {value}")

@@ -6,6 +6,7 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
+from nnunetv2_muduo.teacher_training.absent import with_absent_organs
 from nnunetv2_muduo.teacher_training.checkpoints import load_last, require_as_begun, save_best, save_last
 from nnunetv2_muduo.teacher_training.crops import Cropper, Crops
 from nnunetv2_muduo.teacher_training.losses import sum_over_rounds
@@ -16,6 +17,8 @@ from nnunetv2_muduo.teacher_training.simulated_student_masks import simulated_st
 from nnunetv2_muduo.teacher_training.validation import held_out_crops, mean_of_prompts, validate
 from nnunetv2_muduo.teacher_training.volumes import Volume
 from nnunetv2_muduo.teachers.sam3d.model import Sam3DTeacher
+
+TRUE_MASK_PART = 0.25  # of the masks that a teacher is asked with from outside
 
 
 class TeacherTraining:
@@ -90,10 +93,17 @@ class TeacherTraining:
 
     def loss_of_prompts(self, embeddings: torch.Tensor, crops: Crops) -> torch.Tensor:
         """Loss of the answers to prompts for the crops' organs, from the crops' embeddings."""
-        prompts = crops.truth_mask, crops.crop_index
-        maps = self.maps_of_a_student(crops) if self.settings.student_like_prompts else None
-        rounds = training_rounds(self.teacher, embeddings, *prompts, maps, self.settings, self.prompt_generator)
+        settings, generator = self.settings, self.prompt_generator
+        maps = self._some_true(self.maps_of_a_student(crops), crops) if settings.student_like_prompts else None
+        crops, first = with_absent_organs(crops, maps, settings.absent_fraction, generator)
+        organs = crops.truth_mask, crops.crop_index
+        rounds = training_rounds(self.teacher, embeddings, *organs, first, settings, generator)
         return sum_over_rounds(rounds, crops.truth_mask, crops.is_noisy)
+
+    def _some_true(self, maps: torch.Tensor, crops: Crops) -> torch.Tensor:
+        """The maps, of which a part is what a perfect student would give."""
+        draws = torch.rand(len(maps), 1, 1, 1, generator=self.prompt_generator, device=maps.device)
+        return torch.where(draws < TRUE_MASK_PART, crops.truth_mask.to(maps.dtype), maps)
 
     def maps_of_a_student(self, crops: Crops) -> torch.Tensor:
         """Probabilities [N, S, S, S] as a student might give them to the crops' organs."""

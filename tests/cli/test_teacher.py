@@ -21,7 +21,8 @@ def test_the_command_writes_teachers_that_load(tiny_teacher, raw_dataset, tmp_pa
     noisy.write_text("fdg_00aa_2001\n")
     command = f"teacher train --modality pet --data {raw_dataset} --init {tmp_path / 'tiny.pth'} -o {tmp_path / 'out'} "
     command += (
-        f"--spacing 4 --iterations 2 --batch-size 2 --rounds 2 --validate-every 1 --noisy-labels {noisy} -device cpu"
+        f"--spacing 4 --iterations 2 --batch-size 2 --rounds 2 --validate-every 1 --noisy-labels {noisy} -device cpu "
+        "--max-clicks 2 --robots center random --absent 0.5"
     )
     assert main(command.split()) == 0
     assert f"pet_teacher: {tmp_path / 'out' / 'teacher_best.pth'}" in capsys.readouterr().out
@@ -54,6 +55,13 @@ def options_of(command: str):
     parser = argparse.ArgumentParser()
     command_module.add_arguments(parser)
     return parser.parse_args(f"train --modality ct --data x -o y {command}".split())
+
+
+def test_who_clicks_and_how_often_is_told():
+    published = command_module._settings(options_of(""))
+    assert (published.max_clicks, published.robots, published.absent_fraction) == (1, ("random",), 0)
+    told = command_module._settings(options_of("--max-clicks 3 --robots center border --absent 0.1"))
+    assert (told.max_clicks, told.robots, told.absent_fraction) == (3, ("center", "border"), 0.1)
 
 
 def test_learning_rates_are_the_published_ones_for_fine_tuning_and_from_scratch():

@@ -24,6 +24,15 @@ def test_dice_and_cross_entropy():
     assert dice_bce(LOGITS, TRUTH).tolist() == pytest.approx(expected, rel=1e-5)
 
 
+def test_an_absent_object_costs_by_the_size_of_the_answer():
+    nothing = torch.zeros(3, 1000, dtype=torch.bool)
+    logits = torch.full((3, 1000), -30.0)
+    logits[1, :10], logits[2, :990] = 30.0, 30.0
+    cross_entropy = torch.tensor([0, 0.3, 29.7])
+    expected = torch.tensor([0, 0.5, 0.99])  # a part of the crop of 0.01 costs half
+    torch.testing.assert_close(dice_bce(logits, nothing) - cross_entropy, expected, atol=1e-3, rtol=0)
+
+
 def test_extreme_logits_cost_finitely_much():
     logits = torch.tensor([[200.0, -200.0]], requires_grad=True)
     loss = dice_bce(logits, torch.tensor([[False, True]])).sum()

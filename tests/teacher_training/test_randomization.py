@@ -3,7 +3,14 @@
 import numpy as np
 import pytest
 
-from nnunetv2_muduo.teacher_training.randomization import METAL_HU, ball, randomize, smooth_field, with_metal
+from nnunetv2_muduo.teacher_training.randomization import (
+    METAL_HU,
+    ball,
+    randomize,
+    smooth_field,
+    with_metal,
+    within_field_of_view,
+)
 
 SHAPE, LIVER, SPLEEN = (20, 20, 20), 1, 2
 
@@ -74,6 +81,18 @@ def test_metal_lies_in_the_body_and_streaks_stay_in_its_slice():
     assert np.std(changed[:, :, z] - image[:, :, z]) > 50
     air = np.full(SHAPE, -1000.0)
     assert with_metal(air, air > -500, np.random.default_rng(0)) is air
+
+
+def test_a_field_of_view_is_round_in_every_slice():
+    image = np.random.default_rng(1).uniform(0, 100, SHAPE)
+    for seed in range(10):
+        changed = within_field_of_view(image, np.random.default_rng(seed), -1000.0)
+        outside = changed == -1000
+        assert 0.1 < outside.mean() < 0.95
+        assert (outside == outside[..., :1]).all()
+        np.testing.assert_array_equal(changed[~outside], image[~outside])
+        x, y = np.nonzero(~outside[..., 0])
+        assert not outside[round(x.mean()), round(y.mean()), 0]
 
 
 def test_fields_and_balls():

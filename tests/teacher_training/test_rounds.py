@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from nnunetv2_muduo.teacher_training.absent import FirstPrompts
 from nnunetv2_muduo.teacher_training.rounds import chained_rounds, click_schedule, training_rounds
 from nnunetv2_muduo.teacher_training.settings import TrainingSettings
 from nnunetv2_muduo.teacher_training.simulated_student_masks import simulated_student_probs
@@ -38,7 +39,7 @@ def ask(teacher, truth, generator, **settings):
     settings = TrainingSettings("ct", **settings)
     embeddings, crop_index = torch.arange(2.0).reshape(2, 1, 1, 1, 1), torch.tensor([0, 1, 1])
     maps = simulated_student_probs(truth, crop_index, generator) if settings.student_like_prompts else None
-    return training_rounds(teacher, embeddings, truth, crop_index, maps, settings, generator)
+    return training_rounds(teacher, embeddings, truth, crop_index, FirstPrompts(truth, maps), settings, generator)
 
 
 def test_published_schedule(generator):
@@ -131,6 +132,43 @@ def test_one_round_never_begins_with_a_mask(truth, generator):
         teacher = RecordingTeacher()
         ask(teacher, truth, generator, n_rounds=1, student_like_prompts=True)
         assert not teacher.asked[0][2].any()
+
+
+def test_later_rounds_may_have_several_clicks(truth, generator):
+    numbers = set()
+    for _ in range(40):
+        teacher = RecordingTeacher()
+        ask(teacher, truth, generator, n_rounds=4, max_clicks=3)
+        numbers.add(teacher.asked[1][1][0].shape[1])
+        assert teacher.asked[0][1][0].shape[1] == 1
+    assert numbers == {1, 2, 3}
+
+
+def test_chains_of_each_robot(truth, generator):
+    begun = set()
+    for _ in range(40):
+        teacher = RecordingTeacher()
+        ask(teacher, truth, generator, n_rounds=2, robots=("center", "border"))
+        (place, *_) = teacher.asked[0][1][0][0].long().tolist()
+        begun.add(tuple(place))
+    middle = (3, 4, 3)
+    assert begun & {middle, (3, 4, 4)}
+    assert all(place[0] in (1, 5) or place[1] in (2, 6) or place[2] in (1, 6) for place in begun - {middle, (3, 4, 4)})
+    assert len(begun) > 10
+
+
+def test_absent_organs_are_clicked_where_they_are_thought_to_be(teacher, generator):
+    pointed = torch.zeros(2, 8, 8, 8, dtype=torch.bool)
+    pointed[:, :4, :4, :4] = True
+    nothing, settings = torch.zeros_like(pointed), TrainingSettings("ct", n_rounds=3, first_points=3)
+    first = FirstPrompts(pointed)
+    training_rounds(
+        teacher, torch.zeros(1, 1, 1, 1, 1), nothing, torch.zeros(2, dtype=torch.long), first, settings, generator
+    )
+    (_, (places, labels), _), (_, (_, later_labels), _), _ = teacher.asked
+    assert labels.eq(1).all()
+    assert (places < 4).all()
+    assert later_labels.eq(-1).all()  # the first answer was nothing: there is nothing to correct
 
 
 def test_some_first_points_of_student_like_maps_lie_off_the_organ(generator):

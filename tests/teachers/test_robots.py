@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from nnunetv2_muduo.teachers.robots import center_of_largest, near_border, robot
+from nnunetv2_muduo.teachers.robots import ROBOTS, center_of_largest, near_border, robot, several_at_once
 
 SHAPE = (12, 12, 12)
-KINDS = ["center", "random", "border"]
+KINDS = list(ROBOTS)
 
 
 def box(start, stop):
@@ -47,6 +47,34 @@ def test_random_users_click_everywhere(generator):
     click = robot("random", generator)
     clicked = {tuple(click(torch.zeros_like(organ), organ)[0][0, 0].tolist()) for _ in range(300)}
     assert clicked == {tuple(map(float, voxel)) for voxel in np.argwhere(organ[0].numpy())}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_several_clicks_at_once_lie_apart(kind, generator):
+    organ = box((1, 1, 1), (11, 11, 11))[None].expand(2, *SHAPE)
+    click = several_at_once(robot(kind, generator), 3, generator)
+    numbers = set()
+    for _ in range(20):
+        points, labels = click(torch.zeros_like(organ), organ)
+        numbers.add(points.shape[1])
+        assert labels.shape == points.shape[:2] == (2, points.shape[1])
+        assert labels.eq(1).all()
+        for of_one in points:
+            apart = (of_one[:, None] - of_one[None]).abs().amax(-1)
+            assert apart[~torch.eye(len(of_one), dtype=torch.bool)].gt(2).all()
+    assert numbers == {1, 2, 3}
+
+
+def test_clicks_that_find_nothing_more_are_no_points(generator):
+    organ = box((4, 4, 4), (6, 6, 6))[None]
+    click = several_at_once(robot("center", generator), 3, generator)
+    answers = [click(torch.zeros_like(organ), organ)[1][0].tolist() for _ in range(20)]
+    assert {tuple(labels) for labels in answers} == {(1,), (1, -1), (1, -1, -1)}
+
+
+def test_one_click_at_most_is_the_user_as_such(generator):
+    user = robot("random", generator)
+    assert several_at_once(user, 1, generator) is user
 
 
 def test_there_are_three_kinds(generator):

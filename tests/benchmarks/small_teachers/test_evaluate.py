@@ -54,7 +54,10 @@ def test_voxels_of_organs_that_are_not_there(volumes, generator):
     if "spleen" in crop.organs:
         assert found[evaluate.ABSENT].shape == (1,)
         assert found[evaluate.ABSENT].item() == pytest.approx(found[evaluate.ABSENT_ITSELF].item(), rel=0.1)
-    assert dict(evaluate.voxels_of_absent(TeacherOfMasks(), crop, without, generator)) == {}
+    assert set(dict(evaluate.voxels_of_absent(TeacherOfMasks(), crop, without, generator))) == {evaluate.ON_BACKGROUND}
+    assert found[evaluate.ON_BACKGROUND].tolist() == [16**3]  # without a mask it answers with the whole crop
+    full = replace(crop, labeled_mask=torch.ones_like(crop.labeled_mask))
+    assert not dict(evaluate.voxels_of_absent(TeacherOfMasks(), full, without, generator))
 
 
 def test_no_patient_is_in_two_groups(volumes):
