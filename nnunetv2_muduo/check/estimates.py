@@ -22,7 +22,7 @@ HALF_PRECISION = 0.5
 """Share of float32's bytes that the kept values have in mixed precision."""
 COPIES_OF_WEIGHTS = {"sgd": 3, "adamw": 4}
 """Weights, their gradients, and the optimizer's moments, all in float32."""
-N_ITERATIONS, N_VALIDATIONS, N_EPOCHS = 250, 50, 1000
+N_ITERATIONS, N_VALIDATIONS = 250, 50
 """nnU-Net's own."""
 BYTES = 4
 
