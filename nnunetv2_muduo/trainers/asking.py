@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from nnunetv2_muduo.data.pairs import Pairs, asked_map, valid_pairs
+from nnunetv2_muduo.data.views import split_views
 from nnunetv2_muduo.distillation.losses import ramp_up
 from nnunetv2_muduo.distillation.mixture import Mixture
 from nnunetv2_muduo.distillation.pseudo_labels import agreement_of_logits, agreement_with_student
@@ -76,6 +77,18 @@ class AskingTrainer(TaughtTrainer, MovingAverageTrainer):
                 self.ensemble.predict, patches.physical, self._to_device(prompt_map), prompting_probs, pairs
             )
         return Answers(pairs, teacher_logits, average_probs if config.average_share else None)
+
+    def ask_at_rest(self, views: Tensor, prompt_map: Tensor) -> tuple[Tensor, Answers]:
+        """The student's probabilities, and all answers, on patches without augmentation; leaves no trace in the training.
+
+        Args:
+            views: student's view, CT and PET [B, 4, a, b, c].
+            prompt_map: organ labels [B, 1, a, b, c] on the CPU.
+        """
+        student_view, ct_hu, pet_suv = split_views(self._to_device(views))
+        patches = UnlabeledPatches(student_view, {"ct": ct_hu, "pet": pet_suv}, prompt_map, student_view)
+        student_probs = self.probs_at_rest(student_view)
+        return student_probs, self.ask(patches, student_probs)
 
     @torch.no_grad()
     def measure(self, answers: Answers, student_probs: Tensor) -> Tensor:

@@ -7,10 +7,7 @@ from torch import Tensor
 
 from nnunetv2_muduo.data.fixed_patches import FixedPatch, fixed_patches
 from nnunetv2_muduo.data.pairs import Pairs
-from nnunetv2_muduo.data.views import split_views
 from nnunetv2_muduo.distillation.pseudo_labels import probs_of
-from nnunetv2_muduo.trainers.asking import Answers
-from nnunetv2_muduo.trainers.semi_supervised import UnlabeledPatches
 
 N_PATCHES = 2  # the fewest of which the best half leaves one out
 ALPHA = 0.5  # share of CT in the mixture: a training draws one for every patch, here pictures must be comparable
@@ -44,24 +41,15 @@ def inspect_patches(trainer, patches: list[FixedPatch] | None = None) -> Inspect
         ValueError: see `fixed_patches`.
     """
     patches = patches or fixed_patches(trainer.unlabeled_dataset(), trainer.patch_size, N_PATCHES)
-    of_patches = _unlabeled_patches(trainer, patches)
-    student_probs = trainer.probs_at_rest(of_patches.student_view)
-    answers = trainer.ask(of_patches, student_probs)
+    views, prompt_map = (torch.stack(part) for part in zip(*((p.views, p.prompt_map) for p in patches), strict=True))
+    student_probs, answers = trainer.ask_at_rest(views, prompt_map)
     agreement, with_student, _ = trainer.measure(answers, student_probs).tensor_split(3, 1)
     kept = trainer.pair_filter.choose(agreement, with_student).cpu()
     student_labels = student_probs.argmax(1).cpu()
     return Inspection(patches, answers.pairs, student_labels, _masks(trainer, answers), agreement.cpu(), kept)
 
 
-def _unlabeled_patches(trainer, patches: list[FixedPatch]) -> UnlabeledPatches:
-    """The patches as a batch; without augmentation there is one view for all purposes."""
-    views = torch.stack([patch.views for patch in patches]).to(trainer.device)
-    student_view, ct_hu, pet_suv = split_views(views)
-    prompt_map = torch.stack([patch.prompt_map for patch in patches])
-    return UnlabeledPatches(student_view, {"ct": ct_hu, "pet": pet_suv}, prompt_map, student_view)
-
-
-def _masks(trainer, answers: Answers) -> dict[str, Tensor]:
+def _masks(trainer, answers) -> dict[str, Tensor]:
     probs = probs_of(answers.teacher_logits, trainer.patch_size)
     masks = {modality: (of_teacher > 0.5).cpu() for modality, of_teacher in probs.items()}
     if len(probs) == 2:
