@@ -91,23 +91,21 @@ def test_only_organs_that_are_there_are_decoded(monkeypatch):
     assert decoded == [12, 5, 12, 5]
 
 
-def prompts_of_each(monkeypatch, **config) -> dict[int, dict]:
+def prompts_of_each(**config) -> dict[int, dict]:
     """The prompts that each teacher, by its place, gets for three organs of one patch."""
     ensemble, got = make_ensemble(3), {}
     ensemble.config = replace(ensemble.config, **config)
-    teachers = list(ensemble.teachers.values())
-    decode = Sam3DTeacher.decode
-    monkeypatch.setattr(
-        Sam3DTeacher,
-        "decode",
-        lambda self, embedding, points, masks: (
-            got.update({[self is t for t in teachers].index(True): {"points": points, "masks": masks}})
-            or decode(self, embedding, points, masks)
-        ),
-    )
-    images, prompt_map, probs = (part[:1] if isinstance(part, torch.Tensor) else part for part in make_batch(3))
+    teachers, decode = list(ensemble.teachers.values()), Sam3DTeacher.decode
+
+    def noting(self, embedding, points, masks):
+        got[[self is teacher for teacher in teachers].index(True)] = {"points": points, "masks": masks}
+        return decode(self, embedding, points, masks)
+
+    images, prompt_map, probs = make_batch(3)
     images = {modality: image[:1] for modality, image in images.items()}
-    ensemble.predict(images, prompt_map, probs, valid_pairs(prompt_map, [1, 2, 3]))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Sam3DTeacher, "decode", noting)
+        ensemble.predict(images, prompt_map[:1], probs[:1], valid_pairs(prompt_map[:1], [1, 2, 3]))
     return got
 
 
@@ -122,16 +120,16 @@ def pooled(maps: torch.Tensor) -> torch.Tensor:
 @pytest.mark.parametrize("source", ["student", "prompt_generator"])
 @pytest.mark.parametrize("kind", ["mask", "points", "points_and_mask"])
 @pytest.mark.parametrize(("place", "modality"), enumerate(["ct", "pet"]))
-def test_each_teacher_is_asked_as_the_config_says(monkeypatch, place, modality, kind, source, value):
+def test_each_teacher_is_asked_as_the_config_says(place, modality, kind, source, value):
     fields = {"prompts": kind, "mask_prompt_source": source, "mask_prompt_value": value}
-    got = prompts_of_each(monkeypatch, **{f"{modality}_{name}": choice for name, choice in fields.items()})
-    of_others = prompts_of_each(monkeypatch)[1 - place]  # the paper's
+    got = prompts_of_each(**{f"{modality}_{name}": choice for name, choice in fields.items()})
+    of_others = prompts_of_each()[1 - place]  # the paper's
     assert (got[1 - place]["points"] is None) == (of_others["points"] is None) == (modality == "pet")
     assert torch.equal(got[1 - place]["masks"], of_others["masks"])
     points, masks = got[place]["points"], got[place]["masks"]
     assert (points is None) == (kind == "mask")
     if points is not None:
-        assert torch.equal(points[0], prompts_of_each(monkeypatch)[1]["points"][0])
+        assert torch.equal(points[0], prompts_of_each()[1]["points"][0])
     if kind == "points":
         assert torch.equal(masks, torch.zeros_like(masks))
         return

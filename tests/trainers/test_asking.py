@@ -124,7 +124,6 @@ def test_answers_that_are_not_finite_are_counted_and_teach_nothing(prepared_data
         return logits
 
     trainer.ensemble.predict = broken
-    trainer.current_epoch = 1
     outputs = [trainer.train_step(next(trainer.dataloader_train)) for _ in range(2)]
     n = sum(int(output["n_not_finite"].sum()) for output in outputs)
     assert n > 0
