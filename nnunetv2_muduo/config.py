@@ -125,14 +125,40 @@ class MuDuoConfig(TeachersConfig):
     teachers: str = one_of("both", "ct", "pet")
     """`both`, or one alone: `ct`, `pet`. One teacher has nobody to agree with, so every valid pair is then kept."""
 
+    ct_prompts: str = one_of("mask", "points", "points_and_mask")
+    """What the CT teacher is asked with: the `mask` of an organ, `points` in it, or both."""
+
+    pet_prompts: str = one_of("points", "mask", "points_and_mask")
+    """What the PET teacher is asked with, likewise."""
+
     ct_mask_prompt_source: str = one_of("student", "prompt_generator")
-    """Whose map of an organ prompts the CT teacher: the `student`'s (mutual distillation) or the `prompt_generator`'s."""
+    """Whose map of an organ is the CT teacher's mask: the `student`'s (mutual distillation) or the `prompt_generator`'s."""
+
+    pet_mask_prompt_source: str = one_of("student", "prompt_generator")
+    """Whose map of an organ is the PET teacher's mask, where it is asked with one."""
 
     ct_mask_prompt_value: str = one_of("logit", "probability")
     """`logit` of the probability, clipped, which is what the teachers were trained with, or the bare `probability`."""
 
+    pet_mask_prompt_value: str = one_of("logit", "probability")
+    """The same for the PET teacher's mask."""
+
+    prompting_network: str = one_of("student", "average")
+    """Whose map is the student's mask: the `student`'s own, or that of the moving `average` of its weights."""
+
+    prompting_view: str = one_of("augmented", "clean")
+    """View on which that map is made: the `augmented` one that the student learns from, or the `clean` one, which is the same
+    patch without changes of intensity."""
+
+    ema_decay: float = share(0.99)
+    """Share of the old average that remains at each step; less in the first steps, so that the average follows at once."""
+
+    valid_by: str = one_of("prompt_map", "student", "either")
+    """Whose map has to show an organ in a patch for teachers to be asked about it: the `prompt_map`, the map of the prompting
+    `student`, or `either`. What the prompt map lacks is looked for in the student's map."""
+
     n_points: int = positive(3, most=1000)
-    """Points per organ that prompt the PET teacher (the paper's K)."""
+    """Points per organ for a teacher that is asked with points (the paper's K)."""
 
     point_smoothing_voxels: float = positive(3.0, most=100)
     """Standard deviation, in voxels, of the Gaussian under which the highest places of an organ become points."""
@@ -140,12 +166,35 @@ class MuDuoConfig(TeachersConfig):
     suppress_between_points: bool = True
     """Suppress the neighborhood of a chosen point before the next is chosen, so that points spread over the organ."""
 
-    kept_pairs: str = one_of("best_half", "all", "threshold")
-    """Which (sample, organ) pairs teach: per organ the `best_half` by agreement, `all` valid ones, or those above a
-    `threshold`."""
+    pair_score: str = one_of("agreement", "difference", "product")
+    """By what pairs are ranked: the teachers' `agreement`; the `difference` between it and their mean agreement with the
+    student; or the `product` of it and their disagreement with the student, 1 minus that mean."""
+
+    kept_pairs: str = one_of("best_half", "best_half_of_memory", "all", "threshold")
+    """Which (sample, organ) pairs teach: per organ the `best_half` of the batch by `pair_score`, those in the best half of the
+    batch and of the organ's pairs before it, `all` valid ones, or those with an agreement above a `threshold`."""
+
+    score_memory: int = positive(64, most=100_000)
+    """Scores of each organ that are remembered for `kept_pairs: best_half_of_memory`."""
 
     agreement_threshold: float = 0.5
     """Least soft IoU of the two teachers for `kept_pairs: threshold`."""
+
+    least_agreement: float = share(0.0)
+    """Soft IoU of the two teachers below which a pair never teaches, even where it is its organ's only one."""
+
+    pseudo_label: str = one_of("threshold", "argmax", "soft")
+    """What becomes of the mixture of an organ's probabilities: 1 above the `threshold` of one half, the same but only where the
+    organ is the likeliest of the patch's (`argmax`), or nothing: the probabilities themselves are the label (`soft`)."""
+
+    average_share: float = share(0.0)
+    """Share of the student's moving average in the mixture, a third voice, at the end of the ramp-up, with which it grows."""
+
+    ramp_down_epochs: float = from_zero(0)
+    """Epochs at the end of the training over which the weight falls as it rose. 0: it stays."""
+
+    organ_weights: str = one_of("equal", "by_lead")
+    """Weights of organs in the loss: `equal`, or less for organs on which the student has overtaken the teachers (`by_lead`)."""
 
     consistency: str = one_of("dice", "mse")
     """Loss between student and pseudo label: `dice` (the paper's released code) or `mse` (the paper)."""
@@ -161,6 +210,27 @@ class MuDuoConfig(TeachersConfig):
     @property
     def modalities(self) -> tuple[str, ...]:
         return ("ct", "pet") if self.teachers == "both" else (self.teachers,)
+
+    def prompts(self, modality: str) -> tuple[str, str, str]:
+        """What the teacher of a modality, "ct" or "pet", is asked with: its prompts, its mask's source and its mask's value."""
+        if modality == "ct":
+            return self.ct_prompts, self.ct_mask_prompt_source, self.ct_mask_prompt_value
+        return self.pet_prompts, self.pet_mask_prompt_source, self.pet_mask_prompt_value
+
+    @property
+    def keeps_average(self) -> bool:
+        """Whether anything is asked of the moving average of the student."""
+        return self.prompting_network == "average" or self.average_share > 0
+
+    @property
+    def follows_lead(self) -> bool:
+        """Whether organs weigh by the teachers' lead; one teacher has nobody else to agree with, and no lead."""
+        return self.teachers == "both" and self.organ_weights == "by_lead"
+
+    @property
+    def measures_lead(self) -> bool:
+        """Whether the teachers' agreement with the student is asked for."""
+        return self.follows_lead or (self.teachers == "both" and self.pair_score != "agreement")
 
     @property
     def pair_selection(self) -> str:

@@ -49,8 +49,7 @@ def _hours(
     student += n_epochs * n_iterations * batch_size * sum(flops for _, flops in teachers) / 1e12
     hours = {"student": student / per_hour}
     for generator in map(trainer_class, _generators(trainer, config)):
-        asked = getattr(config, "prompt_generator_num_epochs", None) or config.num_epochs
-        epochs = asked or NNUNET_SCHEDULE["num_epochs"]
+        epochs = getattr(config, "prompt_generator_num_epochs", None) or n_epochs
         n_halves = 2 if generator.needs_unlabeled else 1
         hours[generator.trains] = estimates.training_tflops(count, n_halves, epochs, n_iterations) / per_hour
     return hours

@@ -13,6 +13,7 @@ from batchgeneratorsv2.transforms.spatial.rot90 import Rot90Transform
 from batchgeneratorsv2.transforms.spatial.spatial import SpatialTransform
 from batchgeneratorsv2.transforms.spatial.transpose import TransposeAxesTransform
 from batchgeneratorsv2.transforms.utils.compose import ComposeTransforms
+from batchgeneratorsv2.transforms.utils.nnunet_masking import MaskImageTransform
 from batchgeneratorsv2.transforms.utils.pseudo2d import Convert2DTo3DTransform, Convert3DTo2DTransform
 from batchgeneratorsv2.transforms.utils.random import RandomTransform
 from nnunetv2.training.dataloading.data_loader import nnUNetDataLoader
@@ -30,7 +31,7 @@ _SPATIAL += (Rot90Transform, TransposeAxesTransform)  # of nnUNetTrainerDA5
 
 
 class StudentOnly(BasicTransform):
-    """Applies an intensity transform to the student's channels and leaves HU and SUV as they are."""
+    """Applies an intensity transform to the student's channels and leaves HU, SUV and the clean view as they are."""
 
     def __init__(self, transform: BasicTransform, n_channels: int):
         super().__init__()
@@ -44,8 +45,18 @@ class StudentOnly(BasicTransform):
         return out
 
 
+class CleanToo(StudentOnly):
+    """Applies a transform to the student's channels and to those of the clean view, which come last."""
+
+    def __call__(self, **data_dict):
+        out = super().__call__(**data_dict)
+        clean = self.transform(**{**data_dict, "image": out["image"][-self.n_channels :]})["image"]
+        out["image"] = torch.cat([out["image"][: -self.n_channels], clean])
+        return out
+
+
 def shared_spatial_transforms(
-    training_transforms: ComposeTransforms, n_channels: int = N_CHANNELS
+    training_transforms: ComposeTransforms, n_channels: int = N_CHANNELS, clean_view: bool = False
 ) -> ComposeTransforms:
     """nnU-Net's training transforms for stacked views: spatial ones move all views, the others change the student's.
 
@@ -53,9 +64,15 @@ def shared_spatial_transforms(
 
     Args:
         n_channels: of the student's view, which comes first.
+        clean_view: whether the clean view comes last. It is masked as the student's where the plan's normalization wants that.
     """
     transforms = [t for t in training_transforms.transforms if not isinstance(t, SignedDistancesTransform)]
-    return ComposeTransforms([t if _is_spatial(t) else StudentOnly(t, n_channels) for t in transforms])
+    return ComposeTransforms([t if _is_spatial(t) else _of_views(t, n_channels, clean_view) for t in transforms])
+
+
+def _of_views(transform: BasicTransform, n_channels: int, clean_view: bool) -> BasicTransform:
+    masks = clean_view and isinstance(transform, MaskImageTransform)
+    return CleanToo(transform, n_channels) if masks else StudentOnly(transform, n_channels)
 
 
 def _is_spatial(transform: BasicTransform) -> bool:

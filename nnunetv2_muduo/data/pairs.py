@@ -61,3 +61,25 @@ def valid_pairs(prompt_map: Tensor, organ_labels: list[int]) -> Pairs:
     samples = torch.tensor([sample for sample, of_sample in enumerate(boxes) for _ in of_sample], dtype=torch.int64)
     organs = torch.tensor([organ for of_sample in boxes for organ in of_sample], dtype=torch.int64)
     return Pairs(samples, organs, len(prompt_map), len(organ_labels), boxes)
+
+
+def asked_map(prompt_map: Tensor, student_map: Tensor, valid_by: str) -> Tensor:
+    """The label map [n_samples, 1, *spatial] whose organs teachers are asked about, and in which they are looked for.
+
+    In each sample an organ stands where the prompt map has it. `student`: an organ that the student does not see is gone;
+    `student` and `either`: one that the prompt map lacks stands where the student sees it and the prompt map has no other.
+
+    Args:
+        prompt_map, student_map: label maps [n_samples, 1, *spatial] on the CPU.
+        valid_by: `prompt_map`, `student` or `either`.
+    """
+    if valid_by == "prompt_map":
+        return prompt_map
+    asked = prompt_map.clone()
+    for sample, own, seen in zip(asked, prompt_map, student_map, strict=True):
+        in_prompt_map, in_student_map = own.unique(), seen.unique()
+        if valid_by == "student":
+            sample[(own > 0) & ~torch.isin(own, in_student_map)] = 0
+        lacking = (seen > 0) & ~torch.isin(seen, in_prompt_map)
+        sample[lacking & (sample <= 0)] = seen[lacking & (sample <= 0)].to(asked.dtype)
+    return asked

@@ -18,7 +18,11 @@ class UnlabeledDataset(nnUNetBaseDataset):
     Args:
         prompt_map_folder: None where the method has no prompt maps; the segmentation is then background alone.
         physical: numbers of the channels that the method wants in physical units, after the student's view.
+
+    `clean_view` is false at first: set it where the student's view is wanted twice (see `StackedViews`).
     """
+
+    clean_view = False
 
     def __init__(
         self,
@@ -33,7 +37,7 @@ class UnlabeledDataset(nnUNetBaseDataset):
 
     def load_case(self, identifier):
         """(views [C + n, ...], prompt map [1, ...], None, {'class_locations': ...}), as nnU-Net's datasets do."""
-        views = load_views(Path(self.source_folder), identifier, self.physical)
+        views = load_views(Path(self.source_folder), identifier, self.physical, self.clean_view)
         prompt_map, class_locations = Background(views.shape[1:]), {}
         if self.prompt_map_folder is not None:
             prompt_map, class_locations = load_prompt_map(self.prompt_map_folder, identifier)
@@ -93,14 +97,16 @@ def load_prompt_map(folder: Path, case: str) -> tuple[storage.StoredArray, dict[
     return storage.StoredArray(folder / f"{case}.b2nd"), class_locations
 
 
-def load_views(folder: Path, case: str, physical: Sequence[int] = (CT_CHANNEL, PET_CHANNEL)) -> StackedViews:
+def load_views(
+    folder: Path, case: str, physical: Sequence[int] = (CT_CHANNEL, PET_CHANNEL), clean_view: bool = False
+) -> StackedViews:
     """All views of a preprocessed case; see `StackedViews`. Raises DamagedFile."""
     with storage.naming_damage(folder / f"{case}.json"):
         record = load_json(str(folder / f"{case}.json"))
     normalizations = [ChannelNormalization(**channel) for channel in record["normalizations"]]
     files = channel_files(folder, case, len(normalizations))
     channels = [StoredChannel(file, **channel) for file, channel in zip(files, record["channels"], strict=True)]
-    return StackedViews(channels, normalizations, physical)
+    return StackedViews(channels, normalizations, physical, clean_view)
 
 
 def channel_files(folder: Path, case: str, n_channels: int) -> list[Path]:

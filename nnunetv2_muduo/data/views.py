@@ -72,6 +72,8 @@ def channel_normalization(scheme: str, image: np.ndarray, intensity_properties: 
 class StackedViews:
     """The C channels of a case that read like one array [C + n, *spatial]: the student's view, then n physical ones.
 
+    With a clean view, a copy of the student's that augmentation of intensity leaves alone, it is [C + n + C, *spatial].
+
     Only the region asked for is read and normalized. Padding both views with zeros therefore pads the student's with what
     nnU-Net pads with, and the teachers' with 0 HU and 0 SUV, as in their training (SAM-Med3D crops with zeros).
 
@@ -79,6 +81,7 @@ class StackedViews:
         channels: [*spatial] each, as they are stored, arrays of float32 or what reads like them.
         normalizations: what makes the student's view of each.
         physical: numbers of the channels that are wanted in physical units too.
+        clean_view: whether the student's view is wanted twice.
     """
 
     dtype = np.dtype(np.float32)
@@ -88,16 +91,20 @@ class StackedViews:
         channels: Sequence,
         normalizations: list[ChannelNormalization],
         physical: Sequence[int] = (CT_CHANNEL, PET_CHANNEL),
+        clean_view: bool = False,
     ):
         self._channels = channels
         self._normalizations = normalizations
         self._physical = physical
-        self.shape = (len(channels) + len(physical), *channels[0].shape)
+        self._clean_view = clean_view
+        self.shape = (len(channels) * (2 if clean_view else 1) + len(physical), *channels[0].shape)
 
     def __getitem__(self, region: tuple[slice, ...]) -> np.ndarray:
         stored = [channel[region[1:]] for channel in self._channels]
         student = [normalize(channel) for normalize, channel in zip(self._normalizations, stored, strict=True)]
-        return np.stack([*student, *(stored[channel] for channel in self._physical)])
+        return np.stack(
+            [*student, *(stored[channel] for channel in self._physical), *(student if self._clean_view else ())]
+        )
 
 
 def split_views(stacked: Tensor, n_channels: int = N_CHANNELS) -> tuple[Tensor, ...]:

@@ -4,6 +4,8 @@ Answers of teachers come as {modality: low-resolution logits [n_pairs, 1, s, s, 
 pairs at a time, so that memory does not grow with the number of organs.
 """
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -37,46 +39,89 @@ def mix(ct_probs: Tensor, pet_probs: Tensor, alpha: Tensor) -> Tensor:
     Returns:
         Boolean masks [n, *spatial].
     """
-    alpha = alpha.view(-1, *[1] * (ct_probs.ndim - 1))
-    return torch.lerp(pet_probs, ct_probs, alpha) > 0.5
+    return mixed_probs(ct_probs, pet_probs, alpha) > 0.5
+
+
+def mixed_probs(ct_probs: Tensor, pet_probs: Tensor, alpha: Tensor) -> Tensor:
+    """The mixture alpha P_CT + (1 - alpha) P_PET itself."""
+    return torch.lerp(pet_probs, ct_probs, alpha.view(-1, *[1] * (ct_probs.ndim - 1)))
 
 
 @torch.no_grad()
 def agreement_of_logits(
     teacher_logits: dict[str, Tensor], patch_size: tuple[int, ...], chunk: int | None = None
 ) -> Tensor:
-    """Agreement [n_pairs] of the two teachers at patch resolution, `chunk` pairs at a time; 1 where there is only one."""
+    """Agreement [n_pairs] of the two teachers at patch resolution, `chunk` pairs at a time; 1 where there is only one.
+
+    NaN where a teacher's answer is not finite.
+    """
     logits = next(iter(teacher_logits.values()))
-    if len(teacher_logits) == 1 or not len(logits):
-        return logits.new_ones(len(logits))
+    if not len(logits):
+        return logits.new_ones(0)
+    if len(teacher_logits) == 1:
+        agreement = logits.new_ones(len(logits))
+    else:
+        chunk = chunk or PAIRS_PER_CHUNK
+        parts = (of_pairs(teacher_logits, slice(i, i + chunk)) for i in range(0, len(logits), chunk))
+        probs = (probs_of(part, patch_size) for part in parts)
+        agreement = torch.cat([soft_iou(of["ct"], of["pet"]) for of in probs])
+    return agreement.where(all_finite(teacher_logits), torch.nan)
+
+
+@torch.no_grad()
+def agreement_with_student(
+    student_probs: Tensor, teacher_logits: dict[str, Tensor], pairs: Pairs, chunk: int | None = None
+) -> Tensor:
+    """Soft IoU [n_pairs] of teachers and student, as a mean over the teachers, `chunk` pairs at a time.
+
+    Args:
+        student_probs: probabilities [B, 1 + n_organs, *patch_size], background first.
+    """
+    samples, organs = pairs.indices(student_probs.device)
     chunk = chunk or PAIRS_PER_CHUNK
-    chunks = zip(teacher_logits["ct"].split(chunk), teacher_logits["pet"].split(chunk), strict=True)
+    ious = [student_probs.new_zeros(0)]
+    for start in range(0, len(pairs), chunk):
+        part = slice(start, start + chunk)
+        own = student_probs[samples[part], 1 + organs[part]]
+        probs = probs_of(of_pairs(teacher_logits, part), own.shape[1:])
+        ious.append(torch.stack([soft_iou(of_teacher, own) for of_teacher in probs.values()]).mean(0))
+    return torch.cat(ious)
+
+
+def all_finite(teacher_logits: dict[str, Tensor]) -> Tensor:
+    """Whether every teacher's answer is finite throughout [n_pairs]."""
+    return torch.stack([logits.isfinite().flatten(1).all(1) for logits in teacher_logits.values()]).all(0)
+
+
+def of_pairs(teacher_logits: dict[str, Tensor], part: slice) -> dict[str, Tensor]:
+    """The teachers' answers to some of the pairs."""
+    return {modality: logits[part] for modality, logits in teacher_logits.items()}
+
+
+def probs_of(teacher_logits: dict[str, Tensor], patch_size: tuple[int, ...]) -> dict[str, Tensor]:
+    """Every teacher's probabilities [n, *patch_size], from low-resolution logits [n, 1, s, s, s]."""
     from nnunetv2_muduo.teachers.patch_space import (
         patch_probs,  # here: prediction imports this file and needs no teacher
     )
 
-    parts = [soft_iou(patch_probs(ct, patch_size), patch_probs(pet, patch_size)) for ct, pet in chunks]
-    return torch.cat(parts)
+    return {modality: patch_probs(logits, patch_size) for modality, logits in teacher_logits.items()}
 
 
 @torch.no_grad()
 def pseudo_label(teacher_logits: dict[str, Tensor], alpha: Tensor, patch_size: tuple[int, ...]) -> Tensor:
     """Hard pseudo labels [n, *patch_size] of pairs: both teachers mixed, or the only one's mask."""
-    from nnunetv2_muduo.teachers.patch_space import patch_probs
-
-    probs = {modality: patch_probs(logits, patch_size) for modality, logits in teacher_logits.items()}
+    probs = probs_of(teacher_logits, patch_size)
     if len(probs) == 1:
         (only,) = probs.values()
         return only > 0.5
     return mix(probs["ct"], probs["pet"], alpha)
 
 
-def consistency_with_teachers(
+def consistency_loss(
     student_probs: Tensor,
-    teacher_logits: dict[str, Tensor],
+    labels: Callable[[slice], Tensor],
     pairs: Pairs,
     weights: Tensor,
-    alpha: Tensor,
     kind: str,
     chunk: int | None = None,
 ) -> Tensor:
@@ -86,9 +131,8 @@ def consistency_with_teachers(
 
     Args:
         student_probs: probabilities [B, 1 + n_organs, *patch_size], background first.
-        teacher_logits: the teachers' logits for the pairs.
+        labels: gives the pseudo labels [n, *patch_size] of some pairs, as `Mixture.labels` does.
         weights: weight of each pair [n_pairs]; 0 keeps a pair out of the loss.
-        alpha: share of CT in each pair's mixture [n_pairs].
         kind: `mse` or `dice`.
         chunk: pairs at a time; None: `PAIRS_PER_CHUNK`.
 
@@ -102,8 +146,7 @@ def consistency_with_teachers(
     for start in range(0, len(pairs), chunk):
         part = slice(start, start + chunk)
         where = samples[part], 1 + organs[part]
-        masks = pseudo_label({m: logits[part] for m, logits in teacher_logits.items()}, alpha[part], probs.shape[2:])
-        losses, gradients = pair_losses(probs[where], masks, kind)
+        losses, gradients = pair_losses(probs[where], labels(part), kind)
         gradient[where] = gradients.mul_(weights[part].view(-1, 1, 1, 1))
         loss = loss + (weights[part] * losses).sum()
     return _LossWithGradient.apply(student_probs, loss, gradient)

@@ -1,35 +1,93 @@
-"""Selection of the (sample, organ) pairs that teach, and their weights in the loss (MuDuo, arXiv 2606.15611, eq. 5 and 7)."""
+"""Selection of the (sample, organ) pairs that teach, and their weights in the loss (MuDuo, arXiv 2606.15611, eq. 5 and 7).
 
+The paper ranks the pairs of a batch by the teachers' agreement. Scores that also ask what the student says, ranks among the
+pairs of earlier batches, and weights that fall where the student is ahead are this package's own (docs/method.md).
+"""
+
+import torch
 from torch import Tensor
 
+LEAD_DECAY = 0.99  # share of the old mean lead that remains with each batch in which an organ has a pair
+FULL_DEFICIT = 0.2  # of the teachers' lead, in soft IoU, at which an organ has no weight any more
 
-def select_pairs(agreement: Tensor, how: str, threshold: float = 0.5) -> Tensor:
+
+def pair_scores(agreement: Tensor, with_student: Tensor | None, kind: str, least_agreement: float = 0.0) -> Tensor:
+    """What pairs are ranked by [n_samples, n_organs]; NaN where a pair is invalid, -inf below `least_agreement`.
+
+    Args:
+        agreement: soft IoU of the two teachers [n_samples, n_organs]; NaN marks an invalid pair.
+        with_student: mean soft IoU of teachers and student, likewise; None is enough for `agreement`.
+        kind: `agreement`, `difference` or `product`, as the config's `pair_score`.
+    """
+    if kind == "difference":
+        scores = agreement - with_student
+    elif kind == "product":
+        scores = agreement * (1 - with_student)
+    else:
+        scores = agreement
+    return scores.masked_fill(agreement < least_agreement, -torch.inf)
+
+
+def select_pairs(scores: Tensor, how: str, threshold: float = 0.5, earlier: Tensor | None = None) -> Tensor:
     """The pairs that teach (eq. 5): per organ the best half of the valid samples, all of them, or those in agreement.
 
     Args:
-        agreement: soft IoU [n_samples, n_organs] over the global batch; NaN marks an invalid pair.
-        how: `best_half` (at least one sample of each organ that has a valid one), `all`, or `threshold`.
-        threshold: least agreement for `threshold`.
+        scores: [n_samples, n_organs] over the global batch, as `pair_scores` gives them; the paper's are the soft IoU of the
+            two teachers. NaN marks an invalid pair, -inf one that never teaches.
+        how: `best_half` (at least one sample of each organ that has a valid one), `best_half_of_memory` (those that are in
+            the best half of batch and `earlier` together), `all`, or `threshold`.
+        threshold: least score for `threshold`.
+        earlier: scores of earlier pairs [n, n_organs], NaN where there are less than n.
 
     Returns:
         Boolean mask [n_samples, n_organs]; never true where the pair is invalid.
     """
-    valid = ~agreement.isnan()
+    teaches = ~scores.isnan() & (scores > -torch.inf)
     if how == "all":
-        return valid
+        return teaches
     if how == "threshold":
-        return valid & (agreement >= threshold)
+        return teaches & (scores >= threshold)
+    ranked = torch.cat([scores, earlier]) if how == "best_half_of_memory" and earlier is not None else scores
+    valid = ~ranked.isnan()
     n_kept = (valid.sum(0) // 2).clamp(min=1)
-    order = agreement.masked_fill(~valid, -1).argsort(dim=0, descending=True, stable=True)
-    rank = order.argsort(dim=0)  # rank[i, c]: how many samples agree better on organ c than sample i
-    return valid & (rank < n_kept)
+    order = ranked.masked_fill(~valid, -torch.inf).argsort(dim=0, descending=True, stable=True)
+    rank = order.argsort(dim=0)[
+        : len(scores)
+    ]  # rank[i, c]: how many samples have a better score of organ c than sample i
+    return teaches & (rank < n_kept)
 
 
-def pair_weights(kept: Tensor) -> Tensor:
+def remembered(earlier: Tensor, scores: Tensor) -> Tensor:
+    """The last n scores of each organ [n, n_organs], NaN in front where there are less: `earlier` and those of a batch."""
+    both = torch.cat([earlier, scores])
+    order = both.isnan().logical_not().to(torch.uint8).argsort(dim=0, stable=True)  # what is no score goes to the front
+    return both.gather(0, order)[len(scores) :]
+
+
+def pair_weights(kept: Tensor, organ_weights: Tensor | None = None) -> Tensor:
     """Weights [n_samples, n_organs] of the kept pairs in a mean over samples of each organ, then over organs (eq. 7).
 
-    They sum to 1, or are all 0 where nothing was kept.
+    They sum to 1, or are all 0 where nothing was kept; with `organ_weights` [n_organs], factors in [0, 1], to less.
     """
     n_kept = kept.sum(0)  # per organ
     n_organs = (n_kept > 0).sum()
-    return kept / (n_kept.clamp(min=1) * n_organs.clamp(min=1))
+    weights = kept / (n_kept.clamp(min=1) * n_organs.clamp(min=1))
+    return weights if organ_weights is None else weights * organ_weights
+
+
+def followed_lead(mean_lead: Tensor, agreement: Tensor, with_student: Tensor) -> Tensor:
+    """Moving average [n_organs] of the teachers' lead, after a batch: how much more they agree with each other than with the
+    student. NaN until an organ has had a pair.
+
+    Args:
+        mean_lead: before the batch [n_organs].
+        agreement, with_student: as for `pair_scores`, of the batch.
+    """
+    lead = (agreement - with_student).nanmean(0)
+    after = torch.where(mean_lead.isnan(), lead, mean_lead.lerp(lead, 1 - LEAD_DECAY))
+    return torch.where(lead.isnan(), mean_lead, after)
+
+
+def weights_by_lead(mean_lead: Tensor) -> Tensor:
+    """Weight of each organ [n_organs]: 1 while the teachers lead, falling to 0 as the student does by `FULL_DEFICIT`."""
+    return (1 + mean_lead / FULL_DEFICIT).clamp(0, 1).nan_to_num(1.0)

@@ -55,7 +55,7 @@ class TeacherEnsemble:
         pairs: Pairs,
         chunk: int | None = None,
     ) -> dict[str, Tensor]:
-        """What each teacher says of every valid pair, prompted by the prompt map (PET) and the student's map (CT).
+        """What each teacher says of every valid pair, asked as the config says with prompt map and student's map.
 
         Args:
             images: "ct" in HU and "pet" in SUV, each [B, 1, a, b, c] in the axes of nnU-Net's patch.
@@ -89,23 +89,28 @@ class TeacherEnsemble:
 
     def _prompts(self, modality: str, prompt_map: Tensor, student_probs: Tensor, boxes: dict[int, Box]) -> dict:
         """Prompts of one patch for the organs of `boxes`: `prompt_map` [a, b, c], `student_probs` [1 + n_organs, a, b, c]."""
-        config, low_res = self.config, self.teachers[modality].low_res_size
-        labels = {organ: self.organ_labels[organ] for organ in boxes}
-        if modality == "ct":
-            student = config.ct_mask_prompt_source == "student"
-            maps = (student_probs[1 + o] if student else prompt_map == label for o, label in labels.items())
-            masks = torch.cat([mask_prompts(organ[None], low_res, config.ct_mask_prompt_value) for organ in maps])
-            return {"points": None, "masks": patch_space.to_teacher_axes(masks, self.axes).contiguous()}
+        kind, source, value = self.config.prompts(modality)
+        points = None if kind == "mask" else self._points(prompt_map, boxes)
+        size = self.teachers[modality].low_res_size
+        if (
+            kind == "points"
+        ):  # zeros are the empty mask prompt that the public weights were trained with (docs/teachers.md)
+            return {"points": points, "masks": student_probs.new_zeros(1, 1, size, size, size)}
+        labels = ((organ, self.organ_labels[organ]) for organ in boxes)
+        maps = (student_probs[1 + o] if source == "student" else prompt_map == label for o, label in labels)
+        masks = torch.cat([mask_prompts(organ[None], size, value) for organ in maps])
+        return {"points": points, "masks": patch_space.to_teacher_axes(masks, self.axes).contiguous()}
+
+    def _points(self, prompt_map: Tensor, boxes: dict[int, Box]) -> tuple[Tensor, Tensor]:
+        """Points in organs of one patch, in the teachers' axes, and their labels."""
         points, point_labels = points_of_organs(
             prompt_map,
-            list(zip(labels.values(), boxes.values(), strict=True)),
-            config.n_points,
-            config.point_smoothing_voxels,
-            config.suppress_between_points,
+            [(self.organ_labels[organ], box) for organ, box in boxes.items()],
+            self.config.n_points,
+            self.config.point_smoothing_voxels,
+            self.config.suppress_between_points,
         )
-        # Zeros are the empty mask prompt that the public weights were trained with (docs/teachers.md).
-        no_mask = student_probs.new_zeros(1, 1, low_res, low_res, low_res)
-        return {"points": (patch_space.points_to_teacher_axes(points, self.axes), point_labels), "masks": no_mask}
+        return patch_space.points_to_teacher_axes(points, self.axes), point_labels
 
 
 def _chunks(boxes: dict[int, Box], size: int | None) -> Iterator[dict[int, Box]]:

@@ -1,4 +1,4 @@
-"""Prompts for the teachers: points from the prompt map for PET, the student's map of an organ for CT."""
+"""Prompts for the teachers: points in an organ of the prompt map, and the student's or the prompt map's mask of it."""
 
 from collections.abc import Sequence
 

@@ -1,6 +1,7 @@
 """The paper's own settings, the rows of its Table 2, and short schedules. Each sets config fields of its own."""
 
 import torch
+from torch import Tensor
 
 from nnunetv2_muduo.trainers.muduo import nnUNetTrainerMuDuo
 
@@ -8,10 +9,37 @@ NNUNET_WEIGHT_DECAY = 3e-5
 
 
 class nnUNetTrainerMuDuo_paper(nnUNetTrainerMuDuo):
-    """The paper's loss and optimizer: MSE at 0.1, SGD 0.01, momentum 0.9, weight decay 1e-4, 30 000 iterations, all ramp-up."""
+    """The paper's loss, optimizer and schedule, whatever MuDuo's defaults are: half of nnU-Net's cross-entropy and Dice, MSE at
+    0.1, SGD 0.01, momentum 0.9, weight decay 1e-4, 30 000 iterations of student and prompt generator, all ramp-up.
+
+    docs/method.md says where it is nnU-Net's all the same.
+    """
 
     default_num_epochs = 120  # of 250 iterations
-    config_overrides = {"consistency": "mse", "consistency_weight": 0.1, "ramp_up_epochs": 120, "optimizer": "sgd"}
+    config_overrides = {
+        "teachers": "both",
+        "ct_prompts": "mask",
+        "ct_mask_prompt_source": "student",
+        "pet_prompts": "points",
+        "n_points": 3,
+        "prompting_network": "student",
+        "prompting_view": "augmented",
+        "valid_by": "prompt_map",
+        "pair_score": "agreement",
+        "kept_pairs": "best_half",
+        "least_agreement": 0.0,
+        "pseudo_label": "threshold",
+        "average_share": 0.0,
+        "organ_weights": "equal",
+        "consistency": "mse",
+        "consistency_weight": 0.1,
+        "ramp_up_epochs": 120,
+        "ramp_down_epochs": 0,
+        "optimizer": "sgd",
+    }
+
+    def labeled_loss(self, data: Tensor, target: Tensor | list[Tensor]) -> Tensor:
+        return super().labeled_loss(data, target) / 2
 
     def configure_optimizers(self):
         if self.weight_decay == NNUNET_WEIGHT_DECAY:  # a subclass's own stands

@@ -64,7 +64,7 @@ class MuDuoTrainer(AugmentingTrainer):
     """Whether the patch is the teachers' image where the config gives no size."""
 
     default_num_epochs: int = NNUNET_SCHEDULE["num_epochs"]
-    """Epochs where neither the config nor `__init__` of a subclass gives a number. The prompt generator doesn't follow it."""
+    """Epochs where neither the config nor `__init__` of a subclass gives a number. The prompt generator follows it."""
 
     trains: str = "student"
     """What is trained, in the log's words."""

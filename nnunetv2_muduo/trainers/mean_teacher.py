@@ -4,12 +4,11 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.optim.swa_utils import AveragedModel
 
 from nnunetv2_muduo.config import TrainingConfig, positive, share, weight
 from nnunetv2_muduo.data.loader import resume_generator
-from nnunetv2_muduo.trainers.distributed import bare
-from nnunetv2_muduo.trainers.semi_supervised import SemiSupervisedTrainer, UnlabeledPatches
+from nnunetv2_muduo.trainers.moving_average import MovingAverageTrainer
+from nnunetv2_muduo.trainers.semi_supervised import UnlabeledPatches
 
 
 @dataclass(frozen=True)
@@ -26,49 +25,26 @@ class MeanTeacherConfig(TrainingConfig):
     """Standard deviation of the noise on the teacher's normalized input, which is cut off at twice as much."""
 
 
-class nnUNetTrainerMeanTeacher(SemiSupervisedTrainer):
+class nnUNetTrainerMeanTeacher(MovingAverageTrainer):
     """Mean squared error between the probabilities of the student and those of its moving average, whose input is noisy."""
 
     config_class = MeanTeacherConfig
 
     def initialize(self):
         super().initialize()
-        self.mean_teacher = AveragedModel(bare(self.network), multi_avg_fn=self._average).requires_grad_(False)
         # Own generator, so that noise changes no other random number of the training.
         self.noise_generator = torch.Generator(self.device).manual_seed(torch.initial_seed() + self.local_rank)
-
-    def before_training(self) -> None:
-        super().before_training()
-        if int(self.mean_teacher.n_averaged) == 0:  # nnU-Net has read weights to start from after `initialize`
-            self.mean_teacher.module.load_state_dict(bare(self.network).state_dict())
 
     def unlabeled_loss(self, student_logits: Tensor, patches: UnlabeledPatches) -> tuple[Tensor, dict]:
         return (student_logits.softmax(1) - self.teacher_probs(patches.student_view)).square().mean(), {}
 
-    @torch.no_grad()
     def teacher_probs(self, view: Tensor) -> Tensor:
         """Probabilities of the moving average, whose input is noisy: [B, 1 + n_organs, a, b, c], float32."""
-        with self._autocast():
-            output = self.mean_teacher(view + self._noise(view))
-        return self.full_resolution(output).float().softmax(1)
+        return self.average_probs(view + self._noise(view))
 
     def _noise(self, view: Tensor) -> Tensor:
         noise = torch.randn(view.shape, generator=self.noise_generator, device=view.device, dtype=view.dtype)
         return self.muduo_config.input_noise * noise.clamp(-2, 2)
-
-    def _average(self, means: list[Tensor], own: list[Tensor], n_updates: Tensor) -> None:
-        """Update all means in place; the first update, which copies the weights, is AveragedModel's own."""
-        decay = min(1 - 1 / (int(n_updates) + 1), self.muduo_config.ema_decay)
-        torch._foreach_lerp_(means, own, 1 - decay)
-
-    def on_student_updated(self) -> None:
-        self.mean_teacher.update_parameters(bare(self.network))
-
-    def own_state(self) -> dict:
-        return {"mean_teacher": self.mean_teacher.state_dict()}
-
-    def restore(self, state: dict) -> None:
-        self.mean_teacher.load_state_dict(state["mean_teacher"])
 
     def random_states(self) -> dict:
         return {**super().random_states(), "noise": self.noise_generator.get_state()}

@@ -6,6 +6,9 @@ unlabeled patch ─ spatial augment ─┬─ intensity ► student ─► proba
                                    ├─ PET in SUV ► SegAnyPET ◄── points     │
                                    │                 └─► agreement ─► best half ─► mixed pseudo label
                                    └─ prompt map (travels as the patch's segmentation)
+
+That is the paper's; what else can be asked, mixed and chosen, config fields say (`asking`, `distillation.mixture`,
+`distillation.pair_filter`).
 """
 
 from typing import Any
@@ -14,17 +17,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from nnunetv2_muduo.data.pairs import Pairs, valid_pairs
-from nnunetv2_muduo.distillation.pseudo_labels import agreement_of_logits, consistency_with_teachers
-from nnunetv2_muduo.distillation.selection import pair_weights, select_pairs
+from nnunetv2_muduo.data.pairs import Pairs
+from nnunetv2_muduo.distillation.losses import ramp_up
+from nnunetv2_muduo.distillation.pair_filter import PairFilter
+from nnunetv2_muduo.distillation.pseudo_labels import consistency_loss
 from nnunetv2_muduo.labels import organ_names
-from nnunetv2_muduo.trainers import distributed, pictures
-from nnunetv2_muduo.trainers.out_of_memory import ChunkFallback
+from nnunetv2_muduo.trainers import distributed, organ_presence, pictures
+from nnunetv2_muduo.trainers.asking import AskingTrainer
 from nnunetv2_muduo.trainers.semi_supervised import UnlabeledPatches
-from nnunetv2_muduo.trainers.taught import TaughtTrainer
 
 
-class nnUNetTrainerMuDuo(TaughtTrainer):
+class nnUNetTrainerMuDuo(AskingTrainer):
     """nnU-Net's network trained on labeled and unlabeled PET/CT, taught by SAM-Med3D on CT and SegAnyPET on PET."""
 
     prompt_generator = "nnUNetTrainerMuDuoPromptGenerator"
@@ -33,28 +36,33 @@ class nnUNetTrainerMuDuo(TaughtTrainer):
 
     def unlabeled_loss(self, student_logits: Tensor, patches: UnlabeledPatches) -> tuple[Tensor, dict[str, np.ndarray]]:
         """Loss against the teachers' mixed pseudo labels of the pairs that are kept (eq. 7)."""
-        config = self.muduo_config
-        pairs = valid_pairs(patches.prompt_map, self.organ_labels)
-        prompt_map, student_probs = self._to_device(patches.prompt_map), student_logits.softmax(1)
-        with self._autocast():
-            teacher_logits = self.within_memory(
-                self.ensemble.predict, patches.physical, prompt_map, student_probs.detach(), pairs
-            )
-        own_agreement = self.within_memory(agreement_of_logits, teacher_logits, self.patch_size)
-        agreement = distributed.gather_rows(pairs.as_matrix(own_agreement))
-        kept = select_pairs(agreement, config.pair_selection, config.agreement_threshold)
+        student_probs = student_logits.softmax(1)
+        answers = self.ask(patches, student_probs.detach())
+        pairs = answers.pairs
         # Chosen over the batch of all GPUs; as a mean over this GPU's patches, which the base class weighs by their number.
-        own_weights = distributed.own_rows(pair_weights(kept), pairs.n_samples) * (len(kept) / pairs.n_samples)
-        weights, alpha = pairs.from_matrix(own_weights), self._draw_alpha(pairs)
+        measured = distributed.gather_rows(self.measure(answers, student_probs.detach()))
+        agreement, with_student, not_finite = measured.tensor_split(3, 1)
+        kept = self.pair_filter.choose(agreement, with_student)
+        own_weights = distributed.own_rows(self.pair_filter.weights(kept), pairs.n_samples)
+        own_weights = own_weights * (len(kept) / pairs.n_samples)
+        self.pair_filter.remember(agreement, with_student)
+        mixture, weights = self.mixture(answers, self._draw_alpha(pairs)), pairs.from_matrix(own_weights)
         loss = self.within_memory(
-            consistency_with_teachers, student_probs, teacher_logits, pairs, weights, alpha, config.consistency
+            consistency_loss, student_probs, mixture.labels, pairs, weights, self.muduo_config.consistency
         )
         measures = {
             "agreement": agreement.nanmean(0),
-            "n_valid": (~agreement.isnan()).sum(0),  # of each organ, as n_kept
+            "n_valid": (~agreement.isnan()).sum(0),  # of each organ, as n_kept and n_not_finite
             "n_kept": kept.sum(0),
+            "n_not_finite": not_finite.sum(0).long(),
         }
         return loss, {name: values.cpu().numpy() for name, values in measures.items()}
+
+    def consistency_weight(self) -> float:
+        """The base's, which falls again over the last epochs where the config says so."""
+        n = self.muduo_config.ramp_down_epochs
+        falls = ramp_up(self.num_epochs - self.current_epoch, n) if n else 1.0
+        return super().consistency_weight() * falls
 
     def _draw_alpha(self, pairs: Pairs) -> Tensor:
         """Share of the CT teacher in the mixture, drawn per sample and iteration; one value for each pair."""
@@ -64,7 +72,7 @@ class nnUNetTrainerMuDuo(TaughtTrainer):
     def no_measures(self) -> dict[str, np.ndarray]:
         nothing = np.full(len(self.organ_labels), np.nan, dtype=np.float32)
         none = np.zeros(len(self.organ_labels), dtype=np.int64)
-        return {"agreement": nothing, "n_valid": none, "n_kept": none}
+        return {"agreement": nothing, "n_valid": none, "n_kept": none, "n_not_finite": none}
 
     def epoch_measures(self, outputs: dict[str, Any]) -> dict[str, Any]:
         """Mean agreement of each organ, and which share of its valid pairs was kept."""
@@ -75,6 +83,7 @@ class nnUNetTrainerMuDuo(TaughtTrainer):
         n_valid, n_kept = outputs["n_valid"].sum(0), outputs["n_kept"].sum(0)
         self.print_to_log_file(f"Kept {n_kept.sum()} of {n_valid.sum()} valid (sample, organ) pairs")
         names = organ_names(self.dataset_json).values()
+        self._log_not_finite(dict(zip(names, outputs["n_not_finite"].sum(0), strict=True)))
         said = ("not seen" if np.isnan(a) else f"{a:.4f}" for a in per_organ)
         self.print_to_log_file(f"Agreement of the teachers: {', '.join(map(' '.join, zip(names, said, strict=True)))}")
         return {
@@ -84,16 +93,37 @@ class nnUNetTrainerMuDuo(TaughtTrainer):
             "n_kept_pairs": int(n_kept.sum()),
         }
 
+    def _log_not_finite(self, n_by_organ: dict[str, int]) -> None:
+        if not_finite := {name: n for name, n in n_by_organ.items() if n}:
+            self.print_to_log_file(
+                f"WARNING: the teachers' answers to {sum(not_finite.values())} (sample, organ) pairs were not finite numbers and "
+                f"taught nothing: {', '.join(f'{name} {n}' for name, n in not_finite.items())}. Look for extreme values in the "
+                f"unlabeled images, or at the teachers' files."
+            )
+
     # ------------------------------------------------------------------ around the steps
 
     def initialize(self):
         super().initialize()
-        self.within_memory = ChunkFallback(self.device, self.print_to_log_file)
+        self.pair_filter = PairFilter(self.muduo_config, len(self.organ_labels), self.device)
         # Own generator, so that mixing changes no other random number of the training.
         self.mixing_generator = torch.Generator().manual_seed(torch.initial_seed() + self.local_rank)
 
+    def before_training(self) -> None:
+        super().before_training()
+        if self.local_rank == 0:
+            organ_presence.log_presence(self)
+
     def draw(self, epoch: int) -> None:
         pictures.draw_pictures(self, epoch)
+
+    def own_state(self) -> dict:
+        return {**super().own_state(), "pair_filter": self.pair_filter.state()}
+
+    def restore(self, state: dict) -> None:
+        super().restore(state)
+        if "pair_filter" in state:  # which 0.1 did not have, nor what it is for
+            self.pair_filter.restore(state["pair_filter"])
 
     def random_states(self) -> dict:
         return {**super().random_states(), "mixing": self.mixing_generator.get_state()}

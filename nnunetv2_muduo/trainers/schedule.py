@@ -30,9 +30,8 @@ def follow_student(generator: nnUNetTrainer, student: nnUNetTrainer) -> None:
     class sets where the generator's own class sets none."""
     generator.config_overrides = {**student.config_overrides, **generator.config_overrides}
     for name, of_nnunet in NNUNET_SCHEDULE.items():
-        own, of_student = getattr(generator, name), getattr(student, name)
-        if own == of_nnunet and not (name == "num_epochs" and of_student == student.default_num_epochs):
-            setattr(generator, name, of_student)
+        if getattr(generator, name) == of_nnunet:
+            setattr(generator, name, getattr(student, name))
 
 
 def generator_schedule(student: nnUNetTrainer) -> list[int]:

@@ -46,11 +46,13 @@ class UnlabeledPatches:
     student_view: what the student sees [B, C, a, b, c], on the trainer's device.
     physical: "ct" in HU and "pet" in SUV [B, 1, a, b, c], likewise; empty for methods without teachers.
     prompt_map: organ labels [B, 1, a, b, c] (int16) on the CPU; None for methods without prompt generator.
+    clean_view: the student's view without augmentation of intensity; None for methods that don't want it.
     """
 
     student_view: Tensor
     physical: dict[str, Tensor]
     prompt_map: Tensor | None
+    clean_view: Tensor | None = None
 
 
 class SemiSupervisedTrainer(MuDuoTrainer):
@@ -63,6 +65,9 @@ class SemiSupervisedTrainer(MuDuoTrainer):
 
     made_by: dict | None = None
     """Identity and ID of the prompt generator, from the start of the training on."""
+
+    wants_clean_view: bool = False
+    """Whether unlabeled patches come with a view that augmentation of intensity leaves alone."""
 
     logged: tuple[str, ...] = ()
     """The method's own curves, beside loss and ramp-up weight."""
@@ -81,11 +86,14 @@ class SemiSupervisedTrainer(MuDuoTrainer):
 
     def learn_from_unlabeled(self, batch: dict, weight: float) -> dict:
         """The gradients of the weighted `unlabeled_loss`, and what it measured."""
-        views = split_views(self._to_device(batch["data"]), self.num_input_channels)
+        data = self._to_device(batch["data"])
+        n_channels = self.num_input_channels
+        views = split_views(data[:, : n_channels + len(self.physical)], n_channels)
         patches = UnlabeledPatches(
             student_view=views[0],
             physical=dict(zip(self.physical, views[1:], strict=True)),
             prompt_map=batch["target"] if self.prompt_generator else None,
+            clean_view=data[:, -n_channels:] if self.wants_clean_view else None,
         )
         with self._autocast():
             output = self.network(patches.student_view)

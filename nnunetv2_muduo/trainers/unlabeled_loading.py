@@ -44,15 +44,17 @@ def unlabeled_loader(trainer) -> UnlabeledLoader:
     transforms = trainer.get_training_transforms(
         trainer.patch_size, rotation, None, mirror_axes, dummy_2d, use_mask_for_norm=settings.use_mask_for_norm
     )
+    data, clean_view = trainer.unlabeled_dataset(), trainer.wants_clean_view
+    data.clean_view = clean_view
     labels = {name: label for name, label in trainer.dataset_json["labels"].items() if name != "ignore"}
     return UnlabeledLoader(
-        TrackedDataset(trainer.unlabeled_dataset(), trainer.worker_status),
+        TrackedDataset(data, trainer.worker_status),
         distributed.own_share(trainer.muduo_config.unlabeled_batch_size or settings.batch_size),
         initial_patch_size,
         trainer.patch_size,
         trainer.plans_manager.get_label_manager({"labels": labels}),
         oversample_foreground_percent=trainer.oversample_foreground_percent,
-        transforms=shared_spatial_transforms(transforms, trainer.num_input_channels),
+        transforms=shared_spatial_transforms(transforms, trainer.num_input_channels, clean_view),
     )
 
 

@@ -14,6 +14,7 @@ from batchgeneratorsv2.transforms.spatial.mirroring import MirrorTransform
 from batchgeneratorsv2.transforms.spatial.rot90 import Rot90Transform
 from batchgeneratorsv2.transforms.spatial.transpose import TransposeAxesTransform
 from batchgeneratorsv2.transforms.utils.compose import ComposeTransforms
+from batchgeneratorsv2.transforms.utils.nnunet_masking import MaskImageTransform
 from batchgeneratorsv2.transforms.utils.random import RandomTransform
 from support import DATASET, make_trainer
 
@@ -45,6 +46,18 @@ def test_spatial_transforms_move_both_views_and_intensities_change_the_students_
     assert torch.equal(out["image"][:2], flipped["image"][:2] + 1)
     assert torch.equal(out["image"][2:], flipped["image"][2:])
     assert torch.equal(out["segmentation"], flipped["segmentation"])
+
+
+def test_a_clean_view_moves_and_is_masked_as_the_students_but_keeps_its_intensities():
+    image, labels = torch.rand(6, 5, 6, 7), torch.randint(-1, 3, (1, 5, 6, 7))
+    image[4:] = image[:2]
+    transforms = ComposeTransforms([MirrorTransform((0, 1, 2)), MaskImageTransform([1]), AddOne()])
+    out = shared_spatial_transforms(transforms, 2, clean_view=True)(image=image.clone(), segmentation=labels.clone())
+    assert torch.equal(out["image"][:2], out["image"][4:] + 1)
+    outside = out["segmentation"][0] < 0
+    assert outside.any()
+    assert (out["image"][5][outside] == 0).all()
+    assert (out["image"][2:5][:, outside] != 0).all()
 
 
 @pytest.mark.parametrize("move", [Rot90Transform(1, (1,), {1, 2}), TransposeAxesTransform({0, 1, 2})])

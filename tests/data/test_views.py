@@ -39,3 +39,13 @@ def test_views_pad_the_student_as_nnunet_does_and_the_teachers_with_zero():
     normalized = np.stack([n(c) for n, c in zip(normalizations, case, strict=True)])
     assert np.array_equal(student[0].numpy(), crop_and_pad_nd(normalized, bbox, 0))
     assert np.array_equal(torch.cat([ct_hu, pet_suv], 1)[0].numpy(), crop_and_pad_nd(case, bbox, 0))
+
+
+def test_a_clean_view_is_the_students_once_more():
+    case = random_case()
+    normalizations = [channel_normalization("CTNormalization", channel, CT_PROPERTIES) for channel in case]
+    with_clean = StackedViews(case, normalizations, clean_view=True)
+    region = (slice(None), slice(2, 9), slice(0, 4), slice(5, 6))
+    assert with_clean.shape == (6, *case.shape[1:])
+    assert np.array_equal(with_clean[region][:4], StackedViews(case, normalizations)[region])
+    assert np.array_equal(with_clean[region][4:], with_clean[region][:2])

@@ -7,7 +7,14 @@ from hypothesis import strategies as st
 
 from nnunetv2_muduo.data.pairs import valid_pairs
 from nnunetv2_muduo.distillation import pseudo_labels
-from nnunetv2_muduo.distillation.pseudo_labels import agreement_of_logits, consistency_with_teachers, mix, soft_iou
+from nnunetv2_muduo.distillation.mixture import Mixture
+from nnunetv2_muduo.distillation.pseudo_labels import (
+    agreement_of_logits,
+    agreement_with_student,
+    consistency_loss,
+    mix,
+    soft_iou,
+)
 
 
 def random_maps(seed: int, n: int = 4) -> torch.Tensor:
@@ -53,6 +60,12 @@ def make_case(seed: int = 0):
     student_logits = torch.randn(3, 4, 8, 8, 8, generator=generator, requires_grad=True)
     weights, alpha = torch.rand(len(pairs), generator=generator), torch.rand(len(pairs), generator=generator)
     return pairs, teacher_logits, student_logits, weights, alpha
+
+
+def consistency_with_teachers(probs, teacher_logits, pairs, weights, alpha, kind) -> torch.Tensor:
+    """The loss against the paper's mixture."""
+    labels = Mixture(teacher_logits, pairs, alpha, probs.shape[2:]).labels
+    return consistency_loss(probs, labels, pairs, weights, kind)
 
 
 def upsampled(logits: torch.Tensor) -> torch.Tensor:
@@ -145,3 +158,26 @@ def test_a_single_teacher_is_never_in_disagreement():
     only = {"pet": teacher_logits["pet"]}
     assert agreement_of_logits(only, (8, 8, 8)).eq(1).all()
     assert torch.equal(pseudo_labels.pseudo_label(only, alpha, (8, 8, 8)), upsampled(teacher_logits["pet"]) > 0.5)
+
+
+def test_agreement_with_the_student_is_a_mean_over_teachers():
+    pairs, teacher_logits, student_logits, *_ = make_case()
+    probs = student_logits.detach().softmax(1)
+    own = probs[pairs.samples, 1 + pairs.organs]
+    ious = [soft_iou(upsampled(teacher_logits[m]), own) for m in ("ct", "pet")]
+    torch.testing.assert_close(agreement_with_student(probs, teacher_logits, pairs), (ious[0] + ious[1]) / 2)
+    only = {"ct": teacher_logits["ct"]}
+    torch.testing.assert_close(agreement_with_student(probs, only, pairs, chunk=1), ious[0])
+
+
+@pytest.mark.parametrize("modalities", [("ct", "pet"), ("pet",)])
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+def test_an_answer_that_is_not_finite_is_no_agreement(modalities, value):
+    _, teacher_logits, *_ = make_case()
+    teacher_logits = {m: teacher_logits[m] for m in modalities}
+    expected = agreement_of_logits(teacher_logits, (8, 8, 8))
+    teacher_logits["pet"][1, 0, 0, 0, 1] = value
+    agreement = agreement_of_logits(teacher_logits, (8, 8, 8))
+    assert agreement.isnan().nonzero().flatten().tolist() == [1]
+    others = torch.arange(len(agreement)) != 1
+    assert torch.equal(agreement[others], expected[others])

@@ -1,5 +1,7 @@
 """The teacher stage: what it costs in memory, and that it never waits for the GPU."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
@@ -7,7 +9,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from nnunetv2_muduo.config import MuDuoConfig
 from nnunetv2_muduo.data.pairs import Pairs, valid_pairs
-from nnunetv2_muduo.distillation.pseudo_labels import agreement_of_logits, consistency_with_teachers
+from nnunetv2_muduo.distillation.mixture import Mixture
+from nnunetv2_muduo.distillation.pseudo_labels import agreement_of_logits, consistency_loss
 from nnunetv2_muduo.distillation.selection import pair_weights, select_pairs
 from nnunetv2_muduo.teachers.ensemble import TeacherEnsemble
 from nnunetv2_muduo.teachers.sam3d.model import PROMPTS_PER_CHUNK, Sam3DTeacher
@@ -36,7 +39,8 @@ def teach(ensemble: TeacherEnsemble, pairs: Pairs, images, prompt_map, probs) ->
     agreement = pairs.as_matrix(agreement_of_logits(teacher_logits, (SIZE,) * 3))
     weights = pairs.from_matrix(pair_weights(select_pairs(agreement, "best_half")))
     alpha = torch.rand(pairs.n_samples)[pairs.samples].to(probs.device, non_blocking=True)
-    return consistency_with_teachers(probs, teacher_logits, pairs, weights, alpha, "mse")
+    mixture = Mixture(teacher_logits, pairs, alpha, (SIZE,) * 3)
+    return consistency_loss(probs, mixture.labels, pairs, weights, "mse")
 
 
 class LargestTensor(TorchDispatchMode):
@@ -85,6 +89,55 @@ def test_only_organs_that_are_there_are_decoded(monkeypatch):
     )
     make_ensemble(n_organs).predict(images, prompt_map, probs, pairs)
     assert decoded == [12, 5, 12, 5]
+
+
+def prompts_of_each(**config) -> dict[int, dict]:
+    """The prompts that each teacher, by its place, gets for three organs of one patch."""
+    ensemble, got = make_ensemble(3), {}
+    ensemble.config = replace(ensemble.config, **config)
+    teachers, decode = list(ensemble.teachers.values()), Sam3DTeacher.decode
+
+    def noting(self, embedding, points, masks):
+        got[[self is teacher for teacher in teachers].index(True)] = {"points": points, "masks": masks}
+        return decode(self, embedding, points, masks)
+
+    images, prompt_map, probs = make_batch(3)
+    images = {modality: image[:1] for modality, image in images.items()}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Sam3DTeacher, "decode", noting)
+        ensemble.predict(images, prompt_map[:1], probs[:1], valid_pairs(prompt_map[:1], [1, 2, 3]))
+    return got
+
+
+def pooled(maps: torch.Tensor) -> torch.Tensor:
+    """Maps [n, a, b, c] on the teachers' mask grid, in their axes (x, y, z): here nnU-Net's (y, z, x) of [1, 0, 2]."""
+    size = SMALL_CONFIG.low_res_size
+    averaged = torch.nn.functional.interpolate(maps[:, None].float(), (size,) * 3, mode="area")
+    return averaged.permute(0, 1, 4, 2, 3)
+
+
+@pytest.mark.parametrize("value", ["logit", "probability"])
+@pytest.mark.parametrize("source", ["student", "prompt_generator"])
+@pytest.mark.parametrize("kind", ["mask", "points", "points_and_mask"])
+@pytest.mark.parametrize(("place", "modality"), enumerate(["ct", "pet"]))
+def test_each_teacher_is_asked_as_the_config_says(place, modality, kind, source, value):
+    fields = {"prompts": kind, "mask_prompt_source": source, "mask_prompt_value": value}
+    got = prompts_of_each(**{f"{modality}_{name}": choice for name, choice in fields.items()})
+    of_others = prompts_of_each()[1 - place]  # the paper's
+    assert (got[1 - place]["points"] is None) == (of_others["points"] is None) == (modality == "pet")
+    assert torch.equal(got[1 - place]["masks"], of_others["masks"])
+    points, masks = got[place]["points"], got[place]["masks"]
+    assert (points is None) == (kind == "mask")
+    if points is not None:
+        assert torch.equal(points[0], prompts_of_each()[1]["points"][0])
+    if kind == "points":
+        assert torch.equal(masks, torch.zeros_like(masks))
+        return
+    _, prompt_map, probs = make_batch(3)
+    of_organs = torch.stack([prompt_map[0, 0] == label for label in (1, 2, 3)])
+    expected = pooled(probs[0, 1:] if source == "student" else of_organs)
+    expected = torch.logit(expected.clamp(1e-4, 1 - 1e-4)) if value == "logit" else expected
+    torch.testing.assert_close(masks, expected, rtol=1e-4, atol=1e-5)
 
 
 def test_the_order_of_organs_does_not_matter():

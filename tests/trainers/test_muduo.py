@@ -155,7 +155,10 @@ def test_the_kept_share_counts_the_pairs_of_the_epoch(tiny_dataset):
         "agreement": np.array([0.5, np.nan]),
     }
     counts = [([2, 0], [1, 0]), ([1, 0], [1, 0])]
-    outputs = [{**step, "n_valid": np.array(valid), "n_kept": np.array(kept)} for valid, kept in counts]
+    none = np.array([0, 0])
+    outputs = [
+        {**step, "n_valid": np.array(valid), "n_kept": np.array(kept), "n_not_finite": none} for valid, kept in counts
+    ]
     trainer.on_train_epoch_end(outputs)
     ((liver, spleen),) = trainer.logger.get_value("kept_share_per_organ", None)
     assert liver == pytest.approx(2 / 3)

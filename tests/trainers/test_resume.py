@@ -60,6 +60,43 @@ def test_four_epochs_equal_two_and_two_more_bit_for_bit(prepared_dataset, tmp_pa
     assert not list(killed.glob("*.part"))
 
 
+EVERYTHING = {
+    "ct_prompts": "points_and_mask",
+    "pet_prompts": "points_and_mask",
+    "pet_mask_prompt_source": "prompt_generator",
+    "prompting_network": "average",
+    "prompting_view": "clean",
+    "ema_decay": 0.8,
+    "valid_by": "either",
+    "pair_score": "product",
+    "kept_pairs": "best_half_of_memory",
+    "score_memory": 5,
+    "least_agreement": 0.001,
+    "pseudo_label": "soft",
+    "average_share": 0.3,
+    "ramp_down_epochs": 2,
+    "organ_weights": "by_lead",
+}
+
+
+def test_so_they_do_with_all_that_a_training_can_remember(prepared_dataset, tmp_path, monkeypatch):
+    common = {"num_epochs": 4, "prompt_generator_num_epochs": 2, "ramp_up_epochs": 1, "picture_every_epochs": 1}
+    write_config(monkeypatch, tmp_path, **common, **EVERYTHING)
+    undisturbed = train()
+    losses, weights = result(undisturbed)
+    assert "failed after epoch" not in Path(undisturbed.log_file).read_text()  # the pictures
+    assert len(list((Path(undisturbed.output_folder) / "muduo_panels").iterdir())) == 4
+    train(stop_after=2)
+    continued = train(continue_training=True)
+    continued_losses, continued_weights = result(continued)
+    for after, before in zip(continued_losses, losses, strict=True):
+        np.testing.assert_array_equal(after, before)
+    assert all(torch.equal(continued_weights[name], weights[name]) for name in weights)
+    for name, kept in undisturbed.pair_filter.state().items():
+        assert torch.equal(kept.nan_to_num(-9), continued.pair_filter.state()[name].nan_to_num(-9))
+        assert not kept.isnan().all(), name
+
+
 def test_with_worker_processes_the_curves_go_on_without_a_step(prepared_dataset, tmp_path, monkeypatch):
     write_config(
         monkeypatch, tmp_path, num_epochs=4, prompt_generator_num_epochs=2, ramp_up_epochs=4, picture_every_epochs=0

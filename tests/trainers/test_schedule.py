@@ -128,7 +128,7 @@ def test_own_learning_rate_and_weight_decay_stand(own, tmp_path, monkeypatch):
     [
         ("nnUNetTrainerMuDuo", {}, [1000, 250]),
         ("nnUNetTrainerMuDuo", {"num_epochs": 30}, [30, 250]),
-        ("nnUNetTrainerMuDuo_paper", {}, [1000, 250]),
+        ("nnUNetTrainerMuDuo_paper", {}, [120, 250]),
         ("nnUNetTrainerMuDuo_5epochs", {}, [5, 250]),
         ("nnUNetTrainerOwn", {}, [50, 100]),
         ("nnUNetTrainerOwn", {"prompt_generator_num_epochs": 9}, [9, 100]),

@@ -12,6 +12,14 @@ from torch import distributed as dist
 from torch.nn.parallel import DistributedDataParallel
 
 N_UNLABELED = 3  # does not divide by two
+FILTERED = {
+    "kept_pairs": "best_half_of_memory",
+    "score_memory": 3,
+    "pair_score": "product",
+    "organ_weights": "by_lead",
+    "average_share": 0.4,
+    "pseudo_label": "soft",
+}
 METHODS = ["MuDuo", "MeanTeacher", "UAMeanTeacher", "CPS", "SASSNet", "SemiSAMPlus", "SelfTraining"]
 
 
@@ -66,7 +74,7 @@ def ready_trainer(root, name):
     if hasattr(trainer, "mean_teacher"):
         trainer.mean_teacher.double()
         trainer._noise = torch.zeros_like  # each process has noise of its own
-    elif name == "nnUNetTrainerMuDuo":
+    if name == "nnUNetTrainerMuDuo":
         trainer.ensemble = TeachersOfThePromptMap()
         trainer._draw_alpha = lambda pairs: torch.full((len(pairs),), 0.3)
     trainer.network.load_state_dict(torch.load(root / "weights.pth"))
@@ -91,6 +99,8 @@ def run_rank(rank: int, root, port: int, name: str) -> None:
         gradients = one_step(trainer, *own)
         if rank == 0:
             torch.save(gradients, root / f"gradients_{step}.pth")
+        if hasattr(trainer, "pair_filter"):
+            torch.save(trainer.pair_filter.state(), root / f"filter_{rank}.pth")
     lose_a_step(trainer, own[0], rank, root)
     dist.destroy_process_group()
 
@@ -113,9 +123,12 @@ def lose_a_step(trainer, labeled: dict, rank: int, root) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [f"nnUNetTrainer{method}" for method in METHODS])
-def test_gradients_equal_those_of_one_process(prepared_dataset, tmp_path, monkeypatch, name):
-    write_config(monkeypatch, tmp_path, unlabeled_batch_size=N_UNLABELED, patch_size=24, teacher_dropout=0.0)
+@pytest.mark.parametrize(
+    ("name", "config"),
+    [*((f"nnUNetTrainer{method}", {}) for method in METHODS), ("nnUNetTrainerMuDuo", FILTERED)],
+)
+def test_gradients_equal_those_of_one_process(prepared_dataset, tmp_path, monkeypatch, name, config):
+    write_config(monkeypatch, tmp_path, unlabeled_batch_size=N_UNLABELED, patch_size=24, teacher_dropout=0.0, **config)
     torch.manual_seed(0)
     trainer = make_trainer(name)
     trainer.on_train_start()
@@ -134,5 +147,9 @@ def test_gradients_equal_those_of_one_process(prepared_dataset, tmp_path, monkey
         total = torch.cat([g.ravel() for g in gradients.values()]).norm()
         assert float(difference / total) < 1e-6, f"step {step}: {difference / total:.1e}"
         assert np.isfinite(float(total))
+    for rank in range(2) if config else ():
+        for part, kept in torch.load(tmp_path / f"filter_{rank}.pth").items():
+            torch.testing.assert_close(kept, alone.pair_filter.state()[part], equal_nan=True)
+            assert not kept.isnan().all()
     for rank in range(2):  # also the rank whose own loss was finite
         assert torch.load(tmp_path / f"lost_{rank}.pth") == {"kept": True, "skipped": 1}
