@@ -59,7 +59,7 @@ def _train(trainer, split: Split, row: Row) -> dict:
     costs = {**trainer.costs(), "seconds": seconds, **{f"{key}_before": value for key, value in before.items()}}
     observed = {"pseudo_labels": summary(trainer.pseudo_label_rows)} if row.observed else {}
     return {
-        **{key: round(value, 3) for key, value in costs.items()},
+        **{key: round(value, 6) for key, value in costs.items()},
         "config": trainer.muduo_config.to_dict(),
         "teachers": getattr(trainer, "teacher_digests", {}),
         **observed,
