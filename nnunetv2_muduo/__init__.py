@@ -17,6 +17,7 @@ _MODULE_OF = {  # public name: module that holds it
     "normalize_ct": "nnunetv2_muduo.teachers.patch_space",
     "normalize_pet": "nnunetv2_muduo.teachers.patch_space",
     "measure_labels": "nnunetv2_muduo.evaluation.organs",
+    "PromptSession": "nnunetv2_muduo.prompting.session",
     "write_cohort": "nnunetv2_muduo.phantom.cohort",
 }
 

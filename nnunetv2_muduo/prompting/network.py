@@ -1,0 +1,218 @@
+"""A promptable network over a whole image: patches around the prompts, further ones where the mask touches a border."""
+
+from collections import OrderedDict
+
+import numpy as np
+import SimpleITK as sitk
+import torch
+from torch import Tensor
+
+from nnunetv2_muduo.prompting.answers import Answer
+from nnunetv2_muduo.prompting.prompts import Prompt
+from nnunetv2_muduo.prompting.space import ImageSpace
+from nnunetv2_muduo.prompting.volume import TeacherVolume, crop
+from nnunetv2_muduo.teachers.patch_space import normalize_ct, normalize_pet, patch_probs
+from nnunetv2_muduo.teachers.prompts import mask_prompts
+from nnunetv2_muduo.teachers.sam3d.model import Sam3DTeacher
+
+MOST_PATCHES = 32
+"""Of one answer: 128 voxels of 1.5 mm with half overlap then follow a mask over more than half a meter."""
+KEPT_BYTES = 256 * 2**20
+"""Of embeddings; those of 340 patches of the public networks."""
+POINTS_OF_SCRIBBLE = 8
+"""That a network is shown of a scribble; the rule keeps all of it."""
+_NORMALIZE = {"ct": normalize_ct, "pet": normalize_pet}
+
+Corner = tuple[int, int, int]
+
+
+class NetworkTeacher:
+    """A teacher of `load_teacher`, asked with all points of an object at once.
+
+    Args:
+        modality: "ct" or "pet".
+        spacing_mm: voxel size that the network was trained at.
+    """
+
+    def __init__(self, network: Sam3DTeacher, modality: str, spacing_mm: float):
+        self.network, self.modality, self.spacing_mm = network, modality, spacing_mm
+        self._embeddings: OrderedDict[Corner, Tensor] = OrderedDict()
+        self.n_encoded = 0
+
+    @property
+    def edge(self) -> int:
+        return self.network.image_size
+
+    def set_image(self, image: sitk.Image, reference: sitk.Image) -> None:
+        self.volume = TeacherVolume(image, reference, self.spacing_mm)
+        self.space = ImageSpace.of(reference)
+        self._embeddings.clear()
+
+    @torch.no_grad()
+    def answer(self, prompts: list[Prompt]) -> Answer:
+        asked = _Asked.of(self, prompts)
+        if asked.masks and not asked.corners:  # nothing to correct yet
+            return _answer_of_mask(asked.given_mask)
+        probs: dict[Corner, np.ndarray] = {}
+        waiting = list(asked.corners)
+        while waiting and len(probs) < MOST_PATCHES:
+            corner = waiting.pop(0)
+            if corner in probs:
+                continue
+            probs[corner] = self._decode(corner, asked, probs)
+            waiting += [near for near in self._neighbors(corner, probs[corner]) if near not in probs]
+        return self._merged(probs, asked)
+
+    def patch_around(self, places: np.ndarray) -> Corner:
+        """Corner of the patch around places [n, 3], inside the image where it is large enough."""
+        corner = np.rint((places.min(0) + places.max(0)) / 2 - (self.edge - 1) / 2).astype(int)
+        return self._inside(corner)
+
+    def _inside(self, corner: np.ndarray) -> Corner:
+        room = self.volume.size - self.edge
+        return tuple(np.where(room < 0, room // 2, np.clip(corner, 0, np.maximum(room, 0))).tolist())
+
+    def _embedding(self, corner: Corner) -> Tensor:
+        if corner not in self._embeddings:
+            device = next(self.network.parameters()).device
+            patch = torch.from_numpy(self.volume.patch(corner, self.edge))[None, None].to(device)
+            self._embeddings[corner] = self.network.encode(_NORMALIZE[self.modality](patch))
+            self.n_encoded += 1
+            while sum(one.nbytes for one in self._embeddings.values()) > KEPT_BYTES and len(self._embeddings) > 1:
+                self._embeddings.popitem(last=False)
+        self._embeddings.move_to_end(corner)
+        return self._embeddings[corner]
+
+    def _decode(self, corner: Corner, asked: "_Asked", probs: dict[Corner, np.ndarray]) -> np.ndarray:
+        """Probabilities [S, S, S] of one patch. A patch without a positive prompt is shown what its neighbors say."""
+        embedding = self._embedding(corner)
+        places, labels = asked.points_in(corner, self.edge)
+        points = None
+        if len(places):
+            points = torch.tensor(places[None]).float().to(embedding), torch.tensor(labels[None]).to(embedding.device)
+        low_res = embedding.new_zeros(1, 1, *[self.network.low_res_size] * 3)
+        shown = asked.mask_in(corner, self.edge)
+        if shown is None and 1 not in labels:
+            shown = _seen_from(corner, self.edge, probs)
+        if shown is not None:
+            low_res = mask_prompts(torch.from_numpy(shown)[None], self.network.low_res_size).to(embedding)
+        return patch_probs(self.network.decode(embedding, points, low_res), (self.edge,) * 3)[0].cpu().numpy()
+
+    def _neighbors(self, corner: Corner, probs: np.ndarray) -> list[Corner]:
+        """Patches half an edge further where the mask touches a face and the image goes on."""
+        near = []
+        for axis in range(3):
+            for end, step in ((0, -1), (-1, 1)):
+                if (probs.take(end, axis) > 0.5).any():
+                    moved = np.array(corner)
+                    moved[axis] += step * self.edge // 2
+                    near.append(self._inside(moved))
+        return [one for one in near if one != corner]
+
+    def _merged(self, probs: dict[Corner, np.ndarray], asked: "_Asked") -> Answer:
+        """Mean over patches, weighted by the distance to the patch's border; a given mask where no patch lies."""
+        if not probs:
+            return Answer.nothing()
+        low, high = np.min(list(probs), 0), np.max(list(probs), 0) + self.edge
+        if asked.masks:
+            low, high = np.minimum(low, 0), np.maximum(high, self.volume.size)
+        total, weights = np.zeros(high - low, np.float32), np.zeros(high - low, np.float32)
+        weight = _weight(self.edge)
+        for corner, one in probs.items():
+            box = tuple(slice(c, c + self.edge) for c in corner - low)
+            total[box] += weight * one
+            weights[box] += weight
+        total /= np.maximum(weights, 1e-9)
+        low_in, high_in = np.maximum(low, 0), np.minimum(high, self.volume.size)
+        inner = tuple(map(slice, low_in - low, high_in - low))
+        total, weights = total[inner], weights[inner]
+        if asked.masks:
+            total = np.where(weights > 0, total, asked.shares[tuple(map(slice, low_in, high_in))])
+        return self.volume.answer(low_in, total)
+
+
+class _Asked:
+    """Prompts of one object in the teacher's voxels."""
+
+    def __init__(self) -> None:
+        self.given_mask, self.shares = np.zeros((0, 0, 0), bool), np.zeros((0, 0, 0), np.float32)
+        self.corners: list[Corner] = []
+        self.places: list[np.ndarray] = []
+        self.labels: list[int] = []
+        self.boxes: list[np.ndarray] = []
+        self.masks: list[np.ndarray] = []
+
+    @classmethod
+    def of(cls, teacher: NetworkTeacher, prompts: list[Prompt]) -> "_Asked":
+        asked = cls()
+        for prompt in prompts:
+            asked._add(teacher, prompt)
+        if asked.masks:
+            asked.given_mask = np.any(asked.masks, 0)
+            asked.shares = teacher.volume.put_in(asked.given_mask)
+        return asked
+
+    def _add(self, teacher: NetworkTeacher, prompt: Prompt) -> None:
+        if prompt.mask is not None:
+            if prompt.positive:
+                self.masks.append(prompt.mask)
+            return
+        places = teacher.volume.indices(teacher.space.indices(prompt.places_mm))
+        if prompt.kind == "box":
+            if not prompt.positive:
+                return  # by rule alone: networks know no negative box
+            self.boxes.append(np.array([places.min(0), places.max(0)]))
+            shown = places.mean(0, keepdims=True)
+        else:
+            shown = places[np.unique(np.linspace(0, len(places) - 1, POINTS_OF_SCRIBBLE).astype(int))]
+        self.places += list(shown)
+        self.labels += [int(prompt.positive)] * len(shown)
+        if prompt.positive or self.masks:
+            self._add_patch(teacher, places)
+
+    def _add_patch(self, teacher: NetworkTeacher, places: np.ndarray) -> None:
+        """The patch around a prompt, unless one that is there holds it in its middle: then its embedding serves again."""
+        corner = teacher.patch_around(places)
+        is_near = [np.abs(np.subtract(corner, other)).max() <= teacher.edge // 4 for other in self.corners]
+        if not any(is_near):
+            self.corners.append(corner)
+
+    def points_in(self, corner: Corner, edge: int) -> tuple[np.ndarray, np.ndarray]:
+        """Array indices [n, 3] and labels [n] of the points in a patch."""
+        if not self.places:
+            return np.empty((0, 3)), np.empty(0, int)
+        places = np.array(self.places) - corner
+        inside = ((places > -0.5) & (places < edge - 0.5)).all(1)
+        return places[inside], np.array(self.labels)[inside]
+
+    def mask_in(self, corner: Corner, edge: int) -> np.ndarray | None:
+        """What the patch is shown as a mask [S, S, S]: the given mask, or ellipsoids in the boxes; None without either."""
+        shown = crop(self.shares, corner, edge, 0) if self.masks else np.zeros((edge,) * 3, np.float32)
+        for low, high in self.boxes:
+            shown = np.maximum(shown, _ellipsoid(low - corner, high - corner, edge))
+        return shown if (shown > 0.5).any() else None
+
+
+def _answer_of_mask(mask: np.ndarray) -> Answer:
+    return Answer(np.zeros(3, int), mask.astype(np.float32))
+
+
+def _weight(edge: int) -> np.ndarray:
+    """Distance of each voxel of a patch to its border, per axis, multiplied."""
+    line = np.minimum(np.arange(edge) + 1, edge - np.arange(edge)).astype(np.float32) / edge
+    return line[:, None, None] * line[:, None] * line
+
+
+def _seen_from(corner: Corner, edge: int, probs: dict[Corner, np.ndarray]) -> np.ndarray | None:
+    """The most that other patches say in this one; None where they say nothing."""
+    seen = np.zeros((edge,) * 3, np.float32)
+    for other, said in probs.items():
+        seen = np.maximum(seen, crop(said, tuple(np.subtract(corner, other)), edge, 0))
+    return seen if (seen > 0.5).any() else None
+
+
+def _ellipsoid(low: np.ndarray, high: np.ndarray, edge: int) -> np.ndarray:
+    """Ellipsoid that fills a box, 1 inside."""
+    center, radius = (low + high) / 2, np.maximum((high - low) / 2, 0.5)
+    squares = [((np.arange(edge) - c) / r) ** 2 for c, r in zip(center, radius, strict=True)]
+    return (squares[0][:, None, None] + squares[1][:, None] + squares[2] <= 1).astype(np.float32)
