@@ -119,7 +119,7 @@ def pooled(maps: torch.Tensor) -> torch.Tensor:
 @pytest.mark.parametrize("value", ["logit", "probability"])
 @pytest.mark.parametrize("source", ["student", "prompt_generator"])
 @pytest.mark.parametrize("kind", ["mask", "points", "points_and_mask"])
-@pytest.mark.parametrize(("place", "modality"), enumerate(["ct", "pet"]))
+@pytest.mark.parametrize(("place", "modality"), [(0, "ct"), (1, "pet")])
 def test_each_teacher_is_asked_as_the_config_says(place, modality, kind, source, value):
     fields = {"prompts": kind, "mask_prompt_source": source, "mask_prompt_value": value}
     got = prompts_of_each(**{f"{modality}_{name}": choice for name, choice in fields.items()})
