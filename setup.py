@@ -74,6 +74,7 @@ setup(
         "tqdm",
     ],
     extras_require={
+        "cfr": ["transformers>=4.57,<6"],
         "dicom": ["pydicom>=3"],
         "dev": [
             "pytest",

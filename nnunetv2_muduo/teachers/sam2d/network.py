@@ -1,0 +1,95 @@
+"""SAM as a semantic segmentation network of one picture: LoRA in the encoder, no prompts, one mask token per class."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import interpolate
+
+from nnunetv2_muduo.teachers.sam2d.lora import QueryValueLoRA
+
+LORA_RANK = 4
+"""CFR's."""
+PUBLIC = {"vit_b": "facebook/sam-vit-base", "vit_l": "facebook/sam-vit-large", "vit_h": "facebook/sam-vit-huge"}
+"""Short names of SAM's public weights on the Hugging Face hub."""
+TINY: dict[str, dict[str, Any]] = {
+    "vision_config": {
+        "hidden_size": 48,
+        "output_channels": 32,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 3,
+        "image_size": 256,
+        "patch_size": 8,  # logits of half the canvas's edge, not a quarter
+        "window_size": 8,
+        "global_attn_indexes": [1],
+        "num_pos_feats": 16,
+        "initializer_range": 0.02,
+    },
+    "prompt_encoder_config": {"hidden_size": 32, "image_size": 256, "patch_size": 8},
+    "mask_decoder_config": {"hidden_size": 32, "mlp_dim": 64, "num_attention_heads": 2, "iou_head_hidden_dim": 32},
+}
+"""A network that two cores can train; its weights are random."""
+
+
+class SemanticSam(nn.Module):
+    """A SAM of Hugging Face's `transformers` whose further masks, beside the single one, are the classes.
+
+    Trained are LoRA, the prompt encoder's embedding of "no mask" and the mask decoder; the rest of the encoder is frozen. The single
+    mask's token stays as SAM has it; its mask is not used.
+    """
+
+    def __init__(self, sam: nn.Module, rank: int = LORA_RANK):
+        super().__init__()
+        self.sam = sam
+        sam.vision_encoder.requires_grad_(False)
+        sam.shared_image_embedding.requires_grad_(False)
+        for layer in sam.vision_encoder.layers:
+            layer.attn.qkv = QueryValueLoRA(layer.attn.qkv, rank)
+
+    @property
+    def canvas_size(self) -> int:
+        """Edge of the square picture, in pixels."""
+        return self.sam.config.vision_config.image_size
+
+    def forward(self, canvases: Tensor) -> Tensor:
+        """Logits [N, n_classes, size, size] of `canvases` [N, 3, size, size], intensities as nnU-Net normalizes them."""
+        logits = self.sam(pixel_values=canvases, multimask_output=True).pred_masks[:, 0]
+        return interpolate(logits, size=canvases.shape[-2:], mode="bilinear", align_corners=False)
+
+
+def build(sam: str, n_classes: int, rank: int = LORA_RANK) -> SemanticSam:
+    """The network `sam` for `n_classes` classes, background included.
+
+    `sam` is `tiny`, a key of `PUBLIC`, or a folder or a hub name that `transformers` reads, with `safetensors` weights. Where SAM's own
+    number of masks differs, the mask tokens and the heads that depend on it start anew. Raises RuntimeError without `transformers`,
+    ValueError where there are no such weights.
+    """
+    transformers = _transformers()
+    if sam == "tiny":
+        return SemanticSam(transformers.SamModel(_tiny_config(transformers, n_classes)), rank)
+    name = PUBLIC.get(sam, sam)
+    try:
+        config = transformers.SamConfig.from_pretrained(name)
+        config.mask_decoder_config.num_multimask_outputs = n_classes
+        network = transformers.SamModel.from_pretrained(
+            name, config=config, use_safetensors=True, ignore_mismatched_sizes=True, dtype=torch.float32
+        )
+    except OSError as error:
+        raise ValueError(
+            f"--sam {sam}: no SAM with safetensors weights at {name}. Give tiny, {', '.join(PUBLIC)}, "
+            f"or a folder with config.json and model.safetensors ({str(error).splitlines()[0]})"
+        ) from error
+    return SemanticSam(network, rank)
+
+
+def _tiny_config(transformers, n_classes: int):
+    decoder = {**TINY["mask_decoder_config"], "num_multimask_outputs": n_classes}
+    return transformers.SamConfig(**{**TINY, "mask_decoder_config": decoder})
+
+
+def _transformers():
+    try:
+        import transformers
+    except ImportError as error:
+        raise RuntimeError("CFR needs transformers: pip install 'nnunetv2_muduo[cfr]'") from error
+    return transformers
