@@ -34,8 +34,8 @@ TINY: dict[str, dict[str, Any]] = {
 class SemanticSam(nn.Module):
     """A SAM of Hugging Face's `transformers` whose further masks, beside the single one, are the classes.
 
-    Trained are LoRA, the prompt encoder's embedding of "no mask" and the mask decoder; the rest of the encoder is frozen. The single
-    mask's token stays as SAM has it; its mask is not used.
+    Trained are LoRA, the prompt encoder's embedding of "no mask" and the mask decoder; the rest of the encoder is frozen. The
+    single mask's token stays as SAM has it; its mask is not used.
     """
 
     def __init__(self, sam: nn.Module, rank: int = LORA_RANK):
@@ -60,9 +60,12 @@ class SemanticSam(nn.Module):
 def build(sam: str, n_classes: int, rank: int = LORA_RANK) -> SemanticSam:
     """The network `sam` for `n_classes` classes, background included.
 
-    `sam` is `tiny`, a key of `PUBLIC`, or a folder or a hub name that `transformers` reads, with `safetensors` weights. Where SAM's own
-    number of masks differs, the mask tokens and the heads that depend on it start anew. Raises RuntimeError without `transformers`,
-    ValueError where there are no such weights.
+    `sam` is `tiny`, a key of `PUBLIC`, or a folder or a hub name that `transformers` reads, with `safetensors` weights. Where SAM's
+    own number of masks differs, the mask tokens and the heads that depend on it start anew.
+
+    Raises:
+        RuntimeError: `transformers` is not installed.
+        ValueError: there are no such weights.
     """
     transformers = _transformers()
     if sam == "tiny":

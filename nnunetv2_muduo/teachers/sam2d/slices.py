@@ -1,8 +1,8 @@
 """A volume as pictures of its slices, for a 2D network, and back.
 
 Slices lie side by side in row-major order, each in the middle of its tile, the tiles in the middle of a square canvas, as CFR
-lays them (arXiv 2403.11229). Two things differ: a tile's edge is rounded down, so that tiles never leave the canvas, and slices beyond
-one canvas's tiles go on a further canvas. Surplus tiles are shared between the front and the back.
+lays them (arXiv 2403.11229). Two things differ: a tile's edge is rounded down, so that tiles never leave the canvas, and slices
+beyond one canvas's tiles go on a further canvas. Surplus tiles are shared between the front and the back.
 """
 
 from collections.abc import Sequence

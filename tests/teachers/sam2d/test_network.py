@@ -75,5 +75,5 @@ def test_another_number_of_classes_keeps_the_encoder(transformers, saved):
 
 
 def test_a_folder_without_weights_is_named(transformers, tmp_path):
-    with pytest.raises(ValueError, match="no SAM with safetensors weights at .*model.safetensors"):
+    with pytest.raises(ValueError, match=r"no SAM with safetensors weights at .*model\.safetensors"):
         build(str(tmp_path), 2)
