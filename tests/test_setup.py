@@ -10,7 +10,10 @@ import yaml
 import nnunetv2_muduo
 
 ROOT = Path(__file__).parents[1]
-OPTIONAL = {"pydicom"}  # extras, imported where they are needed with a message that says how to get them
+OPTIONAL = {
+    "pydicom",
+    "transformers",
+}  # extras, imported where they are needed with a message that says how to get them
 DISTRIBUTION = {"PIL": "pillow", "yaml": "pyyaml"}  # where the name on PyPI differs from the module's
 
 

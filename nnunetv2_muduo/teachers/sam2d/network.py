@@ -60,8 +60,8 @@ class SemanticSam(nn.Module):
 def build(sam: str, n_classes: int, rank: int = LORA_RANK) -> SemanticSam:
     """The network `sam` for `n_classes` classes, background included.
 
-    `sam` is `tiny`, a key of `PUBLIC`, or a folder or a hub name that `transformers` reads, with `safetensors` weights. Where SAM's
-    own number of masks differs, the mask tokens and the heads that depend on it start anew.
+    `sam` is `tiny`, a key of `PUBLIC`, or a folder or a hub name that `transformers` reads, with `safetensors` weights. Where
+    SAM's own number of masks differs, the mask tokens and the heads that depend on it start anew.
 
     Raises:
         RuntimeError: `transformers` is not installed.
