@@ -60,8 +60,8 @@ def test_a_stopped_training_goes_on_with_the_time_that_was_left(training):
 
 
 def test_batches_are_mirrored_and_students_see_them_as_they_were(training, monkeypatch):
-    crops = training.cropper.random_crops(training.volumes, 2, training.crop_generator)
     training.student, seen = training.students[0], []
+    crops = training.cropper.random_crops(training.student.volumes, 2, training.crop_generator)
     monkeypatch.setattr(training.student, "maps", lambda crops: seen.append(crops) or crops.truth_mask.float())
     monkeypatch.setattr(training, "part_done", lambda: 0.5)
     monkeypatch.setattr(training, "encode", lambda image: seen.append(image) or TeacherTraining.encode(training, image))
