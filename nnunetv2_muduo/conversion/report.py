@@ -191,16 +191,12 @@ def _found(report: Report) -> str:
         case_id: [*filter(None, [entry.get("remark")]), *entry["findings"].get("label_remarks", ())]
         for case_id, entry in report.cases.items()
     }
-    lines = [
-        f"* {markdown_text(case_id)}: {markdown_text(remark)}"
-        for case_id, of_case in remarks.items()
-        for remark in of_case
-    ]
+    lines = [f"* {markdown_text(case_id)}: {remark}" for case_id, of_case in remarks.items() for remark in of_case]
     return "## How cases were found\n\n" + "\n".join(lines) if lines else ""
 
 
 def _refused(report: Report) -> str:
-    lines = [f"* {markdown_text(case_id)}: {markdown_text(why)}" for case_id, why in sorted(report.refused.items())]
+    lines = [f"* {markdown_text(case_id)}: {why}" for case_id, why in sorted(report.refused.items())]
     return "## Refused\n\n" + ("\n".join(lines) or "Nothing.")
 
 

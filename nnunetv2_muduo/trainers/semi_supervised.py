@@ -10,6 +10,7 @@ instance norm the sum of their gradients is that of one joint step. A method is 
 
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,11 @@ class SemiSupervisedTrainer(MuDuoTrainer):
 
     prompt_generator: str | None = None
     """Trainer of the generator whose maps of the unlabeled cases the method needs; a short schedule names a short one."""
+
+    @cached_property
+    def unlabeled_cases(self) -> list[str]:
+        """Names of the unlabeled cases that teach; a method may leave some out before the training."""
+        return sorted(self.preparation.unlabeled_files)
 
     made_by: dict | None = None
     """Identity and ID of the prompt generator, from the start of the training on."""
@@ -177,7 +183,6 @@ class SemiSupervisedTrainer(MuDuoTrainer):
         if self.local_rank == 0:
             self.preparation.log_raw_files()
         self.preparation.log_excluded()
-        self.unlabeled_cases = sorted(self.preparation.unlabeled_files)
         self._log_ramp_up()
 
     def _record_generator(self) -> None:

@@ -97,7 +97,9 @@ def _fonts_for(letters: frozenset[str]) -> tuple[list[str], frozenset[str]]:
     missing = letters - _letters_of(findfont(DEFAULT_FONT))
     names = []
     while missing:
-        found = {font.name: missing & _letters_of(font.fname) for font in fontManager.ttflist}
+        found: dict[str, frozenset[str]] = {}
+        for font in fontManager.ttflist:  # bold and italic ones of a name may lack letters
+            found[font.name] = max(found.get(font.name, frozenset()), missing & _letters_of(font.fname), key=len)
         best = max((name for name in found if not name.startswith(BOXES)), key=lambda name: len(found[name]))
         if not found[best]:
             break

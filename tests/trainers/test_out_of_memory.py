@@ -24,13 +24,13 @@ def out_of_memory(n_times, real):
 
 
 def no_room(monkeypatch, trainer, part, n_times):
-    from nnunetv2_muduo.trainers import muduo
+    from nnunetv2_muduo.trainers import asking, muduo
 
-    owner = trainer.ensemble if part == "predict" else muduo
+    owner = {"predict": trainer.ensemble, "agreement_of_logits": asking, "consistency_loss": muduo}[part]
     monkeypatch.setattr(owner, part, out_of_memory(n_times, getattr(owner, part)))
 
 
-PARTS = ("predict", "agreement_of_logits", "consistency_with_teachers")
+PARTS = ("predict", "agreement_of_logits", "consistency_loss")
 
 
 def outcome_of_a_step(monkeypatch=None, part=None):

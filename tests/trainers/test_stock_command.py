@@ -163,7 +163,7 @@ def test_the_log_tells_where_which_training_starts_and_ends(quickest):
     trainer.run_training()
     text = log_of(trainer)
     headline = "Training of the student (nnUNetTrainerMuDuo, fold 1)"
-    assert text.index("are there and belong") < text.index(f"{headline} starts") < text.index(" Epoch 0 ")
+    assert text.index("is there and belongs") < text.index(f"{headline} starts") < text.index(" Epoch 0 ")
     assert f"{headline} ends" in text
     assert "\n  ct_teacher: small\n  pet_teacher: small\n" in text
     assert "MuDuoConfig(" not in text

@@ -69,7 +69,7 @@ def test_letters_without_a_font_are_numbers_and_said(only_matplotlibs_fonts):
 
 
 def test_letters_of_another_font_are_drawn_in_it(only_matplotlibs_fonts, tmp_path):
-    stix = get_font(next(font.fname for font in fontManager.ttflist if font.name == "STIXGeneral"))
+    stix = get_font(findfont("STIXGeneral"))
     default = get_font(findfont("DejaVu Sans"))
     letter = chr(min(stix.get_charmap().keys() - default.get_charmap().keys()))
     with warnings.catch_warnings():

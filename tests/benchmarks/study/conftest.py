@@ -62,3 +62,4 @@ def without_generator(monkeypatch):
     monkeypatch.setattr("nnunetv2_muduo.trainers.prepare.prepare_on_first_rank", lambda _: None)
     monkeypatch.setattr("nnunetv2_muduo.trainers.semi_supervised.require_prompt_maps", lambda *_: None)
     monkeypatch.setattr(Preparation, "made_by", {"id": "0" * 32})
+    monkeypatch.setattr("nnunetv2_muduo.trainers.organ_presence.log_presence", lambda _: None)
