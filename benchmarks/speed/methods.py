@@ -10,15 +10,9 @@ two cores this takes about an hour.
 """
 
 import statistics
-import tempfile
-from pathlib import Path
-
-import yaml
-from tqdm import tqdm
 
 from benchmarks.speed import measure
-from benchmarks.speed.phantom_patches import teacher_files
-from benchmarks.speed.trainer_process import TrainerProcess
+from benchmarks.speed.trainer_process import taking_turns
 
 N_REPEATS = 2
 METHODS = ("MeanTeacher", "UAMeanTeacher", "CPS", "SASSNet", "SelfTraining", "SemiSAMPlus")
@@ -27,14 +21,8 @@ KINDS = ("plain", *(f"nnUNetTrainer{method}" for method in METHODS))
 
 def main() -> None:
     args = measure.parse_arguments(__doc__)
-    with tempfile.TemporaryDirectory() as folder:
-        config = {**teacher_files(Path(folder)), "ramp_up_epochs": 1}
-        (Path(folder) / "config.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
-        trainers = {kind: TrainerProcess(kind, Path(folder), args.device, args.threads) for kind in KINDS}
-        rounds = tqdm(range(1 + N_REPEATS), desc="Steps of all trainers, the first to warm up")
-        steps = [{kind: trainers[kind].step()["step_s"] for kind in KINDS} for _ in rounds][1:]
-        peaks_gb = {kind: trainers[kind].stop() for kind in KINDS}
-    times = {kind: [step[kind] for step in steps] for kind in KINDS}
+    steps, peaks_gb = taking_turns(KINDS, args, N_REPEATS)
+    times = {kind: [step[kind]["step_s"] for step in steps] for kind in KINDS}
     figures = {
         "machine": measure.machine(args.device),
         "step_ratio_to_plain": {kind: measure.median_ratio(times[kind], times["plain"]) for kind in KINDS},

@@ -1,19 +1,24 @@
 """Trainers that make a step when they are told to, each in a process of its own: nnU-Net's, MuDuo's and the compared ones."""
 
+import argparse
 import multiprocessing
 import os
 import resource
+import tempfile
+from collections.abc import Sequence
 from itertools import repeat
 from multiprocessing.connection import Connection
 from pathlib import Path
 
 import numpy as np
 import torch
+import yaml
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
+from tqdm import tqdm
 
 from benchmarks.speed import measure
 from benchmarks.speed.nnunet_plans import DATASET_JSON, plans
-from benchmarks.speed.phantom_patches import phantom_patches
+from benchmarks.speed.phantom_patches import phantom_patches, teacher_files
 from nnunetv2_muduo import trainers
 from nnunetv2_muduo.data.signed_distances import signed_distances
 from nnunetv2_muduo.teachers.ensemble import TeacherEnsemble
@@ -37,6 +42,23 @@ class TrainerProcess:
         """End the process; returns the most memory that it took, in GB."""
         self.connection.send("stop")
         return self.connection.recv()
+
+
+def taking_turns(
+    kinds: Sequence[str], args: argparse.Namespace, n_repeats: int
+) -> tuple[list[dict[str, dict[str, float]]], dict[str, float]]:
+    """Steps of several trainers, which take turns; a round before them warms up. Teachers have the public size.
+
+    Returns:
+        For each round what `TrainerProcess.step` gives, by trainer; and the most memory of each, in GB.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        config = {**teacher_files(Path(folder)), "ramp_up_epochs": 1}
+        (Path(folder) / "config.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
+        trainers = {kind: TrainerProcess(kind, Path(folder), args.device, args.threads) for kind in kinds}
+        rounds = tqdm(range(1 + n_repeats), desc="Steps of all trainers, the first to warm up")
+        steps = [{kind: trainers[kind].step() for kind in kinds} for _ in rounds][1:]
+        return steps, {kind: trainers[kind].stop() for kind in kinds}
 
 
 def serve(kind: str, folder: Path, device: torch.device, n_threads: int, connection: Connection) -> None:
