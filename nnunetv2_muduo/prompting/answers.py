@@ -5,6 +5,7 @@ from typing import Protocol
 
 import numpy as np
 import SimpleITK as sitk
+from scipy import ndimage
 
 from nnunetv2_muduo.prompting.prompts import Prompt
 
@@ -19,6 +20,14 @@ class Answer:
     @classmethod
     def nothing(cls) -> "Answer":
         return cls(np.zeros(3, int), np.zeros((0, 0, 0), np.float32))
+
+    @classmethod
+    def of_mask(cls, mask: np.ndarray) -> "Answer":
+        """A boolean mask (z, y, x) of the whole image, cut to the box around it."""
+        if not mask.any():
+            return cls.nothing()
+        (box,) = ndimage.find_objects(mask.astype(np.uint8))
+        return cls(np.array([axis.start for axis in box]), mask[box].astype(np.float32))
 
     @property
     def stop_zyx(self) -> np.ndarray:

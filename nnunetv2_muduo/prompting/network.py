@@ -52,7 +52,7 @@ class NetworkTeacher:
     def answer(self, prompts: list[Prompt]) -> Answer:
         asked = _Asked.of(self, prompts)
         if asked.masks and not asked.corners:  # nothing to correct yet
-            return _answer_of_mask(asked.given_mask)
+            return Answer.of_mask(asked.given_mask)
         probs: dict[Corner, np.ndarray] = {}
         waiting = list(asked.corners)
         while waiting and len(probs) < MOST_PATCHES:
@@ -191,10 +191,6 @@ class _Asked:
         for low, high in self.boxes:
             shown = np.maximum(shown, _ellipsoid(low - corner, high - corner, edge))
         return shown if (shown > 0.5).any() else None
-
-
-def _answer_of_mask(mask: np.ndarray) -> Answer:
-    return Answer(np.zeros(3, int), mask.astype(np.float32))
 
 
 def _weight(edge: int) -> np.ndarray:

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
+from nnunetv2_muduo.prompting.space import CONNECTED, ball
+
 BALL_MM = 10.0
 """Largest radius of what a click takes away from, or adds to, an object by itself."""
 ADDED_MM = 5.0
-CONNECTED = ndimage.generate_binary_structure(3, 2)
 
 
 @dataclass(frozen=True)
@@ -58,9 +59,6 @@ def _free_radius_mm(voxel: np.ndarray, others: np.ndarray, most_mm: float, spaci
 
 def _paint(mask: np.ndarray, voxel: np.ndarray, radius_mm: float, spacing_mm: np.ndarray, value: bool) -> None:
     """Set a ball around a voxel, which is always part of it."""
-    reach = np.floor(radius_mm / np.asarray(spacing_mm)).astype(int)
-    low, high = np.maximum(voxel - reach, 0), np.minimum(voxel + reach + 1, mask.shape)
-    places = np.stack(np.meshgrid(*map(np.arange, low, high), indexing="ij"), -1)
-    ball = np.linalg.norm((places - voxel) * spacing_mm, axis=-1) <= radius_mm
-    mask[tuple(map(slice, low, high))][ball] = value
+    box, inside = ball(voxel, radius_mm, spacing_mm, mask.shape)
+    mask[box][inside] = value
     mask[tuple(voxel)] = value

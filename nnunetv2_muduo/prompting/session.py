@@ -77,7 +77,6 @@ class PromptSession:
         turned_images = {modality: sitk.Cast(turned(one), sitk.sitkFloat32) for modality, one in images.items()}
         for modality, teacher in self._teachers.items():
             teacher.set_image(turned_images[modality], turned_images[first])
-        self.values = sitk.GetArrayFromImage(turned_images[first])
         self.reset()
 
     @property

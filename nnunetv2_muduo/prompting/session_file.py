@@ -9,7 +9,6 @@ A mask is {"packed": "..."}: its voxels in the order (z, y, x), eight to a byte,
 """
 
 import base64
-import json
 import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +17,7 @@ import numpy as np
 
 from nnunetv2_muduo.prompting.prompts import KINDS, Prompt, places_array
 from nnunetv2_muduo.prompting.space import ImageSpace
-from nnunetv2_muduo.storage import replacing
+from nnunetv2_muduo.storage import write_json
 from nnunetv2_muduo.user_files import read_user_json
 
 if TYPE_CHECKING:
@@ -36,8 +35,7 @@ def write_session(session: "PromptSession", path: Path) -> None:
         "prompts": [_entry(prompt) for prompt in session.prompts],
         "changed_by_rule": {str(key): list(counts) for key, counts in session.changed_by_rule.items()},
     }
-    with replacing(path) as temporary:
-        temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    write_json(content, path)
 
 
 def read_session(path: Path, space: ImageSpace) -> list[Prompt]:

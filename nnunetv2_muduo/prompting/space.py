@@ -9,9 +9,12 @@ from functools import cached_property
 
 import numpy as np
 import SimpleITK as sitk
+from scipy import ndimage
 
 from nnunetv2_muduo.imageio.grid import Grid, set_grid
 
+CONNECTED = ndimage.generate_binary_structure(3, 2)
+"""Voxels that belong together: 18 neighbors, as autoPET counts components."""
 DECIMALS = 4
 """Of an index: a click between two voxels must fall to the same one, however the file's header was rounded."""
 
@@ -48,11 +51,6 @@ class ImageSpace:
         """Voxels (z, y, x) [n, 3] of the turned image that hold places in mm; they may lie outside."""
         return np.floor(self.indices(places_mm) + 0.5).astype(int)[:, ::-1]
 
-    def file_voxels(self, places_mm: np.ndarray) -> np.ndarray:
-        """Voxels (x, y, z) [n, 3] of the file that hold places in mm."""
-        offsets_mm = np.asarray(places_mm, float).reshape(-1, 3) - self.file_grid.origin_mm
-        return np.floor(np.round(offsets_mm @ np.linalg.inv(self.file_grid.matrix).T, DECIMALS) + 0.5).astype(int)
-
     def file_voxels_to_mm(self, voxels: np.ndarray) -> np.ndarray:
         """Places in mm [n, 3] of voxels (x, y, z) of the file."""
         return np.asarray(voxels, float).reshape(-1, 3) @ self.file_grid.matrix.T + self.file_grid.origin_mm
@@ -82,6 +80,16 @@ class ImageSpace:
         """An array of the turned image as an image on the file's grid."""
         image = set_grid(sitk.GetImageFromArray(array_zyx), self.grid)
         return set_grid(sitk.DICOMOrient(image, self.file_grid.orientation), self.file_grid)
+
+
+def ball(
+    voxel: np.ndarray, radius_mm: float, spacing_mm: np.ndarray, shape: tuple[int, ...]
+) -> tuple[tuple[slice, ...], np.ndarray]:
+    """A ball around a voxel [3], as far as it lies in an image: the box that holds it, and its mask in this box."""
+    reach = np.floor(radius_mm / np.asarray(spacing_mm)).astype(int)
+    low, high = np.maximum(voxel - reach, 0), np.minimum(voxel + reach + 1, shape)
+    places = np.stack(np.meshgrid(*map(np.arange, low, high), indexing="ij"), -1)
+    return tuple(map(slice, low, high)), np.linalg.norm((places - voxel) * spacing_mm, axis=-1) <= radius_mm
 
 
 def turned(image: sitk.Image) -> sitk.Image:

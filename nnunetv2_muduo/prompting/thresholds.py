@@ -6,11 +6,10 @@ from scipy import ndimage
 
 from nnunetv2_muduo.prompting.answers import Answer
 from nnunetv2_muduo.prompting.prompts import Prompt
-from nnunetv2_muduo.prompting.space import ImageSpace
+from nnunetv2_muduo.prompting.space import CONNECTED, ImageSpace, ball
 
 SEARCH_MM = 20.0
 """How far from a click its SUVmax is looked for."""
-CONNECTED = ndimage.generate_binary_structure(3, 2)  # 18 neighbors, as autoPET counts components
 
 
 class ThresholdTeacher:
@@ -44,7 +43,7 @@ class ThresholdTeacher:
 
     def _regions(self, prompt: Prompt) -> list[Answer]:
         if prompt.mask is not None:
-            return [cut(prompt.mask)]
+            return [Answer.of_mask(prompt.mask)]
         if prompt.kind == "box":
             return [self._region_in_box(self.space.indices(prompt.places_mm)[:, ::-1])]
         return [self._region(voxel) for voxel in np.unique(self.space.voxels_zyx(prompt.places_mm), axis=0)]
@@ -56,7 +55,7 @@ class ThresholdTeacher:
         if not above[seed]:
             return Answer.nothing()
         components, _ = ndimage.label(above, CONNECTED)
-        return cut(components == components[seed])
+        return Answer.of_mask(components == components[seed])
 
     def _region_in_box(self, corners_zyx: np.ndarray) -> Answer:
         low = np.ceil(corners_zyx.min(0)).astype(int).clip(0)
@@ -68,18 +67,7 @@ class ThresholdTeacher:
         return self.threshold * suv_max if self.threshold < 1 else self.threshold
 
     def _hottest(self, voxel: np.ndarray) -> tuple[tuple, float]:
-        reach = np.ceil(SEARCH_MM / np.array(self.space.spacing_zyx_mm)).astype(int)
-        low, high = np.maximum(voxel - reach, 0), np.minimum(voxel + reach + 1, self.values.shape)
-        places = np.stack(np.meshgrid(*map(np.arange, low, high), indexing="ij"), -1)
-        near = np.linalg.norm((places - voxel) * self.space.spacing_zyx_mm, axis=-1) <= SEARCH_MM
-        values = np.where(near, self.values[tuple(map(slice, low, high))], -np.inf)
+        box, near = ball(voxel, SEARCH_MM, np.array(self.space.spacing_zyx_mm), self.values.shape)
+        values = np.where(near, self.values[box], -np.inf)
         at = np.unravel_index(values.argmax(), values.shape)
-        return tuple(low + at), float(values[at])
-
-
-def cut(mask: np.ndarray) -> Answer:
-    """A mask as an answer, cut to the box around it."""
-    if not mask.any():
-        return Answer.nothing()
-    (box,) = ndimage.find_objects(mask.astype(np.uint8))
-    return Answer(np.array([axis.start for axis in box]), mask[box].astype(np.float32))
+        return tuple(axis.start + i for axis, i in zip(box, at, strict=True)), float(values[at])
