@@ -51,10 +51,8 @@ def _make_prompt_map(
 ) -> None:
     views = load_views(unlabeled_folder, case, physical=())
     student_view = views[tuple(slice(0, n) for n in views.shape)]
-    organs, patch_size = (
-        predictors[0].label_manager.foreground_labels,
-        predictors[0].configuration_manager.patch_size,
-    )
+    organs = predictors[0].label_manager.foreground_labels
+    patch_size = predictors[0].configuration_manager.patch_size
     organ_map, *earlier = (remove_small_components(_predict(p, student_view)[0], in_few_components) for p in predictors)
     write_prompt_map(organ_map[None], folder, case, organs, patch_size)
     record: dict[str, Any] = {"case": case_identity(unlabeled_folder, case)}

@@ -100,9 +100,8 @@ def of_pairs(teacher_logits: dict[str, Tensor], part: slice) -> dict[str, Tensor
 
 def probs_of(teacher_logits: dict[str, Tensor], patch_size: tuple[int, ...]) -> dict[str, Tensor]:
     """Every teacher's probabilities [n, *patch_size], from low-resolution logits [n, 1, s, s, s]."""
-    from nnunetv2_muduo.teachers.patch_space import (
-        patch_probs,  # here: prediction imports this file and needs no teacher
-    )
+    # Here, since prediction imports this file and needs no teacher.
+    from nnunetv2_muduo.teachers.patch_space import patch_probs
 
     return {modality: patch_probs(logits, patch_size) for modality, logits in teacher_logits.items()}
 

@@ -51,10 +51,8 @@ def select_pairs(scores: Tensor, how: str, threshold: float = 0.5, earlier: Tens
     valid = ~ranked.isnan()
     n_kept = (valid.sum(0) // 2).clamp(min=1)
     order = ranked.masked_fill(~valid, -torch.inf).argsort(dim=0, descending=True, stable=True)
-    rank = order.argsort(dim=0)[
-        : len(scores)
-    ]  # rank[i, c]: how many samples have a better score of organ c than sample i
-    return teaches & (rank < n_kept)
+    rank = order.argsort(dim=0)  # rank[i, c]: how many samples have a better score of organ c than sample i
+    return teaches & (rank[: len(scores)] < n_kept)
 
 
 def remembered(earlier: Tensor, scores: Tensor) -> Tensor:

@@ -32,7 +32,7 @@ def randomize_ct(image_hu: np.ndarray, labels: np.ndarray, rng: np.random.Genera
         changed[ball(image_hu.shape, rng, (1, 3)) & body & (labels == 0)] = rng.uniform(-950, -300)  # gas
     if rng.random() < 0.05:
         changed = with_metal(changed, body, rng)
-    changed = _as_scanned(changed, rng, noise=rng.uniform(0, 25), outside=0.0)
+    changed = _as_scanned(changed, rng, noise=rng.uniform(0, 25))
     return within_field_of_view(changed, rng, AIR_HU) if rng.random() < 0.1 else changed
 
 
@@ -45,7 +45,7 @@ def randomize_pet(image_suv: np.ndarray, labels: np.ndarray, rng: np.random.Gene
         for _ in range(rng.integers(1, 5)):
             changed[ball(image_suv.shape, rng, (0.6, 2.2)) & body] = rng.uniform(4, 20)
     noise = rng.uniform(0, 0.15) * np.sqrt(np.maximum(changed, 0))  # as counts have it
-    return np.maximum(_as_scanned(changed, rng, noise, outside=0.0), 0)
+    return np.maximum(_as_scanned(changed, rng, noise), 0)
 
 
 def smooth_field(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
@@ -93,7 +93,7 @@ def _of_organs(labels: np.ndarray, amounts: np.ndarray, rng: np.random.Generator
     return chosen[labels]
 
 
-def _as_scanned(image: np.ndarray, rng: np.random.Generator, noise, outside: float) -> np.ndarray:
+def _as_scanned(image: np.ndarray, rng: np.random.Generator, noise) -> np.ndarray:
     """Blurred (in a third of the crops), noisy, and cut off at a random side (in a seventh)."""
     if rng.random() < 0.33:
         image = ndimage.gaussian_filter(image, rng.uniform(0.2, 0.7, 3))  # slices are thicker or thinner than pixels
@@ -102,5 +102,5 @@ def _as_scanned(image: np.ndarray, rng: np.random.Generator, noise, outside: flo
         axis, depth = rng.integers(3), rng.integers(1, max(2, image.shape[0] // 3))
         cut = [slice(None)] * 3
         cut[axis] = slice(0, depth) if rng.random() < 0.5 else slice(-depth, None)
-        image[tuple(cut)] = outside
+        image[tuple(cut)] = 0  # as patches are filled up where an image ends
     return image

@@ -92,9 +92,8 @@ class TeacherEnsemble:
         kind, source, value = self.config.prompts(modality)
         points = None if kind == "mask" else self._points(prompt_map, boxes)
         size = self.teachers[modality].low_res_size
-        if (
-            kind == "points"
-        ):  # zeros are the empty mask prompt that the public weights were trained with (docs/teachers.md)
+        if kind == "points":
+            # Zeros are the empty mask prompt that the public weights were trained with (docs/teachers.md).
             return {"points": points, "masks": student_probs.new_zeros(1, 1, size, size, size)}
         labels = ((organ, self.organ_labels[organ]) for organ in boxes)
         maps = (student_probs[1 + o] if source == "student" else prompt_map == label for o, label in labels)

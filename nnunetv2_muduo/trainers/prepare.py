@@ -60,7 +60,7 @@ def prepare(
         for each in preparations if last.generator_trainer else ():
             train_generator(each, part_id)
             make_maps(each, cases, predictor)
-        last.log_excluded()
+            each.log_excluded()
 
 
 def prepare_on_first_rank(trainer) -> None:
