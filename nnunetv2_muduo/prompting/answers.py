@@ -33,6 +33,11 @@ class Answer:
     def stop_zyx(self) -> np.ndarray:
         return self.start_zyx + self.probs.shape
 
+    def holds(self, voxel: np.ndarray) -> bool:
+        """Whether a voxel [3] of the image is more likely in the object than not."""
+        place = voxel - self.start_zyx
+        return bool(((place >= 0) & (place < self.probs.shape)).all() and self.probs[tuple(place)] > 0.5)
+
     def within(self, start_zyx: np.ndarray, stop_zyx: np.ndarray) -> np.ndarray:
         """The probabilities in another box, which holds this one."""
         whole = np.zeros(np.subtract(stop_zyx, start_zyx), np.float32)
@@ -46,6 +51,8 @@ class Promptable(Protocol):
     """A teacher as a session asks it. Its answer depends on image and prompts alone, whatever was asked before."""
 
     modality: str
+    encode_seconds: float
+    """What encoding has taken since the image was set."""
 
     def set_image(self, image: sitk.Image, reference: sitk.Image) -> None:
         """Values in HU or SUV, turned to LPS, and the image on whose grid is answered."""

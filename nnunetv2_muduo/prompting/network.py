@@ -1,5 +1,7 @@
 """A promptable network over a whole image: patches around the prompts, further ones where the mask touches a border."""
 
+import hashlib
+import time
 from collections import OrderedDict
 
 import numpy as np
@@ -8,6 +10,7 @@ import torch
 from torch import Tensor
 
 from nnunetv2_muduo.prompting.answers import Answer
+from nnunetv2_muduo.prompting.patch_prompts import Corner, PatchPrompts
 from nnunetv2_muduo.prompting.prompts import Prompt
 from nnunetv2_muduo.prompting.space import ImageSpace
 from nnunetv2_muduo.prompting.volume import TeacherVolume, crop
@@ -19,15 +22,13 @@ MOST_PATCHES = 32
 """Of one answer: 128 voxels of 1.5 mm with half overlap then follow a mask over more than half a meter."""
 KEPT_BYTES = 256 * 2**20
 """Of embeddings; those of 340 patches of the public networks."""
-POINTS_OF_SCRIBBLE = 8
-"""That a network is shown of a scribble; the rule keeps all of it."""
+KEPT_ROUNDS = 256
+"""Answers before the last one, from which a further click goes on; 32 MB of the public networks."""
 _NORMALIZE = {"ct": normalize_ct, "pet": normalize_pet}
-
-Corner = tuple[int, int, int]
 
 
 class NetworkTeacher:
-    """A teacher of `load_teacher`, asked with all points of an object at once.
+    """A teacher of `load_teacher`, asked in rounds, as it was trained: each prompt corrects the answer to those before it.
 
     Args:
         modality: "ct" or "pet".
@@ -37,7 +38,8 @@ class NetworkTeacher:
     def __init__(self, network: Sam3DTeacher, modality: str, spacing_mm: float):
         self.network, self.modality, self.spacing_mm = network, modality, spacing_mm
         self._embeddings: OrderedDict[Corner, Tensor] = OrderedDict()
-        self.n_encoded = 0
+        self._rounds: OrderedDict[bytes, Tensor] = OrderedDict()
+        self.n_encoded, self.encode_seconds = 0, 0.0
 
     @property
     def edge(self) -> int:
@@ -47,10 +49,12 @@ class NetworkTeacher:
         self.volume = TeacherVolume(image, reference, self.spacing_mm)
         self.space = ImageSpace.of(reference)
         self._embeddings.clear()
+        self._rounds.clear()
+        self.encode_seconds = 0.0
 
     @torch.no_grad()
     def answer(self, prompts: list[Prompt]) -> Answer:
-        asked = _Asked.of(self, prompts)
+        asked = PatchPrompts.of(self, prompts)
         if asked.masks and not asked.corners:  # nothing to correct yet
             return Answer.of_mask(asked.given_mask)
         probs: dict[Corner, np.ndarray] = {}
@@ -74,29 +78,44 @@ class NetworkTeacher:
 
     def _embedding(self, corner: Corner) -> Tensor:
         if corner not in self._embeddings:
+            start = time.perf_counter()
             device = next(self.network.parameters()).device
             patch = torch.from_numpy(self.volume.patch(corner, self.edge))[None, None].to(device)
             self._embeddings[corner] = self.network.encode(_NORMALIZE[self.modality](patch))
             self.n_encoded += 1
+            self.encode_seconds += time.perf_counter() - start
             while sum(one.nbytes for one in self._embeddings.values()) > KEPT_BYTES and len(self._embeddings) > 1:
                 self._embeddings.popitem(last=False)
         self._embeddings.move_to_end(corner)
         return self._embeddings[corner]
 
-    def _decode(self, corner: Corner, asked: "_Asked", probs: dict[Corner, np.ndarray]) -> np.ndarray:
+    def _decode(self, corner: Corner, asked: PatchPrompts, probs: dict[Corner, np.ndarray]) -> np.ndarray:
         """Probabilities [S, S, S] of one patch. A patch without a positive prompt is shown what its neighbors say."""
         embedding = self._embedding(corner)
-        places, labels = asked.points_in(corner, self.edge)
-        points = None
-        if len(places):
-            points = torch.tensor(places[None]).float().to(embedding), torch.tensor(labels[None]).to(embedding.device)
-        low_res = embedding.new_zeros(1, 1, *[self.network.low_res_size] * 3)
+        places, labels, numbers = asked.points_in(corner, self.edge)
         shown = asked.mask_in(corner, self.edge)
         if shown is None and 1 not in labels:
             shown = _seen_from(corner, self.edge, probs)
+        low_res = embedding.new_zeros(1, 1, *[self.network.low_res_size] * 3)
         if shown is not None:
             low_res = mask_prompts(torch.from_numpy(shown)[None], self.network.low_res_size).to(embedding)
-        return patch_probs(self.network.decode(embedding, points, low_res), (self.edge,) * 3)[0].cpu().numpy()
+        if not len(places):
+            low_res = self.network.decode(embedding, None, low_res)
+        key = hashlib.sha256(repr(corner).encode() + (b"" if shown is None else shown.tobytes()))
+        for number in np.unique(numbers):  # a prompt's points at once, with those of the prompts before it
+            said = numbers <= number
+            points = torch.tensor(places[None, said]).float().to(embedding), torch.tensor(labels[None, said])
+            key.update(places[said].tobytes() + labels[said].tobytes())
+            low_res = self._round(key.digest(), embedding, (points[0], points[1].to(embedding.device)), low_res)
+        return patch_probs(low_res, (self.edge,) * 3)[0].cpu().numpy()
+
+    def _round(self, key: bytes, embedding: Tensor, points: tuple[Tensor, Tensor], masks: Tensor) -> Tensor:
+        """Low-resolution logits, kept, so that a further click costs one decode, and so does one that is undone."""
+        if key not in self._rounds:
+            self._rounds[key] = self.network.decode(embedding, points, masks)
+            if len(self._rounds) > KEPT_ROUNDS:
+                self._rounds.popitem(last=False)
+        return self._rounds[key]
 
     def _neighbors(self, corner: Corner, probs: np.ndarray) -> list[Corner]:
         """Patches half an edge further where the mask touches a face and the image goes on."""
@@ -109,7 +128,7 @@ class NetworkTeacher:
                     near.append(self._inside(moved))
         return [one for one in near if one != corner]
 
-    def _merged(self, probs: dict[Corner, np.ndarray], asked: "_Asked") -> Answer:
+    def _merged(self, probs: dict[Corner, np.ndarray], asked: PatchPrompts) -> Answer:
         """Mean over patches, weighted by the distance to the patch's border; a given mask where no patch lies."""
         if not probs:
             return Answer.nothing()
@@ -131,68 +150,6 @@ class NetworkTeacher:
         return self.volume.answer(low_in, total)
 
 
-class _Asked:
-    """Prompts of one object in the teacher's voxels."""
-
-    def __init__(self) -> None:
-        self.given_mask, self.shares = np.zeros((0, 0, 0), bool), np.zeros((0, 0, 0), np.float32)
-        self.corners: list[Corner] = []
-        self.places: list[np.ndarray] = []
-        self.labels: list[int] = []
-        self.boxes: list[np.ndarray] = []
-        self.masks: list[np.ndarray] = []
-
-    @classmethod
-    def of(cls, teacher: NetworkTeacher, prompts: list[Prompt]) -> "_Asked":
-        asked = cls()
-        for prompt in prompts:
-            asked._add(teacher, prompt)
-        if asked.masks:
-            asked.given_mask = np.any(asked.masks, 0)
-            asked.shares = teacher.volume.put_in(asked.given_mask)
-        return asked
-
-    def _add(self, teacher: NetworkTeacher, prompt: Prompt) -> None:
-        if prompt.mask is not None:
-            if prompt.positive:
-                self.masks.append(prompt.mask)
-            return
-        places = teacher.volume.indices(teacher.space.indices(prompt.places_mm))
-        if prompt.kind == "box":
-            if not prompt.positive:
-                return  # by rule alone: networks know no negative box
-            self.boxes.append(np.array([places.min(0), places.max(0)]))
-            shown = places.mean(0, keepdims=True)
-        else:
-            shown = places[np.unique(np.linspace(0, len(places) - 1, POINTS_OF_SCRIBBLE).astype(int))]
-        self.places += list(shown)
-        self.labels += [int(prompt.positive)] * len(shown)
-        if prompt.positive or self.masks:
-            self._add_patch(teacher, places)
-
-    def _add_patch(self, teacher: NetworkTeacher, places: np.ndarray) -> None:
-        """The patch around a prompt, unless one that is there holds it in its middle: then its embedding serves again."""
-        corner = teacher.patch_around(places)
-        is_near = [np.abs(np.subtract(corner, other)).max() <= teacher.edge // 4 for other in self.corners]
-        if not any(is_near):
-            self.corners.append(corner)
-
-    def points_in(self, corner: Corner, edge: int) -> tuple[np.ndarray, np.ndarray]:
-        """Array indices [n, 3] and labels [n] of the points in a patch."""
-        if not self.places:
-            return np.empty((0, 3)), np.empty(0, int)
-        places = np.array(self.places) - corner
-        inside = ((places > -0.5) & (places < edge - 0.5)).all(1)
-        return places[inside], np.array(self.labels)[inside]
-
-    def mask_in(self, corner: Corner, edge: int) -> np.ndarray | None:
-        """What the patch is shown as a mask [S, S, S]: the given mask, or ellipsoids in the boxes; None without either."""
-        shown = crop(self.shares, corner, edge, 0) if self.masks else np.zeros((edge,) * 3, np.float32)
-        for low, high in self.boxes:
-            shown = np.maximum(shown, _ellipsoid(low - corner, high - corner, edge))
-        return shown if (shown > 0.5).any() else None
-
-
 def _weight(edge: int) -> np.ndarray:
     """Distance of each voxel of a patch to its border, per axis, multiplied."""
     line = np.minimum(np.arange(edge) + 1, edge - np.arange(edge)).astype(np.float32) / edge
@@ -205,10 +162,3 @@ def _seen_from(corner: Corner, edge: int, probs: dict[Corner, np.ndarray]) -> np
     for other, said in probs.items():
         seen = np.maximum(seen, crop(said, tuple(np.subtract(corner, other)), edge, 0))
     return seen if (seen > 0.5).any() else None
-
-
-def _ellipsoid(low: np.ndarray, high: np.ndarray, edge: int) -> np.ndarray:
-    """Ellipsoid that fills a box, 1 inside."""
-    center, radius = (low + high) / 2, np.maximum((high - low) / 2, 0.5)
-    squares = [((np.arange(edge) - c) / r) ** 2 for c, r in zip(center, radius, strict=True)]
-    return (squares[0][:, None, None] + squares[1][:, None] + squares[2] <= 1).astype(np.float32)

@@ -33,22 +33,41 @@ def obey(mask: np.ndarray, inside: np.ndarray, outside: np.ndarray, spacing_mm: 
         spacing_mm: voxel size along (z, y, x).
     """
     obeyed = mask.copy()
-    for voxel in outside:
-        if obeyed[tuple(voxel)]:
-            _take_away(obeyed, voxel, inside, spacing_mm)
+    if obeyed[tuple(outside.T)].any():
+        components = _Components(obeyed)
+        for voxel in outside:
+            if obeyed[tuple(voxel)]:
+                components.take_away(voxel, inside, spacing_mm)
     for voxel in inside:
         if not obeyed[tuple(voxel)]:
             _paint(obeyed, voxel, _free_radius_mm(voxel, outside, ADDED_MM, spacing_mm), spacing_mm, True)
     return Obeyed(obeyed, int(np.count_nonzero(obeyed != mask)))
 
 
-def _take_away(mask: np.ndarray, voxel: np.ndarray, inside: np.ndarray, spacing_mm: np.ndarray) -> None:
-    components, _ = ndimage.label(mask, CONNECTED)
-    component = components[tuple(voxel)]
-    if component in components[tuple(inside.T)]:
-        _paint(mask, voxel, _free_radius_mm(voxel, inside, BALL_MM, spacing_mm), spacing_mm, False)
-    else:
-        mask[components == component] = False
+class _Components:
+    """Components of a mask that loses voxels: labeled once, and one of them again where a ball may have split it."""
+
+    def __init__(self, mask: np.ndarray):
+        self.mask = mask
+        self.labels, _ = ndimage.label(mask, CONNECTED)
+        self.boxes = ndimage.find_objects(self.labels)
+
+    def take_away(self, voxel: np.ndarray, inside: np.ndarray, spacing_mm: np.ndarray) -> None:
+        """The voxel's component, or a ball where a positive click holds it."""
+        component = self.labels[tuple(voxel)]
+        box = self.boxes[component - 1]
+        is_part = self.labels[box] == component
+        if component not in self.labels[tuple(inside.T)]:
+            self.mask[box][is_part] = False
+            return
+        _paint(self.mask, voxel, _free_radius_mm(voxel, inside, BALL_MM, spacing_mm), spacing_mm, False)
+        pieces, _ = ndimage.label(self.mask[box] & is_part, CONNECTED)
+        n_before = len(self.boxes)
+        self.labels[box][is_part] = np.where(pieces > 0, pieces + n_before, 0)[is_part]
+        for piece in ndimage.find_objects(pieces):
+            self.boxes.append(
+                tuple(slice(o.start + p.start, o.start + p.stop) for o, p in zip(box, piece, strict=True))
+            )
 
 
 def _free_radius_mm(voxel: np.ndarray, others: np.ndarray, most_mm: float, spacing_mm: np.ndarray) -> float:

@@ -7,6 +7,8 @@ from itertools import pairwise
 import numpy as np
 
 KINDS = ("point", "box", "scribble", "mask")
+FARTHEST = 1e6
+"""Of a coordinate in mm or voxels from 0: no scanner reaches so far, and larger numbers are a damaged or hostile file's."""
 
 
 @dataclass(frozen=True)
@@ -40,13 +42,15 @@ def dense_path(places_mm: np.ndarray, step_mm: float) -> np.ndarray:
 
 
 def places_array(places_mm: Sequence | None) -> np.ndarray:
-    """Places as an array [n, 3]. Raises ValueError for another shape, NaN and infinity."""
+    """Places as an array [n, 3]. Raises ValueError for another shape, NaN, infinity and what lies beyond `FARTHEST`."""
     try:
         array = np.asarray(places_mm, dtype=float)
     except (TypeError, ValueError, OverflowError):
         array = np.empty(0)
     if array.ndim == 1 and array.size == 3:
         array = array[None]
-    if array.ndim != 2 or array.shape[1] != 3 or not len(array) or not np.isfinite(array).all():
-        raise ValueError(f"A place has three finite coordinates (x, y, z), found {str(places_mm)[:80]}.")
+    if array.ndim != 2 or array.shape[1] != 3 or not len(array) or not (np.abs(array) <= FARTHEST).all():
+        raise ValueError(
+            f"A place has three finite coordinates (x, y, z) of at most {FARTHEST:g}, found {str(places_mm)[:80]}."
+        )
     return array

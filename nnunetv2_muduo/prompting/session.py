@@ -15,17 +15,15 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
-from nnunetv2_muduo.imageio.images import read_image
-from nnunetv2_muduo.imageio.modalities import MODALITIES
-from nnunetv2_muduo.imageio.plausibility import Channel, require_plausible_case
-from nnunetv2_muduo.prompting.answers import Answer, Promptable, box_of, mixed
-from nnunetv2_muduo.prompting.promise import BALL_MM, obey
-from nnunetv2_muduo.prompting.prompts import Prompt, dense_path, places_array
+from nnunetv2_muduo.prompting.answers import Answer, Promptable
+from nnunetv2_muduo.prompting.images import Image, opened, require_unit
+from nnunetv2_muduo.prompting.object_masks import ObjectMask, clicked_voxels, object_mask
+from nnunetv2_muduo.prompting.overlaps import put_object
+from nnunetv2_muduo.prompting.prompts import Prompt, places_array
 from nnunetv2_muduo.prompting.space import ImageSpace, turned
-from nnunetv2_muduo.prompting.teachers import promptable
+from nnunetv2_muduo.prompting.teachers import both_teachers
 
 log = logging.getLogger(__name__)
-Image = sitk.Image | str | Path
 
 
 class PromptSession:
@@ -43,16 +41,7 @@ class PromptSession:
     def __init__(
         self, teacher: str | Path | Promptable, ct_teacher: str | Path | Promptable | None = None, device: str = "cpu"
     ):
-        first = promptable(teacher, device=device) if isinstance(teacher, (str, Path)) else teacher
-        teachers = [first]
-        if ct_teacher is not None:
-            second = promptable(ct_teacher, "ct", device=device) if isinstance(ct_teacher, (str, Path)) else ct_teacher
-            if (first.modality, second.modality) != ("pet", "ct"):
-                raise ValueError(
-                    f"Two teachers are one for PET and one for CT, found {first.modality} and {second.modality}."
-                )
-            teachers.append(second)
-        self._teachers = {one.modality: one for one in teachers}
+        self._teachers = {one.modality: one for one in both_teachers(teacher, ct_teacher, device)}
         self.prompts: list[Prompt] = []
         self._space: ImageSpace | None = None
         self._answers: dict[int, dict[str, Answer]] = {}
@@ -70,9 +59,9 @@ class PromptSession:
             raise ValueError("A CT beside the PET and a teacher for it (ct_teacher) go together.")
         first, *_ = self._teachers
         sources = {first: image} | ({} if ct is None else {"ct": ct})
-        images = {modality: _opened(source) for modality, source in sources.items()}
+        images = {modality: opened(source) for modality, source in sources.items()}
         for modality, source in sources.items():
-            _require_unit(images[modality], modality, source)
+            require_unit(images[modality], modality, source)
         self._space = ImageSpace.of(images[first])
         turned_images = {modality: sitk.Cast(turned(one), sitk.sitkFloat32) for modality, one in images.items()}
         for modality, teacher in self._teachers.items():
@@ -85,6 +74,11 @@ class PromptSession:
         if self._space is None:
             raise RuntimeError("There is no image yet: call set_image first.")
         return self._space
+
+    @property
+    def encode_seconds(self) -> float:
+        """What the teachers' encoding has taken since the image was set, on a CPU."""
+        return sum(teacher.encode_seconds for teacher in self._teachers.values())
 
     @property
     def objects(self) -> list[int]:
@@ -111,7 +105,7 @@ class PromptSession:
         object_id: int = 1,
     ) -> sitk.Image:
         """Draw a line through places [n, 3]; all of it is a promise. Raises as `add_point`."""
-        places_mm = dense_path(self._places(xyz_mm, voxel), 0.5 * min(self.space.grid.spacing_mm))
+        places_mm = self.space.dense_path(self._places(xyz_mm, voxel))
         return self._add("scribble", places_mm, positive, object_id)
 
     def add_box(
@@ -133,31 +127,31 @@ class PromptSession:
 
         It may lie on another grid; nearest neighbor puts it on the image's.
         """
-        grid = self.space.grid
-        geometry = grid.origin_mm, grid.spacing_mm, grid.direction
-        given = sitk.Cast(_opened(mask) != 0, sitk.sitkUInt8)
-        given = sitk.Resample(given, grid.size, sitk.Transform(), sitk.sitkNearestNeighbor, *geometry, 0)
-        mask_zyx = sitk.GetArrayFromImage(given) > 0
+        mask_zyx = self.space.mask_zyx(opened(mask))
         if not mask_zyx.any():
             raise ValueError("The given mask has no voxel in the image: is it empty, or of another place?")
         return self.add_prompt(Prompt("mask", object_id, positive, np.empty((0, 3)), mask_zyx))
 
     def add_prompt(self, prompt: Prompt) -> sitk.Image:
         """Any prompt, and the mask that answers it; a prompt that is refused leaves the session as it was."""
+        self.take(prompt)
+        try:
+            return self.mask(prompt.object_id)
+        except BaseException:
+            self.undo()
+            raise
+
+    def take(self, prompt: Prompt) -> None:
+        """Any prompt, checked as `add_prompt` does; its object is answered when it is asked for."""
         if not 1 <= prompt.object_id <= 255:
             raise ValueError(f"Objects are numbered from 1 to 255, found {prompt.object_id}.")
         if prompt.kind == "box":
-            prompt = self._clipped(prompt)
+            self._require_overlap(prompt)
         elif len(prompt.places_mm):
             self.space.require_inside(prompt.places_mm)
         self._require_no_contradiction(prompt)
         self.prompts.append(prompt)
-        try:
-            return self._answered(prompt.object_id)
-        except BaseException:
-            self.prompts.pop()
-            self._answers.pop(prompt.object_id, None)
-            raise
+        self._answers.pop(prompt.object_id, None)
 
     def undo(self) -> None:
         """Take the last prompt back. Raises ValueError where there is none."""
@@ -173,17 +167,13 @@ class PromptSession:
 
     def mask(self, object_id: int = 1, modality: str | None = None) -> sitk.Image:
         """An object's mask, of both teachers together or of one ("pet", "ct"); the promise holds for each."""
-        whole = np.zeros(self.space.shape_zyx, np.uint8)
-        box, mask, _ = self._mask_in_box(object_id, modality)
-        whole[box] = mask
-        return self.space.to_file(whole)
+        found = self._object_mask(object_id, modality)
+        return self.space.to_file(self._whole(found, found.mask.astype(np.uint8)))
 
     def probabilities(self, object_id: int = 1, modality: str | None = None) -> sitk.Image:
         """An object's probabilities (float32) before the rule, of both teachers together or of one."""
-        whole = np.zeros(self.space.shape_zyx, np.float32)
-        box, _, probs = self._mask_in_box(object_id, modality)
-        whole[box] = probs
-        return self.space.to_file(whole)
+        found = self._object_mask(object_id, modality)
+        return self.space.to_file(self._whole(found, found.probs))
 
     def label_map(self) -> sitk.Image:
         """All objects (uint8). A voxel of several goes to the one whose positive click is nearest."""
@@ -193,18 +183,8 @@ class PromptSession:
         """As `label_map`, (z, y, x) turned to LPS."""
         labels = np.zeros(self.space.shape_zyx, np.uint8)
         for object_id in self.objects:
-            box, mask, _ = self._mask_in_box(object_id, None)
-            here = labels[box]
-            contested = mask & (here > 0)
-            here[mask & ~contested] = object_id
-            places = np.argwhere(contested)
-            if len(places):
-                mine = self._distance_mm(places + [s.start for s in box], object_id)
-                for other in np.unique(here[contested]):
-                    of_other = here[contested] == other
-                    theirs = self._distance_mm((places + [s.start for s in box])[of_other], int(other))
-                    won = places[of_other][mine[of_other] < theirs]
-                    here[tuple(won.T)] = object_id
+            found = self._object_mask(object_id, None)
+            put_object(labels, object_id, found, self.prompts, self.space)
         return labels
 
     def save(self, path: str | Path) -> None:
@@ -223,17 +203,11 @@ class PromptSession:
         """Put prompts in place of those so far; each object is answered when it is asked for."""
         self.reset()
         for prompt in prompts:
-            if prompt.kind != "box" and len(prompt.places_mm):
-                self.space.require_inside(prompt.places_mm)
-            self._require_no_contradiction(prompt)
-            self.prompts.append(prompt)
+            self.take(prompt)
 
     def clicked_voxels(self, object_id: int, positive: bool) -> np.ndarray:
         """Voxels (z, y, x) [n, 3], turned to LPS, of an object's points and scribbles."""
-        places = [
-            p.places_mm for p in self.prompts if p.is_promise and p.object_id == object_id and p.positive == positive
-        ]
-        return np.unique(self.space.voxels_zyx(np.concatenate([np.empty((0, 3)), *places])), axis=0)
+        return clicked_voxels([p for p in self.prompts if p.object_id == object_id], positive, self.space)
 
     def _add(self, kind: str, places_mm: np.ndarray, positive: bool, object_id: int) -> sitk.Image:
         return self.add_prompt(Prompt(kind, object_id, positive, places_mm))
@@ -245,12 +219,11 @@ class PromptSession:
             return self.space.file_voxels_to_mm(places_array(voxel))
         return places_array(places_mm)
 
-    def _clipped(self, prompt: Prompt) -> Prompt:
+    def _require_overlap(self, prompt: Prompt) -> None:
         """A box may reach beyond the image, but not lie outside of it."""
         voxels = self.space.voxels_zyx(prompt.places_mm)
         if (voxels.max(0) < 0).any() or (voxels.min(0) >= self.space.shape_zyx).any():
             self.space.require_inside(prompt.places_mm)
-        return prompt
 
     def _require_no_contradiction(self, prompt: Prompt) -> None:
         if not prompt.is_promise:
@@ -259,75 +232,26 @@ class PromptSession:
         if opposite & {tuple(v) for v in self.space.voxels_zyx(prompt.places_mm)}:
             raise ValueError("A click lies on the voxel of an opposite one of the same object. Undo that one first.")
 
-    def _answered(self, object_id: int) -> sitk.Image:
-        self._answers.pop(object_id, None)
-        return self.mask(object_id)
-
-    def _of(self, object_id: int) -> list[Prompt]:
-        return [prompt for prompt in self.prompts if prompt.object_id == object_id]
-
-    def _mask_in_box(self, object_id: int, modality: str | None) -> tuple[tuple[slice, ...], np.ndarray, np.ndarray]:
-        """Box of the turned image, mask in it with the promise kept, and probabilities without."""
-        prompts = self._of(object_id)
+    def _object_mask(self, object_id: int, modality: str | None) -> ObjectMask:
+        prompts = [prompt for prompt in self.prompts if prompt.object_id == object_id]
         if object_id not in self._answers:
             self._answers[object_id] = {name: teacher.answer(prompts) for name, teacher in self._teachers.items()}
         answers = self._answers[object_id]
         if modality is not None and modality not in answers:
             raise ValueError(f"No teacher here answers for {modality!r}, only {', '.join(answers)}.")
         chosen = list(answers.values()) if modality is None else [answers[modality]]
-        inside, outside = (self.clicked_voxels(object_id, positive) for positive in (True, False))
-        spacing = np.array(self.space.spacing_zyx_mm)
-        margin = np.ceil(BALL_MM / spacing).astype(int)
-        start, stop = box_of(chosen, np.concatenate([inside, outside]), margin, self.space.shape_zyx)
-        probs = mixed([one.within(start, stop) for one in chosen])
-        mask = self._kept_in_boxes(probs > 0.5, prompts, start)
-        obeyed = obey(mask, inside - start, outside - start, spacing)
+        found = object_mask(prompts, chosen, self.space)
         if modality is None:
-            self._count(object_id, obeyed.n_changed, int(np.count_nonzero(obeyed.mask)))
-        return tuple(map(slice, start, stop)), obeyed.mask, probs
+            self._count(object_id, found.n_changed, int(np.count_nonzero(found.mask)))
+        return found
 
-    def _kept_in_boxes(self, mask: np.ndarray, prompts: list[Prompt], start: np.ndarray) -> np.ndarray:
-        """The mask without what negative boxes and masks forbid, and inside the boxes where these are all there is."""
-        if prompts and all(prompt.kind == "box" for prompt in prompts if prompt.positive):
-            allowed = np.zeros_like(mask)
-            for prompt in prompts:
-                if prompt.positive:
-                    allowed[self._box(prompt, start, mask.shape)] = True
-            mask = mask & allowed
-        for prompt in prompts:
-            if not prompt.positive and prompt.kind == "box":
-                mask[self._box(prompt, start, mask.shape)] = False
-            if not prompt.positive and prompt.mask is not None:
-                mask &= ~prompt.mask[tuple(map(slice, start, start + mask.shape))]
-        return mask
-
-    def _box(self, prompt: Prompt, start: np.ndarray, shape: tuple[int, ...]) -> tuple[slice, ...]:
-        indices = self.space.indices(prompt.places_mm)[:, ::-1] - start
-        low, high = np.ceil(indices.min(0)).astype(int), np.floor(indices.max(0)).astype(int) + 1
-        return tuple(map(slice, np.clip(low, 0, shape), np.clip(high, 0, shape)))
+    def _whole(self, found: ObjectMask, values: np.ndarray) -> np.ndarray:
+        """Values of an object's box in an array of the whole image, 0 outside of it."""
+        whole = np.zeros(self.space.shape_zyx, values.dtype)
+        whole[found.box] = values
+        return whole
 
     def _count(self, object_id: int, n_changed: int, n_voxels: int) -> None:
         if self.changed_by_rule.get(object_id) != (n_changed, n_voxels):
             log.info("object %d: the rule changed %d voxels, the mask has %d", object_id, n_changed, n_voxels)
         self.changed_by_rule[object_id] = n_changed, n_voxels
-
-    def _distance_mm(self, voxels: np.ndarray, object_id: int) -> np.ndarray:
-        """Of voxels [n, 3] from an object's nearest positive click; infinite where it has none."""
-        from scipy.spatial import cKDTree
-
-        clicks = self.clicked_voxels(object_id, True) * self.space.spacing_zyx_mm
-        if not len(clicks):
-            return np.full(len(voxels), np.inf)
-        return cKDTree(clicks).query(voxels * self.space.spacing_zyx_mm)[0]
-
-
-def _opened(image: Image) -> sitk.Image:
-    return image if isinstance(image, sitk.Image) else read_image(Path(image))
-
-
-def _require_unit(image: sitk.Image, modality: str, source: object) -> None:
-    if image.GetDimension() != 3 or image.GetNumberOfComponentsPerPixel() != 1:
-        raise ValueError(f"{source} is no 3D volume of scalars.")
-    voxel_ml = float(np.prod(image.GetSpacing())) / 1000
-    name = source if isinstance(source, (str, Path)) else f"the {MODALITIES[modality].name}"
-    require_plausible_case([Channel(MODALITIES[modality], sitk.GetArrayViewFromImage(image), name)], voxel_ml)

@@ -1,7 +1,7 @@
 """A session as one JSON: where its image lies, and all prompts, which replay to the same voxels.
 
     {"format": "muduo-session", "version": 1,
-     "image": {"size": [...], "spacing_mm": [...], "origin_mm": [...]},      turned to LPS
+     "image": {"size": [...], "spacing_mm": [...], "origin_mm": [...], "direction": [...]},      turned to LPS
      "prompts": [{"kind": "point", "object": 1, "positive": true, "places_mm": [[x, y, z]]}, ...],
      "changed_by_rule": {"1": [voxels changed, voxels of the mask]}}
 
@@ -59,7 +59,12 @@ def read_session(path: Path, space: ImageSpace) -> list[Prompt]:
 
 def _geometry(space: ImageSpace) -> dict[str, Any]:
     grid = space.grid
-    return {"size": list(grid.size), "spacing_mm": list(grid.spacing_mm), "origin_mm": list(grid.origin_mm)}
+    return {
+        "size": list(grid.size),
+        "spacing_mm": list(grid.spacing_mm),
+        "origin_mm": list(grid.origin_mm),
+        "direction": list(grid.direction),
+    }
 
 
 def _require_same_image(geometry: dict[str, Any], space: ImageSpace, path: Path) -> None:

@@ -12,6 +12,7 @@ import SimpleITK as sitk
 from scipy import ndimage
 
 from nnunetv2_muduo.imageio.grid import Grid, set_grid
+from nnunetv2_muduo.prompting.prompts import dense_path
 
 CONNECTED = ndimage.generate_binary_structure(3, 2)
 """Voxels that belong together: 18 neighbors, as autoPET counts components."""
@@ -51,14 +52,28 @@ class ImageSpace:
         """Voxels (z, y, x) [n, 3] of the turned image that hold places in mm; they may lie outside."""
         return np.floor(self.indices(places_mm) + 0.5).astype(int)[:, ::-1]
 
+    def voxels_zyx_to_mm(self, voxels: np.ndarray) -> np.ndarray:
+        """Places in mm [n, 3] of voxels (z, y, x) of the turned image."""
+        return np.asarray(voxels, float).reshape(-1, 3)[:, ::-1] @ self.grid.matrix.T + self.grid.origin_mm
+
     def file_voxels_to_mm(self, voxels: np.ndarray) -> np.ndarray:
         """Places in mm [n, 3] of voxels (x, y, z) of the file."""
         return np.asarray(voxels, float).reshape(-1, 3) @ self.file_grid.matrix.T + self.file_grid.origin_mm
 
+    def file_voxels(self, places_mm: np.ndarray) -> np.ndarray:
+        """Voxels (x, y, z) [n, 3] of the file that hold places in mm; they may lie outside."""
+        offsets_mm = np.asarray(places_mm, float).reshape(-1, 3) - self.file_grid.origin_mm
+        indices = np.round(offsets_mm @ np.linalg.inv(self.file_grid.matrix).T, DECIMALS)
+        return np.floor(indices + 0.5).astype(int)
+
+    def is_inside(self, places_mm: np.ndarray) -> np.ndarray:
+        """Whether each place in mm [n, 3] lies in a voxel of the image [n]."""
+        voxels = self.voxels_zyx(places_mm)
+        return ((voxels >= 0) & (voxels < self.shape_zyx)).all(1)
+
     def require_inside(self, places_mm: np.ndarray) -> None:
         """Raise ValueError for a place outside the image; the message says where the image lies."""
-        voxels = self.voxels_zyx(places_mm)
-        outside = ((voxels < 0) | (voxels >= self.shape_zyx)).any(1)
+        outside = ~self.is_inside(places_mm)
         if outside.any():
             place = ", ".join(f"{mm:.1f}" for mm in np.reshape(places_mm, (-1, 3))[outside.argmax()])
             raise ValueError(
@@ -75,6 +90,25 @@ class ImageSpace:
             f"{a} {low:.1f} to {high:.1f}" for a, low, high in zip("xyz", mm.min(0), mm.max(0), strict=True)
         )
         return f"lies at {ranges} mm and has {' x '.join(map(str, self.file_grid.size))} voxels"
+
+    def dense_path(self, places_mm: np.ndarray) -> np.ndarray:
+        """Places [n, 3] along a scribble's straight parts, so near one another that no voxel between is left out.
+
+        Raises ValueError for a place outside the image, as `require_inside`: a path to a place far away would not end.
+        """
+        self.require_inside(places_mm)
+        return dense_path(places_mm, 0.5 * min(self.grid.spacing_mm))
+
+    def mask_zyx(self, mask: sitk.Image) -> np.ndarray:
+        """What is not 0 of an image on any grid as a boolean mask of the turned image, by nearest neighbor."""
+        geometry = self.grid.origin_mm, self.grid.spacing_mm, self.grid.direction
+        mask = sitk.Cast(mask != 0, sitk.sitkUInt8)
+        mask = sitk.Resample(mask, self.grid.size, sitk.Transform(), sitk.sitkNearestNeighbor, *geometry, 0)
+        return sitk.GetArrayFromImage(mask) > 0
+
+    def of_file_array(self, mask_zyx: np.ndarray) -> np.ndarray:
+        """A boolean array in the file's order (z, y, x), turned to LPS."""
+        return self.mask_zyx(set_grid(sitk.GetImageFromArray(mask_zyx.astype(np.uint8)), self.file_grid))
 
     def to_file(self, array_zyx: np.ndarray) -> sitk.Image:
         """An array of the turned image as an image on the file's grid."""

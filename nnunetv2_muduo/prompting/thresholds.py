@@ -20,6 +20,7 @@ class ThresholdTeacher:
     """
 
     modality = "pet"
+    encode_seconds = 0.0
 
     def __init__(self, threshold: float):
         if not 0 < threshold < 1000:
@@ -31,10 +32,12 @@ class ThresholdTeacher:
     def set_image(self, image: sitk.Image, reference: sitk.Image) -> None:
         self.space = ImageSpace.of(reference)
         self.values = sitk.GetArrayFromImage(image)
+        self._known: dict[float, list[Answer]] = {}  # by level, so that a stroke's many voxels cost no more than one
 
     def answer(self, prompts: list[Prompt]) -> Answer:
         """Union of the regions of all positive prompts."""
-        parts = [part for prompt in prompts if prompt.positive for part in self._regions(prompt)]
+        found = (part for prompt in prompts if prompt.positive for part in self._regions(prompt))
+        parts = list({id(part): part for part in found}.values())
         if not parts:
             return Answer.nothing()
         start = np.min([part.start_zyx for part in parts], 0)
@@ -50,12 +53,17 @@ class ThresholdTeacher:
 
     def _region(self, voxel: np.ndarray) -> Answer:
         hottest, suv_max = self._hottest(voxel)
-        above = self.values >= self._level(suv_max)
-        seed = tuple(voxel) if above[tuple(voxel)] else hottest
-        if not above[seed]:
+        level = self._level(suv_max)
+        seed = tuple(voxel) if self.values[tuple(voxel)] >= level else hottest
+        if self.values[seed] < level:
             return Answer.nothing()
-        components, _ = ndimage.label(above, CONNECTED)
-        return Answer.of_mask(components == components[seed])
+        known = self._known.setdefault(level, [])
+        for region in known:
+            if region.holds(np.array(seed)):
+                return region
+        components, _ = ndimage.label(self.values >= level, CONNECTED)
+        known.append(Answer.of_mask(components == components[seed]))
+        return known[-1]
 
     def _region_in_box(self, corners_zyx: np.ndarray) -> Answer:
         low = np.ceil(corners_zyx.min(0)).astype(int).clip(0)
