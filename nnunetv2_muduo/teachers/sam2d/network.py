@@ -1,5 +1,7 @@
 """SAM as a semantic segmentation network of one picture: LoRA in the encoder, no prompts, one mask token per class."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -12,6 +14,8 @@ LORA_RANK = 4
 """CFR's."""
 PUBLIC = {"vit_b": "facebook/sam-vit-base", "vit_l": "facebook/sam-vit-large", "vit_h": "facebook/sam-vit-huge"}
 """Short names of SAM's public weights on the Hugging Face hub."""
+RANDOM = "tiny"
+"""Name of the network of `TINY`."""
 TINY: dict[str, dict[str, Any]] = {
     "vision_config": {
         "hidden_size": 48,
@@ -40,7 +44,7 @@ class SemanticSam(nn.Module):
 
     def __init__(self, sam: nn.Module, rank: int = LORA_RANK):
         super().__init__()
-        self.sam = sam
+        self.sam, self.rank = sam, rank
         sam.vision_encoder.requires_grad_(False)
         sam.shared_image_embedding.requires_grad_(False)
         for layer in sam.vision_encoder.layers:
@@ -50,6 +54,11 @@ class SemanticSam(nn.Module):
     def canvas_size(self) -> int:
         """Edge of the square picture, in pixels."""
         return self.sam.config.vision_config.image_size
+
+    @property
+    def architecture(self) -> dict[str, Any]:
+        """What `with_architecture` builds such a network from, as plain values; it holds no path."""
+        return {**json.loads(self.sam.config.to_json_string(use_diff=False)), "_name_or_path": ""}
 
     def forward(self, canvases: Tensor) -> Tensor:
         """Logits [N, n_classes, size, size] of `canvases` [N, 3, size, size], intensities as nnU-Net normalizes them."""
@@ -67,8 +76,8 @@ def build(sam: str, n_classes: int, rank: int = LORA_RANK) -> SemanticSam:
         RuntimeError: `transformers` is not installed.
         ValueError: there are no such weights.
     """
-    transformers = _transformers()
-    if sam == "tiny":
+    transformers = require_transformers()
+    if sam == RANDOM:
         return SemanticSam(transformers.SamModel(_tiny_config(transformers, n_classes)), rank)
     name = PUBLIC.get(sam, sam)
     try:
@@ -85,12 +94,32 @@ def build(sam: str, n_classes: int, rank: int = LORA_RANK) -> SemanticSam:
     return SemanticSam(network, rank)
 
 
+def is_here(sam: str) -> bool:
+    """Whether the weights of `sam` are on this machine: in its folder, or in the hub's cache."""
+    from huggingface_hub import constants, try_to_load_from_cache
+
+    name, file = PUBLIC.get(sam, sam), "model.safetensors"
+    if Path(name).is_dir():
+        return (Path(name) / file).is_file()
+    try:
+        return isinstance(try_to_load_from_cache(name, file, cache_dir=constants.HF_HUB_CACHE), str)
+    except ValueError:  # no name that the hub can have
+        return False
+
+
+def with_architecture(architecture: dict[str, Any], rank: int) -> SemanticSam:
+    """A network of `SemanticSam.architecture`, with random weights. Raises RuntimeError where `transformers` is not installed."""
+    transformers = require_transformers()
+    return SemanticSam(transformers.SamModel(transformers.SamConfig(**architecture)), rank)
+
+
 def _tiny_config(transformers, n_classes: int):
     decoder = {**TINY["mask_decoder_config"], "num_multimask_outputs": n_classes}
     return transformers.SamConfig(**{**TINY, "mask_decoder_config": decoder})
 
 
-def _transformers():
+def require_transformers():
+    """The library that has SAM. Raises RuntimeError, with the command that installs it, where it is not there."""
     try:
         import transformers
     except ImportError as error:

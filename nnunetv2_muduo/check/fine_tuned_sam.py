@@ -1,0 +1,72 @@
+"""Checks of what CFR needs: the extra, and its fine-tuned SAM or what training makes one from."""
+
+import importlib.metadata
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+from nnunetv2_muduo.check.findings import Finding, finding, first
+from nnunetv2_muduo.check.plans import preprocessed_cases
+from nnunetv2_muduo.check.raw_dataset import RawDataset
+from nnunetv2_muduo.config import load_config
+
+EXTRA = "pip install 'nnunetv2_muduo[cfr]'"
+_SUBJECT = "fine-tuned SAM"
+
+
+def check_extra() -> Finding:
+    """The library that has SAM must be installed."""
+    if importlib.util.find_spec("transformers") is None:
+        return finding("transformers", "not installed", problem=EXTRA)
+    return finding("transformers", importlib.metadata.version("transformers"))
+
+
+def check_sam(dataset: RawDataset, trainer: type) -> Finding:
+    """The config's fine-tuned SAM must be of the fold's labels; where it names none, a SAM to make it from must be there."""
+    config = load_config(trainer.config_overrides, trainer.config_class)
+    if config.sam_file is None:
+        return _check_source(config.sam, config.sam_iterations)
+    from nnunetv2_muduo.teachers.sam2d.checkpoint import read_fine_tuned
+
+    try:
+        file = Path(config.sam_file).expanduser()
+        made_from = read_fine_tuned(file).made_from
+    except (FileNotFoundError, ValueError) as error:
+        return finding(_SUBJECT, "", problem=str(error))
+    found = f"{file}, made from {len(made_from['labels'])} labeled cases"
+    return finding(_SUBJECT, found, problem=_other_labels(dataset, made_from["labels"]))
+
+
+def _check_source(sam: str, n_iterations: int) -> Finding:
+    from nnunetv2_muduo.teachers.sam2d.network import PUBLIC, RANDOM, is_here
+
+    found = f"training fine-tunes {sam} first, for {n_iterations} iterations, unless that is done"
+    if sam == RANDOM:
+        return finding(_SUBJECT, found, warning="tiny has random weights, for trying out only")
+    if is_here(sam):
+        return finding(_SUBJECT, found)
+    if sam in PUBLIC or not Path(sam).is_absolute():
+        name = PUBLIC.get(sam, sam)
+        return finding(_SUBJECT, found, warning=f"its weights are not on this machine: {name} will be downloaded")
+    return finding(_SUBJECT, found, problem=f"{sam} holds no config.json and model.safetensors")
+
+
+def _other_labels(dataset: RawDataset, made_from: dict[str, Any]) -> str:
+    """What speaks against labels that a SAM was fine-tuned on; empty where they are the fold's, as far as can be seen yet."""
+    from nnunetv2.training.dataloading.nnunet_dataset import infer_dataset_class
+
+    from nnunetv2_muduo.data.generator_identity import label_digests
+
+    if dataset.fold != "all" and dataset.split is None:
+        return ""  # the fold is still to be drawn
+    names = set(dataset.split["train"]) if dataset.split else set(dataset.images["labeled"])
+    if other := names ^ made_from.keys():
+        return f"it was fine-tuned on other cases than the fold's, which differ in {first(other)}"
+    if dataset.plans_file is None or not dataset.plans_file.is_file():
+        return ""
+    folder = preprocessed_cases(dataset)
+    if not folder.is_dir():
+        return ""
+    digests = label_digests(infer_dataset_class(str(folder))(str(folder), sorted(names)))
+    changed = [case for case in names if digests[case] != made_from[case]]
+    return f"labels have changed since it was fine-tuned: {first(changed)}" if changed else ""
