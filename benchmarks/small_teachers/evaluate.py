@@ -21,12 +21,12 @@ from torch import Tensor
 from benchmarks.small_teachers.evaluation_table import write_tables
 from benchmarks.small_teachers.model_card import add_evaluation
 from benchmarks.small_teachers.real_ct import real_ct_volumes
-from benchmarks.small_teachers.train_small_teachers import SETTINGS, TARGET, three_groups, without_lesions
+from benchmarks.small_teachers.train_small_teachers import SETTINGS, TARGET, asked_volumes, three_groups
 from nnunetv2_muduo.storage import write_json
 from nnunetv2_muduo.teacher_training.crops import Cropper, Crops
-from nnunetv2_muduo.teacher_training.data import load_volumes
 from nnunetv2_muduo.teacher_training.simulated_student_masks import simulated_student_probs
 from nnunetv2_muduo.teacher_training.validation import dice_of_masks, held_out_crops
+from nnunetv2_muduo.teacher_training.volumes import Volume
 from nnunetv2_muduo.teachers.click_rounds import chained_rounds, logits_of_crop
 from nnunetv2_muduo.teachers.clicks import interior_points
 from nnunetv2_muduo.teachers.prompts import mask_prompts
@@ -38,23 +38,28 @@ ROBOTS = {"center": "middle of the largest error", "random": "anywhere in the er
 N_CLICKS, N_POINTS, N_CROPS, SEED = (1, 3, 5, 10), 3, 240, 0
 ITSELF, ABSENT, ABSENT_ITSELF = "student-like mask itself", "voxels where nothing is", "voxels of that mask itself"
 ON_BACKGROUND = "voxels after a click on background"
+OF_STUDY, STUDY_MM = "the study's patches", 12.0
 
 
 def main() -> None:
     args = parse_arguments()
     torch.set_num_threads(1)
-    volumes = load_volumes(args.data, args.modality, SETTINGS.spacing_mm, args.cache, SETTINGS.seed)
-    volumes = without_lesions(volumes) if args.modality == "ct" else volumes
-    groups = {"synthetic": three_groups(volumes, SETTINGS.seed)[2]}
+    volumes = {
+        name: three_groups(asked_volumes(args.data, args.modality, cache, spacing_mm), SETTINGS.seed)[2]
+        for name, spacing_mm, cache in (
+            ("synthetic", SETTINGS.spacing_mm, args.cache),
+            (OF_STUDY, (STUDY_MM, STUDY_MM), args.cache / "study"),
+        )
+    }
     if args.real_ct:
-        groups["real CT"] = real_ct_volumes(args.real_ct, SETTINGS.spacing_mm, args.cache)
+        volumes["real CT"] = real_ct_volumes(args.real_ct, SETTINGS.spacing_mm, args.cache)
     results: dict[str, dict] = {}
     for name, source in (entry.split("=", 1) for entry in args.teachers):
         source = f"small_{args.modality}" if source == "small" else source
         teacher = load_teacher(source, modality=args.modality).float()
         cropper = Cropper(args.modality, teacher.image_size, 256, flip_axes=())
-        for group, of_group in groups.items():
-            crops = held_out_crops(of_group, cropper, N_CROPS)
+        for group, of_group in volumes.items():
+            crops = (patches_anywhere if group == OF_STUDY else held_out_crops)(of_group, cropper, N_CROPS)
             results.setdefault(group, {})[name] = measure(teacher, crops)
             print(f"{group}, {name}: measured", flush=True)
     args.out.mkdir(parents=True, exist_ok=True)
@@ -74,6 +79,12 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--card", action="store_true", help="write the package's model card anew")
     parser.add_argument("-o", "--out", type=Path, required=True)
     return parser.parse_args()
+
+
+def patches_anywhere(volumes: list[Volume], cropper: Cropper, n_crops: int) -> list[Crops]:
+    """The same crops at every call: one volume after another, an organ of each somewhere in the crop."""
+    generator = torch.Generator().manual_seed(SEED)
+    return [cropper.random_crop(volumes[i % len(volumes)], generator) for i in range(n_crops)]
 
 
 @torch.no_grad()

@@ -14,10 +14,11 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.small_teachers.lesion_maps import LESION, labels_with_lesions, read_tumor_clicks, write_lesion_maps
+from benchmarks.small_teachers.lesion_maps import LESION, labels_with_lesions, write_lesion_maps
 from nnunetv2_muduo.phantom.label_cohort import mapped_case, write_cohort_from_labels
 from nnunetv2_muduo.phantom.label_files import find_label_files, find_organ_values
 from nnunetv2_muduo.phantom.population import MAPPED_ADULTS, LabelMapPopulation
+from nnunetv2_muduo.prompting.official_clicks import read_official_clicks
 
 N_TEACHER_PATIENTS, MAX_TEACHER_STUDIES, N_STUDY_PATIENTS = 140, 160, 120
 SPLIT_SEED, TEACHER_SEED, STUDY_SEED = 0, 1, 2
@@ -59,9 +60,9 @@ def main() -> None:
     (args.out / "split.json").write_text(json.dumps(names, indent=2) + "\n")
     of_teachers = labels
     if args.clicks:
-        of_teachers, places = labels_with_lesions(labels), read_tumor_clicks(args.clicks)
+        of_teachers, clicks = labels_with_lesions(labels), read_official_clicks(args.clicks)
         maps = args.out / "lesion_maps"
-        teachers = write_lesion_maps(teachers, places, of_teachers[LESION], TEACHER_SEED, maps)
+        teachers = write_lesion_maps(teachers, clicks, of_teachers[LESION], TEACHER_SEED, maps)
     for name, files, values, seed, population in (
         ("teachers", teachers, of_teachers, TEACHER_SEED, TEACHER_POPULATION),
         ("study", study, labels, STUDY_SEED, MAPPED_ADULTS),

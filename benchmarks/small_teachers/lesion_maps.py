@@ -1,11 +1,8 @@
 """Label maps with lesions at the places of autoPET IV's official clicks: where tumors of real patients were.
 
-The clicks' folder holds `NAME_clicks.json`, or `clicks.zip` with them: {"tumor": [[x, y, z], ...], ...}, indices of the label
-map NAME.nii.gz as stored. They say where a lesion is, not its shape: shapes are drawn.
+They say where a lesion is, not its shape: shapes are drawn.
 """
 
-import json
-import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -13,36 +10,24 @@ import numpy as np
 import SimpleITK as sitk
 
 from nnunetv2_muduo.imageio.nifti import nifti_stem
+from nnunetv2_muduo.prompting.official_clicks import CaseClicks
 
 LESION = "lesion"
 HALF_AXES_MM, STRETCH = (6.0, 22.0), (0.7, 1.4)
-_ENDING = "_clicks.json"
-
-Places = dict[str, list[tuple[int, int, int]]]
-"""Tumor clicks (x, y, z) by the label map's name without ending."""
 
 
-def read_tumor_clicks(folder: Path) -> Places:
-    """All clicks of a folder. Raises FileNotFoundError where it has none."""
-    texts = {path.name: path.read_text() for path in folder.glob(f"*{_ENDING}")}
-    if (folder / "clicks.zip").is_file():
-        with zipfile.ZipFile(folder / "clicks.zip") as archive:
-            texts |= {name: archive.read(name).decode() for name in archive.namelist() if name.endswith(_ENDING)}
-    if not texts:
-        raise FileNotFoundError(f"no clicks in {folder}: expected NAME{_ENDING}, or clicks.zip with such files")
-    return {
-        name.removesuffix(_ENDING): [tuple(click) for click in json.loads(text)["tumor"]]
-        for name, text in texts.items()
-    }
+def write_lesion_maps(
+    label_files: Sequence[Path], clicks: Mapping[str, CaseClicks], value: int, seed: int, out: Path
+) -> list[Path]:
+    """The label maps with lesions of a value, under their names in `out`; what is there already is kept.
 
-
-def write_lesion_maps(label_files: Sequence[Path], places: Places, value: int, seed: int, out: Path) -> list[Path]:
-    """The label maps with lesions of a value, under their names in `out`; what is there already is kept."""
+    clicks: by the label map's name without ending.
+    """
     out.mkdir(parents=True, exist_ok=True)
     for index, path in enumerate(label_files):
         if not (out / path.name).is_file():
             image = sitk.ReadImage(str(path), sitk.sitkUInt8)
-            here = places.get(nifti_stem(path.name), [])
+            here = clicks[stem].tumor if (stem := nifti_stem(path.name)) in clicks else []
             rng = np.random.default_rng([seed, index])
             changed = sitk.GetImageFromArray(
                 with_lesions(sitk.GetArrayFromImage(image), image.GetSpacing(), here, value, rng)

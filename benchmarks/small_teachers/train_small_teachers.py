@@ -58,9 +58,10 @@ SETTINGS = TrainingSettings(
     first_points=3,
     max_clicks=3,
     robots=("random", "center", "border"),
-    absent_fraction=0.1,
+    absent_fraction=0.05,
     student_like_prompts=True,
     randomize=True,
+    organ_head=True,
     lr=1e-3,
     decoder_lr=1e-3,
     weight_decay=0.01,
@@ -117,8 +118,7 @@ def train(modality: str, data: list[str], args: argparse.Namespace) -> str:
     """Train one teacher in OUT/modality for the minutes that are given; returns what was done, for the card."""
     settings = replace(SETTINGS, modality=modality, lr=args.lr, decoder_lr=args.lr, n_rounds=args.rounds)
     folder = args.out / modality
-    volumes = load_volumes(data, modality, settings.spacing_mm, args.out / "cache", settings.seed)
-    volumes = without_lesions(volumes) if modality == "ct" else volumes
+    volumes = asked_volumes(data, modality, args.out / "cache")
     train_volumes, held_out, reported = three_groups(volumes, settings.seed)
     folder.mkdir(parents=True, exist_ok=True)
     n_cases = f"{len(train_volumes)} cases to learn from, {len(held_out)} to choose the best moment on"
@@ -148,8 +148,16 @@ def stage_of(args: argparse.Namespace, n_iterations: int, volumes: list[Volume])
     )
 
 
+def asked_volumes(
+    data: list[str], modality: str, cache: Path, spacing_mm: tuple[float, float] = SETTINGS.spacing_mm
+) -> list[Volume]:
+    """Volumes of the data with what a teacher of the modality is asked about: CT doesn't show lesions."""
+    volumes = load_volumes(data, modality, spacing_mm, cache, SETTINGS.seed)
+    return without_lesions(volumes) if modality == "ct" else volumes
+
+
 def without_lesions(volumes: list[Volume]) -> list[Volume]:
-    """Volumes in which nobody asks for lesions: CT doesn't show them."""
+    """Volumes in which nobody asks for lesions."""
     return [
         replace(
             volume,

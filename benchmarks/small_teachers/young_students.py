@@ -7,11 +7,11 @@ whatever looks alike. Masks and points of such maps are what a MuDuo teacher is 
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from dynamic_network_architectures.architectures.unet import PlainConvUNet
 from torch import Tensor, nn
 
 from nnunetv2_muduo.teacher_training.crops import Cropper, Crops
+from nnunetv2_muduo.teacher_training.organ_head import Kind, kinds_of, label_map, segmentation_loss
 from nnunetv2_muduo.teacher_training.volumes import Volume
 
 N_CASES, BATCH_SIZE, LR, FEATURES = 5, 2, 3e-3, (16, 32, 64)
@@ -22,19 +22,14 @@ class YoungStudent:
     """A network that knows the organs of one kind of data. volumes: the cases of that kind that it has not seen."""
 
     network: nn.Module
-    organs: list[str]
+    kind: Kind
     volumes: list[Volume]
-
-    @property
-    def kind(self) -> str:
-        """Name of the kind of data: its organs."""
-        return "+".join(self.organs)
 
     @torch.no_grad()
     def maps(self, crops: Crops) -> Tensor:
         """The student's probabilities [N, S, S, S] of the crops' organs."""
         probs = self.network(crops.image).softmax(1)
-        channels = [1 + self.organs.index(organ) for organ in crops.organs]
+        channels = [1 + self.kind.index(organ) for organ in crops.organs]
         return probs[crops.crop_index, torch.tensor(channels, dtype=torch.long)]
 
 
@@ -47,52 +42,28 @@ def train_students(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)  # of the networks' first weights
         return [
-            _train(of_kind, list(organs), n, cropper, generator)
-            for organs, of_kind in kinds_of(volumes).items()
+            _train(of_kind, kind, n, cropper, generator)
+            for kind, of_kind in kinds_of(volumes).items()
             for n in n_iterations
         ]
 
 
-def kinds_of(volumes: list[Volume]) -> dict[tuple[str, ...], list[Volume]]:
-    """Volumes by the names of their organs."""
-    kinds = sorted({tuple(sorted(volume.organs.values())) for volume in volumes})
-    return {organs: [v for v in volumes if tuple(sorted(v.organs.values())) == organs] for organs in kinds}
-
-
 def _train(
-    volumes: list[Volume], organs: list[str], n_iterations: int, cropper: Cropper, generator: torch.Generator
+    volumes: list[Volume], kind: Kind, n_iterations: int, cropper: Cropper, generator: torch.Generator
 ) -> YoungStudent:
     order = torch.randperm(len(volumes), generator=generator).tolist()
     seen, unseen = ([volumes[i] for i in part] for part in (order[:N_CASES], order[N_CASES:]))
     network = PlainConvUNet(
-        1, len(FEATURES), FEATURES, nn.Conv3d, 3, (1, 2, 2), 2, 1 + len(organs), 2, conv_bias=True,
+        1, len(FEATURES), FEATURES, nn.Conv3d, 3, (1, 2, 2), 2, 1 + len(kind), 2, conv_bias=True,
         norm_op=nn.InstanceNorm3d, norm_op_kwargs={"affine": True}, nonlin=nn.LeakyReLU,
     )  # fmt: skip
     optimizer = torch.optim.AdamW(network.parameters(), LR)
     schedule = torch.optim.lr_scheduler.PolynomialLR(optimizer, n_iterations, power=0.9)
     for _ in range(n_iterations):
         crops = cropper.random_crops(seen, BATCH_SIZE, generator)
-        loss = segmentation_loss(network(crops.image), crops, organs)
+        loss = segmentation_loss(network(crops.image), label_map(crops, kind))
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         schedule.step()
-    return YoungStudent(network.eval(), organs, unseen)
-
-
-def segmentation_loss(logits: Tensor, crops: Crops, organs: list[str]) -> Tensor:
-    """Cross-entropy and soft Dice over the batch, of the organs that are there; channels are background and `organs`."""
-    labels = _label_map(crops, organs)
-    probs, truth = logits.softmax(1), F.one_hot(labels, logits.shape[1]).movedim(-1, 1)
-    overlap, total = (x.sum((0, 2, 3, 4))[1:] for x in (2 * probs * truth, probs + truth))
-    is_there = truth.sum((0, 2, 3, 4))[1:] > 0
-    dice = (overlap / total)[is_there].mean() if is_there.any() else logits.new_ones(())
-    return F.cross_entropy(logits, labels) + 1 - dice
-
-
-def _label_map(crops: Crops, organs: list[str]) -> Tensor:
-    """Class of every voxel [B, S, S, S], 0 for none."""
-    labels = torch.zeros(len(crops.image), *crops.image.shape[2:], dtype=torch.long)
-    for organ, crop, mask in zip(crops.organs, crops.crop_index.tolist(), crops.truth_mask, strict=True):
-        labels[crop][mask] = 1 + organs.index(organ)
-    return labels
+    return YoungStudent(network.eval(), kind, unseen)

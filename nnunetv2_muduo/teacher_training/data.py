@@ -1,6 +1,7 @@
 """Data of a teacher's training: named data sets as volumes to learn from and volumes held out."""
 
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 import numpy as np
 from tqdm import tqdm
@@ -8,6 +9,14 @@ from tqdm import tqdm
 from nnunetv2_muduo.teacher_training.sources import LabeledScan, find_scans
 from nnunetv2_muduo.teacher_training.volumes import Volume, cached_volume
 from nnunetv2_muduo.user_files import read_user_text
+
+
+class _OfPatient(Protocol):
+    name: str
+    patient: str
+
+
+AnyCase = TypeVar("AnyCase", bound=_OfPatient)
 
 
 def load_volumes(
@@ -33,8 +42,8 @@ def load_volumes(
 
 
 def hold_out(
-    volumes: list[Volume], fraction: float, seed: int, noisy_names: frozenset[str] = frozenset()
-) -> tuple[list[Volume], list[Volume]]:
+    volumes: list[AnyCase], fraction: float, seed: int, noisy_names: frozenset[str] = frozenset()
+) -> tuple[list[AnyCase], list[AnyCase]]:
     """Volumes to learn from and held-out volumes, with at least one patient in each; a patient is never in both.
 
     Patients with a case in `noisy_names` are not held out: their labels would choose the best teacher.

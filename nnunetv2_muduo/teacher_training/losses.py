@@ -47,14 +47,14 @@ def sum_over_rounds(logits_of_rounds: list[Tensor], truth_mask: Tensor, is_noisy
 
 
 def rectify(probs_of_rounds: Tensor, truth_mask: Tensor) -> Tensor:
-    """Labels [N, *spatial] that are turned over wherever predictions differ more than on average.
+    """Labels [N, *spatial] with the rounds' mean answer wherever predictions differ no more than on average.
 
     The published text says that labels are rectified by uncertainty; its code says how in an expression that is always empty.
-    This is our reading (docs/teachers.md): y XOR (U > mean of U over the object's crop).
+    This is our reading (docs/teachers.md): where U <= mean of U over the object's crop the mean answer, elsewhere y.
 
     Args:
         probs_of_rounds: [R, N, *spatial]; truth_mask: [N, *spatial], boolean.
     """
     uncertainty = probs_of_rounds.var(0, unbiased=False).flatten(1)
-    uncertain = uncertainty > uncertainty.mean(1, keepdim=True)
-    return truth_mask ^ uncertain.view_as(truth_mask)
+    certain = uncertainty <= uncertainty.mean(1, keepdim=True)
+    return torch.where(certain.view_as(truth_mask), probs_of_rounds.mean(0) > 0.5, truth_mask)

@@ -46,10 +46,12 @@ class TrainingSettings:
     absent_fraction: float = 0.0
     """Part of the organs that are pointed at, or masked, where no organ lies; the answer to them is empty (not published)."""
     student_like_prompts: bool = False
-    """Whether a further round asks with a mask, mostly as a student's map might be, else the true one, without points, and the
-    first points lie in such a map half of the time; half of the chains of clicks begin with such a mask (not published)."""
+    """Whether a further round asks with a mask, mostly as a student's map might be, else the true one, without points; several
+    first points lie in such a map half of the time, and a quarter of the chains of clicks begin with one (not published)."""
     randomize: bool = False
     """Whether every crop is changed at random as other scanners, bodies and tracers would (not published)."""
+    organ_head: bool = False
+    """Whether a linear layer, thrown away in the end, tells voxels' organs from the embedding (not published)."""
     lr: float = 8e-4
     """Learning rate of the image encoder; fine-tuning takes a tenth of it, and of the next."""
     decoder_lr: float = 8e-5

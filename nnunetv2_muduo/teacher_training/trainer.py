@@ -18,7 +18,7 @@ from nnunetv2_muduo.teacher_training.validation import held_out_crops, mean_of_p
 from nnunetv2_muduo.teacher_training.volumes import Volume
 from nnunetv2_muduo.teachers.sam3d.model import Sam3DTeacher
 
-TRUE_MASK_PART = 0.25  # of the masks that a teacher is asked with from outside
+TRUE_MASK_PART = 0.15  # of the masks that a teacher is asked with from outside
 
 
 class TeacherTraining:
@@ -72,7 +72,7 @@ class TeacherTraining:
         self.optimizer.zero_grad()
         for start in range(0, batch_size, self.settings.crops_at_once):
             n_crops = min(self.settings.crops_at_once, batch_size - start)
-            crops = self.cropper.random_crops(self.volumes, n_crops, self.crop_generator)
+            crops = self.cropper.random_crops(self.volumes_of_batch(), n_crops, self.crop_generator)
             if crops.organs:
                 loss = self.loss(crops.to(self.device)) * n_crops / batch_size
                 loss.backward()
@@ -80,6 +80,10 @@ class TeacherTraining:
         self.optimizer.step()
         self.iteration += 1
         return total
+
+    def volumes_of_batch(self) -> list[Volume]:
+        """Volumes that the next crops are cut from."""
+        return self.volumes
 
     def loss(self, crops: Crops) -> torch.Tensor:
         """Sum over rounds, mean over the organs of the crops."""
@@ -109,11 +113,14 @@ class TeacherTraining:
         """Probabilities [N, S, S, S] as a student might give them to the crops' organs."""
         return simulated_student_probs(crops.truth_mask, crops.crop_index, self.prompt_generator)
 
+    def rates(self, done: float) -> tuple[float, ...]:
+        """Learning rates of the optimizer's groups when a part of the training is done."""
+        n_drops = sum(done >= part for part in self.settings.lr_drops)
+        return self.settings.lr * 0.1**n_drops, self.settings.decoder_lr * 0.1**n_drops
+
     def _set_learning_rates(self) -> None:
-        n_drops = sum(self.part_done() >= part for part in self.settings.lr_drops)
-        rates = self.settings.lr, self.settings.decoder_lr
-        for group, rate in zip(self.optimizer.param_groups, rates, strict=True):
-            group["lr"] = rate * 0.1**n_drops
+        for group, rate in zip(self.optimizer.param_groups, self.rates(self.part_done()), strict=True):
+            group["lr"] = rate
 
     def validate_and_save(self, log) -> None:
         """Measure on the held-out crops, log it, save."""

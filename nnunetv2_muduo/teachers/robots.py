@@ -48,8 +48,9 @@ def center_of_largest(error_mask: np.ndarray) -> tuple[int, ...]:
     parts, _ = ndimage.label(error_mask, _TOUCHING)
     sizes = np.bincount(parts.ravel())
     sizes[0] = 0
-    depth = ndimage.distance_transform_edt(np.pad(parts == sizes.argmax(), 1))[1:-1, 1:-1, 1:-1]
-    return _voxel(depth.argmax(), error_mask.shape)
+    box = ndimage.find_objects(parts)[sizes.argmax() - 1]  # of a whole body it is a small part
+    depth = ndimage.distance_transform_edt(np.pad(parts[box] == sizes.argmax(), 1))[1:-1, 1:-1, 1:-1]
+    return tuple(axis.start + i for axis, i in zip(box, _voxel(depth.argmax(), depth.shape), strict=True))
 
 
 def near_border(error_mask: np.ndarray, generator: torch.Generator) -> tuple[int, ...]:

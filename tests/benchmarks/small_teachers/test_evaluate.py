@@ -75,13 +75,16 @@ def test_the_command(raw_dataset, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(evaluate, "three_groups", lambda volumes, seed: ([], [], volumes))
     monkeypatch.setattr(evaluate, "N_CROPS", 2)
     monkeypatch.setattr(evaluate, "SETTINGS", replace(evaluate.SETTINGS, spacing_mm=(4.0, 4.0)))
+    monkeypatch.setattr(evaluate, "STUDY_MM", 4.0)
     teachers = [f"{name}={tmp_path / file}.safetensors" for name, file in (("before", "0"), ("now", "1"))]
     command = ["evaluate", "--modality", "ct", "--data", str(raw_dataset), "--cache", str(tmp_path / "cache")]
     monkeypatch.setattr(sys, "argv", [*command, "--teachers", *teachers, "-o", str(tmp_path / "out")])
     n_threads = torch.get_num_threads()
     evaluate.main()
     torch.set_num_threads(n_threads)
-    figures = json.loads((tmp_path / "out" / "ct.json").read_text())["synthetic"]
+    groups = json.loads((tmp_path / "out" / "ct.json").read_text())
+    assert list(groups) == ["synthetic", "the study's patches"]
+    figures = groups["synthetic"]
     assert list(figures) == ["before", "now"]
     table = (tmp_path / "out" / "ct.md").read_text()
     value = figures["now"]["3 points at once"]["mean"]

@@ -1,8 +1,5 @@
 """Lesions at given places of label maps: where they lie, and what stays."""
 
-import json
-import zipfile
-
 import numpy as np
 import pytest
 import SimpleITK as sitk
@@ -11,14 +8,13 @@ from benchmarks.small_teachers.lesion_maps import (
     HALF_AXES_MM,
     STRETCH,
     labels_with_lesions,
-    read_tumor_clicks,
     with_lesions,
     write_lesion_maps,
 )
 from benchmarks.small_teachers.train_small_teachers import without_lesions
+from nnunetv2_muduo.prompting.official_clicks import CaseClicks
 
 SPACING_XYZ = (2.0, 4.0, 5.0)
-CLICKS = {"tumor": [[30, 12, 8], [31, 12, 8]], "background": [[0, 0, 0]]}
 
 
 @pytest.fixture
@@ -44,21 +40,6 @@ def test_a_click_in_a_lesion_makes_no_other(labels_zyx):
     assert np.array_equal(one, two)
 
 
-@pytest.mark.parametrize("zipped", [False, True])
-def test_clicks_of_a_folder(tmp_path, zipped):
-    if zipped:
-        with zipfile.ZipFile(tmp_path / "clicks.zip", "w") as archive:
-            archive.writestr("fdg_1_clicks.json", json.dumps(CLICKS))
-    else:
-        (tmp_path / "fdg_1_clicks.json").write_text(json.dumps(CLICKS))
-    assert read_tumor_clicks(tmp_path) == {"fdg_1": [(30, 12, 8), (31, 12, 8)]}
-
-
-def test_a_folder_without_clicks_is_refused(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"expected NAME_clicks\.json"):
-        read_tumor_clicks(tmp_path)
-
-
 def test_files_keep_their_names_and_places(tmp_path, labels_zyx):
     image = sitk.GetImageFromArray(labels_zyx)
     image.SetSpacing(SPACING_XYZ)
@@ -66,7 +47,7 @@ def test_files_keep_their_names_and_places(tmp_path, labels_zyx):
     files = [tmp_path / f"fdg_{i}.nii.gz" for i in (1, 2)]
     for file in files:
         sitk.WriteImage(image, str(file))
-    written = write_lesion_maps(files, {"fdg_1": [(30, 12, 8)]}, 4, 0, tmp_path / "out")
+    written = write_lesion_maps(files, {"fdg_1": CaseClicks([(30, 12, 8)], [])}, 4, 0, tmp_path / "out")
     assert [path.name for path in written] == ["fdg_1.nii.gz", "fdg_2.nii.gz"]
     with_one, without = (sitk.ReadImage(str(path)) for path in written)
     assert with_one.GetOrigin() == image.GetOrigin()

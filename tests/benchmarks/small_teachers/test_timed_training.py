@@ -5,12 +5,10 @@ from dataclasses import replace
 import pytest
 import torch
 
-from benchmarks.small_teachers.timed_training import TimedTraining, mirror
+from benchmarks.small_teachers.timed_training import TimedTraining
 from benchmarks.small_teachers.train_small_teachers import SETTINGS
-from benchmarks.small_teachers.young_students import YoungStudent, segmentation_loss, train_students
+from benchmarks.small_teachers.young_students import train_students
 from nnunetv2_muduo.teacher_training.checkpoints import BEST
-from nnunetv2_muduo.teacher_training.crops import Cropper
-from nnunetv2_muduo.teacher_training.trainer import TeacherTraining
 from nnunetv2_muduo.teachers.small import SMALL_CONFIG, untrained_teacher
 from nnunetv2_muduo.teachers.weights import load_teacher
 
@@ -46,13 +44,13 @@ def test_a_stopped_training_goes_on_with_the_time_that_was_left(training):
     training.validate_and_save(lambda text: None)
     again = TimedTraining(
         1.0, training.students, untrained_teacher(training.teacher.config, 1), training.settings,
-        training.all_volumes, training.all_volumes[:1], training.folder,
+        training.volumes, training.volumes[:1], training.folder,
     )  # fmt: skip
     again.resume()
     assert again.iteration == 1
     assert again.part_done() == pytest.approx(training.part_done(), abs=0.1)
-    for name, head in training.heads.items():
-        assert torch.equal(again.heads[name].weight, head.weight)
+    for layer, other in zip(training.layers, again.layers, strict=True):
+        assert torch.equal(layer.weight, other.weight)
     assert all(
         torch.equal(a, b) for a, b in zip(again.teacher.parameters(), training.teacher.parameters(), strict=True)
     )
@@ -60,77 +58,35 @@ def test_a_stopped_training_goes_on_with_the_time_that_was_left(training):
 
 
 def test_batches_are_mirrored_and_students_see_them_as_they_were(training, monkeypatch):
-    training.student, seen = training.students[0], []
-    crops = training.cropper.random_crops(training.student.volumes, 2, training.crop_generator)
+    seen, volumes = [], training.volumes_of_batch()
+    crops = training.cropper.random_crops(volumes, 2, training.crop_generator)
     monkeypatch.setattr(training.student, "maps", lambda crops: seen.append(crops) or crops.truth_mask.float())
     monkeypatch.setattr(training, "part_done", lambda: 0.5)
-    monkeypatch.setattr(training, "encode", lambda image: seen.append(image) or TeacherTraining.encode(training, image))
-    n_mirrored = set()
-    for _ in range(12):
+    n_mirrored, n_by_student = set(), 0
+    for _ in range(24):
         seen.clear()
         assert training.loss(crops).isfinite()
-        image, by_student = seen[0], seen[1]
-        assert torch.equal(by_student.image, crops.image)  # once more mirrored, as the student knows them
-        axes = [2 + axis for axis in training.mirrored]
-        assert torch.equal(image.flip(axes), crops.image)
-        n_mirrored.add(len(axes))
+        n_mirrored.add(len(training.mirrored))
+        for by_student in seen:  # once more mirrored, as the student knows them
+            assert torch.equal(by_student.image, crops.image)
+            n_by_student += 1
     assert len(n_mirrored) > 1
+    assert 4 <= n_by_student <= 20  # the other maps are simulated
 
 
-def test_sides_are_exchanged_in_a_mirrored_body(training):
-    training.student = YoungStudent(None, ["kidney_left", "kidney_right", "lung_middle_lobe_right"], [])
-    crops = training.cropper.random_crops(training.volumes, 1, training.crop_generator)
-    crops = replace(crops, organs=["kidney_left", "lung_middle_lobe_right"])
-    for mirrored, expected in (([0], "kidney_right"), ([0, 1], "kidney_left"), ([0, 1, 2], "kidney_right")):
-        training.mirrored = mirrored
-        assert training._as_layers_see(crops).organs == [expected, "lung_middle_lobe_right"]
+def test_a_teacher_with_random_weights_first_learns_the_organs_of_voxels(training, monkeypatch):
+    before = training.teacher.mask_decoder.mask_tokens.weight.detach().clone()
+    crops = training.cropper.random_crops(training.volumes_of_batch(), 2, training.crop_generator)
+    for done, has_prompts in ((0.05, False), (0.2, True)):
+        monkeypatch.setattr(training, "part_done", lambda done=done: done)
+        training.optimizer.zero_grad()
+        training.loss(crops).backward()
+        assert (training.teacher.mask_decoder.mask_tokens.weight.grad is not None) == has_prompts
+        assert training.teacher.image_encoder.pos_embed.grad.abs().sum() > 0
+    assert torch.equal(before, training.teacher.mask_decoder.mask_tokens.weight)
 
 
-def test_mirroring_twice_gives_the_crops(training):
-    crops = training.cropper.random_crops(training.volumes, 2, training.crop_generator)
-    once = mirror(crops, [0, 2])
-    assert torch.equal(once.truth_mask, crops.truth_mask.flip([1, 3]))
-    twice = mirror(once, [0, 2])
-    assert torch.equal(twice.image, crops.image)
-    assert torch.equal(twice.labeled_mask, crops.labeled_mask)
-
-
-def loss_of_voxels(training, crops):
-    embeddings = training.encode(crops.image)
-    return segmentation_loss(
-        training.heads["+".join(training.student.organs)](embeddings), crops, training.student.organs
-    )
-
-
-def test_the_organs_of_voxels_teach_the_encoder(training):
-    before = {name: head.weight.detach().clone() for name, head in training.heads.items()}
-    training.step()
-    changed = {name for name, head in training.heads.items() if not torch.equal(head.weight, before[name])}
-    assert changed == {"+".join(training.student.organs)}
-    training.optimizer.zero_grad()
-    crops = training.cropper.random_crops(training.volumes, 2, training.crop_generator)
-    loss_of_voxels(training, crops).backward()
-    assert training.teacher.image_encoder.pos_embed.grad.abs().sum() > 0
-
-
-def test_nothing_of_the_layer_is_in_the_teacher(training, tmp_path):
-    training.step()
-    training.validate_and_save(lambda text: None)
-    assert load_teacher(tmp_path / BEST).state_dict().keys() == training.teacher.state_dict().keys()
-    assert not [name for name in training.teacher.state_dict() if "head" in name and "iou" not in name]
-
-
-def test_the_loss_of_voxels_by_hand(volumes):
-    organs = ["liver", "spleen"]
-    crops = Cropper("ct", SIZE, 8, flip_axes=()).random_crops(volumes[:1], 1, torch.Generator().manual_seed(0))
-    labels = torch.zeros(1, SIZE, SIZE, SIZE, dtype=torch.long)
-    for organ, mask in zip(crops.organs, crops.truth_mask, strict=True):
-        labels[0, mask] = 1 + organs.index(organ)
-    logits = torch.randn(1, 3, SIZE, SIZE, SIZE, generator=torch.Generator().manual_seed(0))
-    probs, dice = logits.softmax(1)[0], []
-    for c in {1 + organs.index(organ) for organ in crops.organs}:
-        mask = labels[0] == c
-        dice.append(2 * probs[c][mask].sum() / (probs[c].sum() + mask.sum()))
-    cross_entropy = -probs.gather(0, labels).log().mean()
-    expected = cross_entropy + 1 - sum(dice) / len(dice)
-    torch.testing.assert_close(segmentation_loss(logits, crops, organs), expected)
+def test_layers_are_of_the_kind_that_the_student_knows(training):
+    for _ in range(5):
+        unseen = {volume.name for volume in training.volumes_of_batch()}
+        assert unseen < {volume.name for volume in training.of_kinds[training.kind]}

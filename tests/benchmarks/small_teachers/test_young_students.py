@@ -10,7 +10,7 @@ SIZE = 16
 
 def test_students_know_the_organs_of_one_kind_of_data_and_meet_cases_that_they_have_not_seen(volumes):
     students = train_students(volumes, (2, 100), "ct", SIZE, seed=0)
-    assert [student.organs for student in students] == [["liver", "lungs"]] * 2 + [["liver", "spleen"]] * 2
+    assert [student.kind for student in students] == [("liver", "lungs")] * 2 + [("liver", "spleen")] * 2
     assert all(len(student.volumes) == 7 - N_CASES for student in students)
     generator = torch.Generator().manual_seed(0)
     dice = []
