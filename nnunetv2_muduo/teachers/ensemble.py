@@ -1,6 +1,6 @@
 """Frozen teachers of a training: each unlabeled patch is encoded once, then decoded for every organ in it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -42,6 +42,23 @@ class TeacherEnsemble:
         """Edge of the teachers' image in voxels. Raises ValueError where they differ in it."""
         return one_image_size({modality: teacher.image_size for modality, teacher in self.teachers.items()})
 
+    @property
+    def _image_shape(self) -> tuple[int, int, int]:
+        return (self.image_size,) * 3
+
+    def as_teachers_see(self, volumes: Tensor) -> Tensor:
+        """Volumes [n, a, b, c] of a patch on the teachers' image [n, x, y, z]."""
+        return patch_space.to_teacher_axes(patch_space.resampled(volumes, self._image_shape), self.axes)
+
+    def masks_as_teachers_see(self, masks: Tensor) -> Tensor:
+        """Masks likewise, each of at least one voxel if it was so."""
+        seen = self.as_teachers_see(masks)
+        return seen if seen.dtype == torch.bool else seen >= seen.amax((1, 2, 3), keepdim=True).clamp(1e-6, 0.5)
+
+    def as_patch(self, volumes: Tensor, patch_size: Sequence[int]) -> Tensor:
+        """Volumes [n, x, y, z] on the teachers' image as [n, *patch_size] in the axes of nnU-Net's patch."""
+        return patch_space.resampled(patch_space.from_teacher_axes(volumes, self.axes), patch_size)
+
     def to(self, device: torch.device) -> None:
         """Move the teachers to a device."""
         self.teachers = {modality: teacher.to(device) for modality, teacher in self.teachers.items()}
@@ -73,7 +90,8 @@ class TeacherEnsemble:
             logits = []
             for sample, boxes in enumerate(pairs.boxes):
                 for some in _chunks(boxes, chunk):
-                    prompts = self._prompts(modality, prompt_map[sample, 0], student_probs[sample], some)
+                    of_ct = _next_answers(teacher_logits.get("ct"), sum(map(len, logits)), len(some))
+                    prompts = self._prompts(modality, prompt_map[sample, 0], student_probs[sample], some, of_ct)
                     logits.append(teacher.decode(embeddings[sample : sample + 1], **prompts))
             size = teacher.low_res_size
             joined = torch.cat(logits) if logits else embeddings.new_zeros(0, 1, size, size, size)
@@ -83,22 +101,45 @@ class TeacherEnsemble:
     @torch.no_grad()
     def encode(self, modality: str, image: Tensor, chunk: int | None = None) -> Tensor:
         """A teacher's embeddings [B, C, n, n, n], in its own axes, of patches [B, 1, a, b, c] in HU or SUV."""
+        image = patch_space.resampled(image[:, 0], self._image_shape)[:, None]
         image = patch_space.to_teacher_axes(_NORMALIZE[modality](image), self.axes)
         parts = image.contiguous().split(chunk or len(image))
         return torch.cat([self.teachers[modality].encode(part) for part in parts])
 
-    def _prompts(self, modality: str, prompt_map: Tensor, student_probs: Tensor, boxes: dict[int, Box]) -> dict:
-        """Prompts of one patch for the organs of `boxes`: `prompt_map` [a, b, c], `student_probs` [1 + n_organs, a, b, c]."""
+    def _prompts(
+        self, modality: str, prompt_map: Tensor, student_probs: Tensor, boxes: dict[int, Box], ct_probs: Tensor | None
+    ) -> dict:
+        """Prompts of one patch for the n organs of `boxes`.
+
+        Args:
+            prompt_map: [a, b, c]. student_probs: [1 + n_organs, a, b, c].
+            ct_probs: what the CT teacher has answered, if it has, [n, s, s, s].
+        """
         kind, source, value = self.config.prompts(modality)
         points = None if kind == "mask" else self._points(prompt_map, boxes)
         size = self.teachers[modality].low_res_size
         if kind == "points":
             # Zeros are the empty mask prompt that the public weights were trained with (docs/teachers.md).
             return {"points": points, "masks": student_probs.new_zeros(1, 1, size, size, size)}
-        labels = ((organ, self.organ_labels[organ]) for organ in boxes)
-        maps = (student_probs[1 + o] if source == "student" else prompt_map == label for o, label in labels)
-        masks = torch.cat([mask_prompts(organ[None], size, value) for organ in maps])
+        masks = torch.cat(
+            [
+                mask_prompts(organ[None], size, value)
+                for organ in self._maps(source, prompt_map, student_probs, boxes, ct_probs)
+            ]
+        )
         return {"points": points, "masks": patch_space.to_teacher_axes(masks, self.axes).contiguous()}
+
+    def _maps(
+        self, source: str, prompt_map: Tensor, student_probs: Tensor, boxes: dict[int, Box], ct_probs: Tensor | None
+    ) -> Iterator[Tensor]:
+        """Maps of the organs of `boxes`, one at a time: 117 of them at 128^3 would take a gigabyte."""
+        for place, organ in enumerate(boxes):
+            if source == "student":
+                yield student_probs[1 + organ]
+            elif source == "ct_teacher":
+                yield ct_probs[place]
+            else:
+                yield prompt_map == self.organ_labels[organ]
 
     def _points(self, prompt_map: Tensor, boxes: dict[int, Box]) -> tuple[Tensor, Tensor]:
         """Points in organs of one patch, in the teachers' axes, and their labels."""
@@ -109,7 +150,13 @@ class TeacherEnsemble:
             self.config.point_smoothing_voxels,
             self.config.suppress_between_points,
         )
+        points = patch_space.resampled_points(points, prompt_map.shape, self._image_shape)
         return patch_space.points_to_teacher_axes(points, self.axes), point_labels
+
+
+def _next_answers(ct_logits: Tensor | None, n_before: int, n: int) -> Tensor | None:
+    """Probabilities [n, s, s, s] of the CT teacher's answers [n_pairs, 1, s, s, s], after the first `n_before`."""
+    return None if ct_logits is None else ct_logits[n_before : n_before + n, 0].sigmoid()
 
 
 def _chunks(boxes: dict[int, Box], size: int | None) -> Iterator[dict[int, Box]]:
@@ -174,6 +221,12 @@ def require_patch(wanted: int | None, edge: int) -> None:
     """Raises ValueError where the wanted patch is another than the teachers' image; None: none is wanted."""
     if wanted not in (None, edge):
         raise ValueError(f"patch_size is {wanted}, but the teachers see {edge} voxels, which must be the patch.")
+
+
+def require_patch_that_teachers_see(config: MuDuoConfig, patch_size: Sequence[int], edge: int) -> None:
+    """Raises ValueError where a training's patch is another than the teachers' image and is not resampled for them."""
+    if config.teacher_spacing_mm is None:
+        require_patch(patch_size[0], edge)
 
 
 def ensemble_image_size(config: MuDuoConfig) -> int:

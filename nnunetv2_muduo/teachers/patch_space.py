@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from nnunetv2_muduo.data.channels import SEEN_HU
-from nnunetv2_muduo.teachers.separable import along_axes, interpolation_matrix
+from nnunetv2_muduo.teachers.separable import along_axes, interpolation_matrix, resampling_matrix
 
 RELATIVE_STD_FLOOR = 1e-5  # a spread below this share of the mean is rounding: the patch is constant
 
@@ -38,6 +38,22 @@ def to_teacher_axes(volume: Tensor, axes: Axes) -> Tensor:
 def from_teacher_axes(volume: Tensor, axes: Axes) -> Tensor:
     """View of [..., x, y, z] in nnU-Net's order [..., a, b, c]."""
     return to_teacher_axes(volume, _inverse(axes))
+
+
+def resampled(volumes: Tensor, size: Sequence[int]) -> Tensor:
+    """Volumes [n, a, b, c] as [n, *size] over the same space: linear, and smoothed along axes that lose voxels."""
+    if tuple(volumes.shape[1:]) == tuple(size):
+        return volumes
+    a, b, c = (resampling_matrix(old, new, volumes.device) for old, new in zip(volumes.shape[1:], size, strict=True))
+    return along_axes(volumes.float(), (a, b, c))
+
+
+def resampled_points(points: Tensor, old_size: Sequence[int], new_size: Sequence[int]) -> Tensor:
+    """The voxels of a volume of `new_size` that array indices [..., 3] of one of `old_size` over the same space lie in."""
+    if tuple(old_size) == tuple(new_size):
+        return points
+    old, new = (torch.tensor(size).to(points, non_blocking=True) for size in (old_size, new_size))
+    return ((points + 0.5) * new / old).floor()
 
 
 def points_to_teacher_axes(points: Tensor, axes: Axes) -> Tensor:

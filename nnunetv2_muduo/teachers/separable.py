@@ -29,3 +29,9 @@ def gaussian_matrix(size: int, sigma_voxels: float, device: torch.device) -> Ten
 def interpolation_matrix(size: int, new_size: int, device: torch.device) -> Tensor:
     """Linear interpolation of `size` values at `new_size` places, as F.interpolate does it without aligned corners."""
     return F.interpolate(torch.eye(size, device=device)[None], size=new_size, mode="linear", align_corners=False)[0].T
+
+
+def resampling_matrix(size: int, new_size: int, device: torch.device) -> Tensor:
+    """As `interpolation_matrix`, but fewer places are each a weighted mean of all values around them, so that none is skipped."""
+    identity = torch.eye(size, device=device)[None, None]
+    return F.interpolate(identity, size=(size, new_size), mode="bilinear", antialias=True, align_corners=False)[0, 0].T

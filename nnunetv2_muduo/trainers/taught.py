@@ -24,14 +24,14 @@ class TaughtTrainer(SemiSupervisedTrainer):
 
     def before_training(self) -> None:
         """Read the teachers first: where they can't be, nothing has to be prepared. On the device they come afterwards."""
-        from nnunetv2_muduo.teachers.ensemble import TeacherEnsemble, require_patch, teacher_digests
+        from nnunetv2_muduo.teachers.ensemble import TeacherEnsemble, require_patch_that_teachers_see, teacher_digests
 
         self.teacher_digests = teacher_digests(self.muduo_config)
         with torch.random.fork_rng(devices=[]):  # building a network draws random numbers
             self.ensemble = TeacherEnsemble(
                 self.muduo_config, self.plans_manager.transpose_forward, self.organ_labels, torch.device("cpu")
             )
-        require_patch(self.patch_size[0], self.ensemble.image_size)
+        require_patch_that_teachers_see(self.muduo_config, self.patch_size, self.ensemble.image_size)
         super().before_training()
         self.ensemble.to(self.device)
 

@@ -13,6 +13,7 @@ from nnunetv2_muduo.distillation.mixture import Mixture
 from nnunetv2_muduo.distillation.pseudo_labels import agreement_of_logits, consistency_loss
 from nnunetv2_muduo.distillation.selection import pair_weights, select_pairs
 from nnunetv2_muduo.teachers.ensemble import TeacherEnsemble
+from nnunetv2_muduo.teachers.patch_space import normalize_ct
 from nnunetv2_muduo.teachers.sam3d.model import PROMPTS_PER_CHUNK, Sam3DTeacher
 from nnunetv2_muduo.teachers.small import SMALL_CONFIG
 
@@ -140,6 +141,26 @@ def test_each_teacher_is_asked_as_the_config_says(place, modality, kind, source,
     torch.testing.assert_close(masks, expected, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("chunk", [None, 2])
+def test_the_pet_teacher_is_asked_with_the_ct_teachers_answer(chunk, monkeypatch):
+    images, prompt_map, probs = make_batch(3)
+    prompt_map[0][prompt_map[0] == 2] = 0  # the first patch has two organs, the second three
+    ensemble, pairs = make_ensemble(3), valid_pairs(prompt_map, [1, 2, 3])
+    ensemble.config = replace(ensemble.config, pet_prompts="mask", pet_mask_prompt_source="ct_teacher")
+    asked, decode = [], Sam3DTeacher.decode
+
+    def noting(self, embedding, points, masks):
+        if self is ensemble.teachers["pet"]:
+            asked.append(masks)
+        return decode(self, embedding, points, masks)
+
+    monkeypatch.setattr(Sam3DTeacher, "decode", noting)
+    answers = ensemble.predict(images, prompt_map, probs, pairs, chunk)["ct"]
+    expected = torch.logit(answers.sigmoid().clamp(1e-4, 1 - 1e-4)).permute(0, 1, 4, 2, 3)
+    assert len(expected) == 5
+    torch.testing.assert_close(torch.cat(asked), expected, rtol=1e-3, atol=1e-4)
+
+
 def test_the_order_of_organs_does_not_matter():
     images, prompt_map, probs = make_batch(4)
     pairs = valid_pairs(prompt_map, [1, 2, 3, 4])
@@ -224,3 +245,45 @@ def test_a_file_that_says_no_modality_serves_either(tmp_path):
     save_teacher(load_teacher("small_pet"), tmp_path / "any.pth")
     config = MuDuoConfig(ct_teacher=str(tmp_path / "any.pth"), pet_teacher="small")
     TeacherEnsemble(config, [0, 1, 2], [1], torch.device("cpu"))
+
+
+def test_a_patch_at_another_spacing_is_resampled_for_the_teachers_and_their_answers_back(monkeypatch):
+    """The patch lies in nnU-Net's axes (y, z, x) of [1, 0, 2]."""
+    patch_size, size = (20, 12, 24), (SIZE,) * 3
+    images, prompt_map, probs = make_batch(2)
+    resize = torch.nn.functional.interpolate
+    images = {m: resize(image, patch_size, mode="trilinear") for m, image in images.items()}
+    probs = resize(probs, patch_size, mode="trilinear")
+    prompt_map = torch.zeros(2, 1, *patch_size, dtype=torch.int16)
+    prompt_map[:, :, 4:9, 6:9, 10:20], prompt_map[:, :, 12:19, 1:4, 2:8] = 1, 2
+    pairs, got, decode = valid_pairs(prompt_map, [1, 2]), [], Sam3DTeacher.decode
+
+    def noting(self, embedding, points, masks):
+        got.append((embedding, points))
+        return decode(self, embedding, points, masks)
+
+    monkeypatch.setattr(Sam3DTeacher, "decode", noting)
+    ensemble = make_ensemble(2)
+    answers = ensemble.predict(images, prompt_map, probs, pairs)
+    resized = resize(images["ct"].float(), size, mode="trilinear")
+    expected = ensemble.teachers["ct"].encode(normalize_ct(resized).permute(0, 1, 4, 2, 3).contiguous())
+    torch.testing.assert_close(got[0][0], expected[:1], rtol=1e-3, atol=1e-3)
+    points, labels = got[-1][1]  # of the PET teacher, in (x, y, z): 24, 20 and 12 voxels
+    assert (labels == 1).all()
+    in_patch = points / SIZE * torch.tensor([24, 20, 12])
+    for organ, (low, high) in enumerate([((10, 4, 6), (20, 9, 9)), ((2, 12, 1), (8, 19, 4))]):
+        assert (in_patch[organ] >= torch.tensor(low)).all()
+        assert (in_patch[organ] < torch.tensor(high)).all()
+    assert answers["ct"].shape == (4, 1, *(SMALL_CONFIG.low_res_size,) * 3)
+    agreement = agreement_of_logits(answers, patch_size)
+    assert agreement.isfinite().all()
+
+
+def test_a_mask_that_is_thinner_than_the_teachers_voxels_is_not_lost():
+    masks = torch.zeros(2, 96, 96, 96, dtype=torch.bool)
+    masks[0, 40, 41, 42] = True
+    masks[1, 20:60, 20:60, 20:60] = True
+    seen = make_ensemble(2).masks_as_teachers_see(masks)
+    assert seen[0].sum() == 1
+    assert int(seen[1].sum()) == 10**3
+    assert torch.equal(make_ensemble(2).masks_as_teachers_see(seen), seen.permute(0, 3, 1, 2))

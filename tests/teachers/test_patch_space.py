@@ -15,6 +15,8 @@ from nnunetv2_muduo.teachers.patch_space import (
     patch_logits,
     patch_probs,
     points_to_teacher_axes,
+    resampled,
+    resampled_points,
     teacher_axes,
     to_teacher_axes,
 )
@@ -115,3 +117,27 @@ def test_patch_probabilities_equal_torchs_interpolation():
     logits = 5 * torch.randn(2, 1, 8, 6, 7, generator=torch.Generator().manual_seed(0)).transpose(2, 4)
     expected = F.interpolate(logits, size=(28, 30, 16), mode="trilinear", align_corners=False)[:, 0].sigmoid()
     torch.testing.assert_close(patch_probs(logits, (28, 30, 16)), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_a_patch_is_resampled_as_trilinear_interpolation_does_it():
+    volumes = torch.randn(2, 5, 6, 7, generator=torch.Generator().manual_seed(0))
+    finer = resampled(volumes, (9, 6, 24))
+    expected = F.interpolate(volumes[None], size=(9, 6, 24), mode="trilinear", align_corners=False)[0]
+    torch.testing.assert_close(finer, expected, rtol=1e-5, atol=1e-5)
+    assert resampled(volumes, (5, 6, 7)) is volumes
+
+
+def test_nothing_is_skipped_where_the_teachers_see_fewer_voxels():
+    volume = torch.zeros(1, 30, 24, 24)
+    volume[0, 13, 11, 11] = 1.0  # between the places of a grid of a third as many voxels
+    coarser = resampled(volume, (10, 8, 8))
+    assert float(coarser.sum() * 27) == pytest.approx(1.0, rel=1e-4)
+    assert float(resampled(torch.full((1, 30, 24, 24), 7.0), (10, 8, 8)).std()) < 1e-5
+
+
+@pytest.mark.parametrize("size", [(8, 24, 24), (24, 10, 48), (5, 7, 9)])
+def test_a_resampled_point_is_the_voxel_that_its_center_lies_in(size):
+    old = (12, 16, 24)
+    points = torch.stack(torch.meshgrid(*(torch.arange(n) for n in old), indexing="ij"), -1).reshape(-1, 3).float()
+    centers = (points.numpy() + 0.5) / old  # as shares of the patch
+    assert np.array_equal(resampled_points(points, old, size).numpy(), np.floor(centers * size))
