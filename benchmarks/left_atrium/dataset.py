@@ -10,6 +10,14 @@ from nnunetv2_muduo.storage import read_json, write_json
 
 DATASET = "Dataset801_LeftAtrium"
 CONFIGURATION, PLANS = "3d_fullres", "nnUNetPlans"
+TEST, DEVELOPMENT = "Ts", "Dv"
+"""Endings of the folders of cases that are measured: the published test cases, and training cases on which whatever is chosen is
+chosen."""
+N_DEVELOPMENT = 30
+NAMES = {
+    TEST: "20 test cases",
+    DEVELOPMENT: f"The last {N_DEVELOPMENT} of the 80 training cases, whose labels teach nobody",
+}
 
 
 def environment(folder: Path, **more: str) -> dict[str, str]:
@@ -31,7 +39,7 @@ def make_dataset(data: Path, folder: Path, n_labels: int, size: Size) -> None:
 
 
 def write_raw(data: Path, raw: Path, n_labels: int) -> None:
-    """Links by nnU-Net's names; no label of an unlabeled case.
+    """Links by nnU-Net's names; no training reads a label of an unlabeled case.
 
     Raises:
         FileNotFoundError: DATA lacks a case of its lists.
@@ -40,7 +48,8 @@ def write_raw(data: Path, raw: Path, n_labels: int) -> None:
     groups = {
         "Tr": [("train", name) for name in names["train"][:n_labels]],
         "Un": [("train", name) for name in names["train"][n_labels:]],
-        "Ts": [("test", name) for name in names["test"]],
+        TEST: [("test", name) for name in names["test"]],
+        DEVELOPMENT: [("train", name) for name in names["train"][-N_DEVELOPMENT:]],
     }
     for ending, cases in groups.items():
         for part, name in cases:

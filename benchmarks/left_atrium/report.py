@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.left_atrium.size import METHODS, SUPERVISED
+from benchmarks.left_atrium.size import SUPERVISED, position_in_tables
 from nnunetv2_muduo.storage import read_json
 
 MEASURES = {  # key of a case's measure: heading, factor
@@ -14,13 +14,18 @@ MEASURES = {  # key of a case's measure: heading, factor
     "asd_voxel": ("ASD (voxels)", 1),
     "hd95_voxel": ("HD95 (voxels)", 1),
 }
+PUBLISHED_CFR, PUBLISHED_MEAN_TEACHER = 74.40, 29.68
+"""Dice in percent with one labeled case, by the abstract of arXiv 2403.11229."""
+PUBLISHED_RATIO = PUBLISHED_CFR / PUBLISHED_MEAN_TEACHER
 
 
-def write_report(out: Path) -> str:
-    """Markdown of every number of labels with rows in `out`, written there and returned."""
-    parts = ["# Left atrium\n", Path(__file__).with_name("about.md").read_text(encoding="utf-8")]
+def write_report(out: Path, cases: str) -> str:
+    """Markdown of every number of labels with rows in `out`, which tell of `cases`, written there and returned."""
+    about = Path(__file__).with_name("about.md").read_text(encoding="utf-8")
+    parts = ["# Left atrium\n", about.format(cases=cases)]
     for n in sorted(int(folder.name.removeprefix("labels_")) for folder in out.glob("labels_*")):
-        parts.append(f"\n## {n} labels\n\n{table(rows_of(out / f'labels_{n}'))}")
+        rows = rows_of(out / f"labels_{n}")
+        parts.append(f"\n## {n} label{'s' if n > 1 else ''}\n\n{table(rows)}{ratio_to_mean_teacher(rows)}")
     text = "\n".join(parts)
     (out / "summary.md").write_text(text, encoding="utf-8")
     return text
@@ -42,11 +47,23 @@ def table(rows: dict[str, list[dict]]) -> str:
         f"| method | seeds | {' | '.join(heads)} | Dice against supervised | hours |",
         "|---" * (len(heads) + 4) + "|",
     ]
-    for method in sorted(rows, key=METHODS.index):
+    for method in sorted(rows, key=position_in_tables):
         values = [" ± ".join(_mean_and_spread(rows[method], key, factor)) for key, (_, factor) in MEASURES.items()]
         hours = np.mean([row["train_seconds"] for row in rows[method]]) / 3600
         lines.append(f"| {method} | {len(rows[method])} | {' | '.join(values)} | {_gain(rows, method)} | {hours:.1f} |")
     return "\n".join(lines) + "\n"
+
+
+def ratio_to_mean_teacher(rows: dict[str, list[dict]]) -> str:
+    """A line on CFR's Dice over Mean Teacher's at the same seeds, beside the published one; empty where one is missing."""
+    mean_teacher = {row["seed"]: mean_of(row, "dice") for row in rows.get("MeanTeacher", [])}
+    ratios = [
+        mean_of(row, "dice") / mean_teacher[row["seed"]] for row in rows.get("CFR", []) if row["seed"] in mean_teacher
+    ]
+    if not ratios:
+        return ""
+    published = f"published with 1 label: {PUBLISHED_CFR:.2f} / {PUBLISHED_MEAN_TEACHER:.2f} = {PUBLISHED_RATIO:.1f}"
+    return f"\nDice of CFR / Mean Teacher by seed: {', '.join(f'{ratio:.2f}' for ratio in ratios)} ({published}).\n"
 
 
 def mean_of(row: dict, key: str) -> float:

@@ -3,8 +3,12 @@
 from dataclasses import dataclass
 
 SUPERVISED = "Supervised"
-METHODS = (SUPERVISED, "MeanTeacher", "UAMeanTeacher", "CPS", "SASSNet", "SelfTraining")
-"""Trainers nnUNetTrainer<name>; supervised training is that of any with weight 0."""
+METHODS = (SUPERVISED, "MeanTeacher", "UAMeanTeacher", "CPS", "SASSNet", "SelfTraining", "CFR")
+"""Trainers nnUNetTrainer<name>; supervised training is that of any with weight 0. The row "CPS@1" is CPS with the weight 1."""
+AT_WEIGHT = "@"
+
+FINE_TUNED = {"sam": "tiny", "sam_iterations": 600}
+"""CFR's SAM is the one with random weights, since two cores can't train a public one."""
 
 
 @dataclass(frozen=True)
@@ -13,23 +17,48 @@ class Size:
 
     patch_size: tuple[int, int, int] = (40, 56, 56)
     """Half of the published patch, as the images are at half resolution; in the order of nnU-Net's arrays."""
-    n_features: int = 8
+    n_features: int = 16
     n_stages: int = 4
     batch_size: int = 2
-    num_epochs: int = 30
+    num_epochs: int = 25
     num_iterations_per_epoch: int = 40
+    augmentation: str = "none"
+    """The published trainings crop, turn and mirror alone."""
 
-    def config(self, method: str) -> dict:
-        """Config of a training; weights are each method's own."""
+    def config(self, row: str) -> dict:
+        """Config of a training; without another one the weight is the method's own."""
+        method, _, weight = row.partition(AT_WEIGHT)
         return {
             **({"consistency_weight": 0.0} if method == SUPERVISED else {}),
+            **({"consistency_weight": float(weight)} if weight else {}),
+            **(FINE_TUNED if method == "CFR" else {}),
             "num_epochs": self.num_epochs,
             "num_iterations_per_epoch": self.num_iterations_per_epoch,
             "optimizer": "adamw",
+            "augmentation": self.augmentation,
             "picture_every_epochs": 0,
         }
 
 
-def trainer_name(method: str) -> str:
+def row_name(text: str) -> str:
+    """The text, if it is a method, or one with a weight.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    method, at, weight = text.partition(AT_WEIGHT)
+    if method not in METHODS or (at and (method == SUPERVISED or not float(weight) > 0)):
+        raise ValueError(text)
+    return text
+
+
+def position_in_tables(row: str) -> tuple[int, float]:
+    """Key to sort rows by: the methods' order, published weights first."""
+    method, _, weight = row.partition(AT_WEIGHT)
+    return METHODS.index(method), float(weight or 0)
+
+
+def trainer_name(row: str) -> str:
     """What `-tr` names."""
+    method = row.partition(AT_WEIGHT)[0]
     return "nnUNetTrainerMeanTeacher" if method == SUPERVISED else f"nnUNetTrainer{method}"

@@ -7,14 +7,17 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
+import torch
 import yaml
 
 from benchmarks.left_atrium.dataset import CONFIGURATION, DATASET, PLANS, environment
 from benchmarks.left_atrium.size import Size, trainer_name
+from benchmarks.precision import fast_dtype
 from nnunetv2_muduo.evaluation.metrics import DEFAULT_TOLERANCES, dice, measure_distances
 from nnunetv2_muduo.imageio.grid import Grid
 from nnunetv2_muduo.imageio.images import read_image, read_labels
 from nnunetv2_muduo.storage import read_json, write_json
+from nnunetv2_muduo.teacher_training.train2d.training import HISTORY
 
 
 def result_file(out: Path, n_labels: int, method: str, seed: int) -> Path:
@@ -32,11 +35,12 @@ def described(size: Size) -> dict:
     return json.loads(json.dumps(asdict(size)))
 
 
-def run_row(folder: Path, method: str, seed: int, size: Size, measured: Path) -> None:
+def run_row(folder: Path, method: str, seed: int, size: Size, cases: str, measured: Path) -> None:
     """Train, predict and measure what is not done yet.
 
     Args:
-        folder: where data set and models of this number of labels are. measured: file of the result.
+        folder: where data set and models of this number of labels are. cases: `TEST` or `DEVELOPMENT`. measured: file of the
+            result.
 
     Raises:
         subprocess.CalledProcessError: a command failed; its output is in `folder/logs`.
@@ -61,22 +65,23 @@ def run_row(folder: Path, method: str, seed: int, size: Size, measured: Path) ->
             "all",
         ]
         _run([*command, "-tr", trainer_name(method), "-device", "cpu", *goes_on], own, log)
-    predictions = folder / "predicted" / f"{method}_seed{seed}"
-    images = folder / "raw" / DATASET / "imagesTs"
+    predictions = folder / f"predicted{cases}" / f"{method}_seed{seed}"
+    images = folder / "raw" / DATASET / f"images{cases}"
     names = f"-d 801 -c {CONFIGURATION} -f all -tr {trainer_name(method)} -device cpu --disable_tta -npp 1 -nps 1"
     _run(["nnUNetv2_predict", "-i", str(images), "-o", str(predictions), *names.split()], own, log)
-    truths = sorted((folder / "raw" / DATASET / "labelsTs").iterdir())
-    cases = {truth.name: measure(predictions / truth.name, truth) for truth in truths}
+    truths = sorted((folder / "raw" / DATASET / f"labels{cases}").iterdir())
     row = {"method": method, "seed": seed, "size": described(size), "train_seconds": train_seconds(results)}
-    row["cases"] = cases
+    row["computed_in"] = str(fast_dtype(torch.device("cpu")) or torch.float32).removeprefix("torch.")
+    row["cases"] = {truth.name: measure(predictions / truth.name, truth) for truth in truths}
     measured.parent.mkdir(parents=True, exist_ok=True)
     write_json(row, measured)
 
 
 def train_seconds(results: Path) -> float:
-    """Time of all epochs, also of generators, by nnU-Net's logs."""
+    """Time of all epochs, also of generators, by nnU-Net's logs, and of fine-tuning."""
+    fine_tuning = sum(read_json(file)["seconds"] for file in results.rglob(HISTORY))
     logs = [log.read_text(encoding="utf-8") for log in results.rglob("training_log*.txt")]
-    return sum(float(seconds) for log in logs for seconds in re.findall(r"Epoch time: ([\d.]+) s", log))
+    return fine_tuning + sum(float(seconds) for log in logs for seconds in re.findall(r"Epoch time: ([\d.]+) s", log))
 
 
 def measure(prediction: Path, truth: Path) -> dict[str, float]:
