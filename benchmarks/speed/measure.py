@@ -10,7 +10,6 @@ import os
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 import argparse
-import ctypes
 import json
 import platform
 import statistics
@@ -22,6 +21,7 @@ from typing import Any
 import torch
 
 from nnunetv2_muduo.parallel import n_cores
+from nnunetv2_muduo.process_memory import peak_mb, resident_mb, restart_peak
 
 
 def parse_arguments(description: str) -> argparse.Namespace:
@@ -99,13 +99,11 @@ def peak_memory_mb(run: Callable[[], Any], device: torch.device) -> int | None:
         torch.cuda.reset_peak_memory_stats(device)
         run()
         return (torch.cuda.max_memory_allocated(device) - before) // 2**20
-    if not Path("/proc/self/clear_refs").exists():
-        return None
-    ctypes.CDLL(None).malloc_trim(0)  # what was freed counts as free
-    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # the peak starts anew
-    before = _status_kb("VmRSS")
+    restart_peak()
+    before = resident_mb()
     run()
-    return (_status_kb("VmHWM") - before) // 2**10
+    peak = peak_mb()
+    return None if peak is None or before is None else peak - before
 
 
 def report(args: argparse.Namespace, figures: dict[str, Any], rows: list[tuple[str, str]]) -> None:
@@ -116,11 +114,6 @@ def report(args: argparse.Namespace, figures: dict[str, Any], rows: list[tuple[s
     )
     if args.json:
         args.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
-
-
-def _status_kb(key: str) -> int:
-    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith(f"{key}:"))
 
 
 def _cpu_name() -> str:

@@ -87,15 +87,6 @@ class nnUNetTrainerStudyTrueMasks(nnUNetTrainerStudyMapAsLabel):
         return UnlabeledDataset(self.preparation.unlabeled_folder, self.true_maps, self.unlabeled_cases, ())
 
 
-class nnUNetTrainerStudyNoMapPoints(nnUNetTrainerMuDuo):
-    """The PET teacher is asked as the CT teacher is, with the student's map of the organ, not with points of the prompt map."""
-
-    def before_training(self) -> None:
-        super().before_training()
-        prompts = self.ensemble._prompts
-        self.ensemble._prompts = lambda _modality, *of_patch: prompts("ct", *of_patch)
-
-
 class nnUNetTrainerStudyRandomChoice(nnUNetTrainerMuDuo):
     """The filter keeps as many pairs, but by chance."""
 

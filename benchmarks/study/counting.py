@@ -7,6 +7,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from nnunetv2_muduo.check.estimates import count_batch
 from nnunetv2_muduo.imageio.modalities import channel_names
+from nnunetv2_muduo.storage import read_json
+from nnunetv2_muduo.teacher_training.train2d.training import HISTORY
+from nnunetv2_muduo.trainers.fine_tuning import fine_tuned_file, fine_tuning, settings_of
 from nnunetv2_muduo.trainers.student_channels import numbers_of_channels
 
 
@@ -43,7 +46,12 @@ class CountedTraining:
 
 
 def generator_costs(trainer) -> dict[str, float]:
-    """What the generator of an initialized trainer has cost, by its log and by a count on PyTorch's meta device."""
+    """What the generator of an initialized trainer has cost, by its log and by a count on PyTorch's meta device.
+
+    Of a fine-tuned SAM, by its record and by the count of a step.
+    """
+    if getattr(trainer, "needs_fine_tuned_sam", False):
+        return _fine_tuning_costs(trainer)
     if not getattr(trainer, "prompt_generator", None):
         return no_costs()
     folder = trainer.preparation.generator_folder
@@ -56,3 +64,12 @@ def generator_costs(trainer) -> dict[str, float]:
     steps = n_epochs * n_iterations
     count = count_batch(settings, n_channels, n_labels)
     return {"steps": steps, "seconds": seconds, "tflop": steps * count.step_flops / 1e12}
+
+
+def _fine_tuning_costs(trainer) -> dict[str, float]:
+    file, settings = fine_tuned_file(trainer), settings_of(trainer.muduo_config)
+    training = fine_tuning(trainer, settings, file.parent)
+    with FlopCounterMode(display=False) as counter:
+        training.loss(next(training.draw(0))).backward()
+    steps, seconds = settings.n_iterations, read_json(file.with_name(HISTORY))["seconds"]
+    return {"steps": steps, "seconds": seconds, "tflop": steps * counter.get_total_flops() / 1e12}

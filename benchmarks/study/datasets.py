@@ -36,7 +36,11 @@ def make_dataset(split: Split, studies: list[Path], environment: dict[str, str])
         if done.is_file():
             return
         write_raw(split, studies)
-        command = f"nnUNetv2_plan_and_preprocess -d {split.dataset_id} -c {CONFIGURATION} -npfp 1 -np 1"
+        spacing = " ".join([f"{split.size.spacing_mm:g}"] * 3)
+        command = (
+            f"nnUNetv2_plan_and_preprocess -d {split.dataset_id} -c {CONFIGURATION} -npfp 1 -np 1 "
+            f"-overwrite_target_spacing {spacing}"
+        )
         # nnU-Net's planner takes as many threads, of which there must be one.
         subprocess.run(command.split(), env={**environment, "nnUNet_n_proc_DA": "1"}, check=True)
         fit_student(split.preprocessed / f"{PLANS}.json", split)
@@ -64,7 +68,7 @@ def fit_student(plans_file: Path, split: Split) -> None:
     from nnunetv2_muduo.trainers.plans import fit_plans
 
     size = split.size
-    plans = fit_plans(json.loads(plans_file.read_text(encoding="utf-8")), CONFIGURATION, size.image_size)
+    plans = fit_plans(json.loads(plans_file.read_text(encoding="utf-8")), CONFIGURATION, (size.image_size,) * 3)
     configuration = plans["configurations"][CONFIGURATION]
     configuration["batch_size"] = 2
     kwargs = configuration["architecture"]["arch_kwargs"]

@@ -15,6 +15,7 @@ from nnunetv2_muduo.storage import file_digest, read_json, write_text
 from nnunetv2_muduo.teachers.registry import SMALL_TEACHERS
 
 MEASURES = ("dice", "nsd_voxel", "hd95_mm")
+TEACHER_FIELDS = ("ct_teacher", "pet_teacher")
 RESULTS = Path(__file__).parents[1] / "results" / "study"
 
 
@@ -25,18 +26,24 @@ def result_file(out: Path, group: Group, n_labeled: int, seed: int, row: Row) ->
 
 def settings_of(group: Group, size: StudySize, row: Row) -> dict:
     """What a result depends on beside code, teachers, labels and seed, as it stands in the file."""
-    described = {
-        "group": asdict(group),
-        "size": asdict(size),
-        "row": {k: v for k, v in asdict(row).items() if k != "title"},
-    }
-    return json.loads(json.dumps(described))
+    of_row = {k: v for k, v in asdict(row).items() if k != "title"}
+    of_row["overrides"] = without_folders(row.overrides)
+    return json.loads(json.dumps({"group": asdict(group), "size": asdict(size), "row": of_row}))
+
+
+def without_folders(config: dict) -> dict:
+    """Config fields, in which a teacher's file has its name alone: where it lies is a machine's own."""
+    return {k: Path(v).name if k in TEACHER_FIELDS else v for k, v in config.items()}
 
 
 def is_done(file: Path, settings: dict) -> bool:
-    """Whether there is a result of just these settings, and of the small teachers that are there now, if it had any."""
-    result = read_json(file) or {}
-    others = [modality for modality, digest in result.get("teachers", {}).items() if digest not in _digests()]
+    """Whether there is a result of just these settings, and of the small teachers that are there now, if it had any.
+
+    A teacher's file that a row itself names is known by its name.
+    """
+    result, named = read_json(file) or {}, settings["row"]["overrides"]
+    small = {m: digest for m, digest in result.get("teachers", {}).items() if f"{m}_teacher" not in named}
+    others = [modality for modality, digest in small.items() if digest not in _digests()]
     is_small = settings["size"]["teacher"] == "small"
     return result.get("settings") == settings and not (is_small and others)
 

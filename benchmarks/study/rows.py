@@ -77,7 +77,7 @@ CONTROLS = (
     Row("equal_time", "supervised, MuDuo's wall time", SUPERVISED_TRAINER, length=EQUAL_TIME),
     Row("augmented", "supervised, mild augmentation", f"{CONTROL}MildAugmentation"),
     Row("ensemble", "supervised, ensemble of PET and PET/CT", "", ensemble_of=("supervised_pet", "supervised")),
-    Row("no_map_points", "teachers without the map's points", f"{CONTROL}NoMapPoints"),
+    Row("no_map_points", "teachers without the map's points", MUDUO_TRAINER, {"pet_prompts": "mask"}),
     Row("random_choice", "pairs chosen by chance, as many as by the filter", f"{CONTROL}RandomChoice"),
     Row("true_masks", "true masks as pseudo labels (upper bound)", f"{CONTROL}TrueMasks"),
     replace(SUPERVISED, name="all_labels", title="supervised, labels of all cases (upper bound)", all_labels=True),

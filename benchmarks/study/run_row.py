@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 from nnunetv2.training.logging.nnunet_logger import MetaLogger
 
+from benchmarks.precision import fast_dtype
 from benchmarks.study import results
 from benchmarks.study.datasets import make_dataset
 from benchmarks.study.patients import Group
@@ -41,12 +42,6 @@ def main() -> None:
     keys = {"row": row.name, "title": row.title, "labels": args["labels"], "seed": split.seed}
     entries["settings"] = results.settings_of(split.group, split.size, row)  # of an ensemble too
     results.write_result({**keys, **entries, **results.measured_cases(table)}, Path(args["result"]))
-
-
-def fast_dtype(device: torch.device) -> torch.dtype | None:
-    """bfloat16 on CPUs that have it, where convolutions take little more than half the time; else nnU-Net's own choice."""
-    has_bfloat16 = device.type == "cpu" and torch.cpu.get_capabilities().get("avx512_bf16")
-    return torch.bfloat16 if has_bfloat16 else None
 
 
 def run_training(split: Split, row: Row, device: torch.device, predictions: Path) -> dict:

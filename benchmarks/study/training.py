@@ -9,7 +9,7 @@ import torch
 
 from benchmarks.study.counting import generator_costs
 from benchmarks.study.pseudo_label_quality import ObservedTraining, summary
-from benchmarks.study.results import is_done, settings_of
+from benchmarks.study.results import is_done, settings_of, without_folders
 from benchmarks.study.rows import Row
 from benchmarks.study.split import CONFIGURATION, FOLD, PLANS, Split
 from benchmarks.study.starts import config_in_place, make_trainer, seed_all, start
@@ -60,7 +60,7 @@ def _train(trainer, split: Split, row: Row) -> dict:
     observed = {"pseudo_labels": summary(trainer.pseudo_label_rows)} if row.observed else {}
     return {
         **{key: round(value, 6) for key, value in costs.items()},
-        "config": trainer.muduo_config.to_dict(),
+        "config": without_folders(trainer.muduo_config.to_dict()),
         "teachers": getattr(trainer, "teacher_digests", {}),
         **observed,
     }

@@ -9,8 +9,10 @@ from support import make_case
 
 from benchmarks.study.rows import BY_NAME
 from benchmarks.study.starts import config_in_place, make_trainer
+from nnunetv2_muduo.data.pairs import valid_pairs
 from nnunetv2_muduo.data.unlabeled_dataset import UnlabeledDataset
 from nnunetv2_muduo.distillation.pseudo_labels import agreement_of_logits
+from nnunetv2_muduo.teachers.sam3d.model import Sam3DTeacher
 from nnunetv2_muduo.trainers.semi_supervised import UnlabeledPatches
 
 CPU = torch.device("cpu")
@@ -68,15 +70,17 @@ def test_pairs_are_chosen_by_chance_with_all_else_the_same(trainer_of):
     assert by_chance.within_memory(lambda value, _chunk: value + 1, torch.ones(2)).tolist() == [2, 2]
 
 
-def test_without_the_maps_points_the_map_says_only_which_organs(trainer_of, without_generator):
+def test_without_the_maps_points_the_map_says_only_which_organs(trainer_of, without_generator, monkeypatch):
     trainer = trainer_of("no_map_points")
     trainer.before_training()
-    probs, organ_map = torch.rand(3, 24, 24, 24).softmax(0), torch.zeros(24, 24, 24, dtype=torch.int16)
-    organ_map[4:8, 4:8, 4:8] = 1
-    boxes = {0: (slice(4, 8),) * 3}
-    prompts = [trainer.ensemble._prompts(m, organ_map, probs, boxes) for m in ("ct", "pet")]
-    assert all(each["points"] is None for each in prompts)
-    torch.testing.assert_close(prompts[0]["masks"], prompts[1]["masks"])
+    asked, decode = [], Sam3DTeacher.decode
+    monkeypatch.setattr(Sam3DTeacher, "decode", lambda *args, **kwargs: asked.append(kwargs) or decode(*args, **kwargs))
+    probs, organ_map = torch.rand(1, 3, 24, 24, 24).softmax(1), torch.zeros(1, 1, 24, 24, 24, dtype=torch.int16)
+    organ_map[..., 4:8, 4:8, 4:8] = 1
+    images = dict.fromkeys(("ct", "pet"), torch.randn(1, 1, 24, 24, 24))
+    trainer.ensemble.predict(images, organ_map, probs, valid_pairs(organ_map, [1, 2]))
+    assert [prompts["points"] for prompts in asked] == [None, None]
+    torch.testing.assert_close(asked[0]["masks"], asked[1]["masks"])
 
 
 def test_four_labeled_patches_are_drawn(trainer_of):

@@ -1,16 +1,21 @@
 """Rows name what there is: trainers, config fields and one another."""
 
+from pathlib import Path
+
 import pytest
 
-from benchmarks.study import controls
+from benchmarks.study import controls, rows
 from benchmarks.study.rows import ALL, BY_NAME, CHOICES, CONTROL, STUDY, chosen, read_rows
 from benchmarks.study.study_size import SMALL
 from nnunetv2_muduo import trainers
 
 FIELDS_OF_THE_STUDY = set(SMALL.config()) | {"num_epochs"}
+STEPS = read_rows(Path(rows.__file__).with_name("steps.yaml"))
 
 
-@pytest.mark.parametrize("row", {row.name: row for row in (*STUDY, *CHOICES)}.values(), ids=lambda row: row.name)
+@pytest.mark.parametrize(
+    "row", {row.name: row for row in (*STUDY, *CHOICES, *STEPS)}.values(), ids=lambda row: row.name
+)
 def test_rows_name_trainers_and_fields_that_these_read(row):
     if row.ensemble_of:
         assert all(not BY_NAME[name].ensemble_of for name in row.ensemble_of)

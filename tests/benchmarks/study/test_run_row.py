@@ -13,7 +13,6 @@ from torch import nn
 from benchmarks.study.patients import Group
 from benchmarks.study.results import read_results
 from benchmarks.study.rows import BY_NAME
-from benchmarks.study.run_row import fast_dtype
 from benchmarks.study.runner import Runner
 from benchmarks.study.study_size import SMALL
 from nnunetv2_muduo.phantom.cohort import write_cohort
@@ -93,11 +92,3 @@ def test_students_in_bfloat16_give_the_same_answers_but_for_rounding(tiny_datase
         assert (a.dtype, b.dtype) == (torch.float32, torch.bfloat16)
         assert 1e-4 < (a - b).abs().max() < 0.1  # it was rounded, and no more than that
     assert network.state_dict().keys() == names
-
-
-def test_bfloat16_is_for_cpus_that_have_it(monkeypatch):
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True})
-    assert fast_dtype(torch.device("cpu")) == torch.bfloat16
-    assert fast_dtype(torch.device("cuda")) is None
-    monkeypatch.setattr(torch.cpu, "get_capabilities", dict)
-    assert fast_dtype(torch.device("cpu")) is None
