@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Two processes with a thread each: where two threads of each wait for one another, tests take twice as long.
 PYTEST := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE $(BIN)/pytest -n 2 --dist loadfile
-SOURCES := setup.py pyproject.toml $(wildcard site_packages/*) $(shell find nnunetv2_muduo -name '*.py' -o -name '*.safetensors')
+SOURCES := setup.py pyproject.toml $(wildcard site_packages/*) $(shell find nnunetv2_muduo -name '*.py' -o -name '*.safetensors' -o -path '*/page/*')
 
 .PHONY: demo test test-all lint clean
 

@@ -49,7 +49,11 @@ setup(
     python_requires=">=3.10",
     packages=find_packages(include=["nnunetv2_muduo", "nnunetv2_muduo.*"]),
     data_files=[(BESIDE_THE_PACKAGE, [f"site_packages/nnunetv2_muduo_entrance.{ending}" for ending in ("pth", "py")])],
-    package_data={"nnunetv2_muduo": ["py.typed", "*.pyi"], "nnunetv2_muduo.teachers": ["small/*"]},
+    package_data={
+        "nnunetv2_muduo": ["py.typed", "*.pyi"],
+        "nnunetv2_muduo.teachers": ["small/*"],
+        "nnunetv2_muduo.prompting.server": ["page/*"],
+    },
     install_requires=[
         "nnunetv2>=2.8.1,<3",
         "torch>=2.6",  # the first that can tell which classes a checkpoint needs before it is read
@@ -70,6 +74,7 @@ setup(
         "pillow",
         "pyyaml",
         "safetensors",
+        "scikit-image",
         "scipy",
         "tqdm",
     ],
@@ -90,6 +95,7 @@ setup(
             "pySUV",
             "highdicom",
             "selenium",
+            "transformers>=4.57,<6",
         ],
     },
     entry_points={"console_scripts": ["muduo = nnunetv2_muduo.cli:main"]},

@@ -108,6 +108,17 @@ class TeachersConfig(TrainingConfig):
     pet_teacher: str = "seganypet"
     """PET teacher: `seganypet` (the public file), `small` (the package's own small one), or a path to a checkpoint."""
 
+    teacher_spacing_mm: float | None = positive(None, most=100)
+    """Spacing at which the teachers see a patch, the one they learned at: the patch is then as large in mm as their image, and is
+    resampled for them. None: they see the patch's own voxels."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.patch_size is not None and self.teacher_spacing_mm is not None:
+            raise ValueError(
+                "patch_size and teacher_spacing_mm exclude one another: the teachers' image is the patch. Leave patch_size out."
+            )
+
     @property
     def modalities(self) -> tuple[str, ...]:
         """The modalities that have a teacher: ("ct", "pet"), or one of them."""
@@ -134,8 +145,8 @@ class MuDuoConfig(TeachersConfig):
     ct_mask_prompt_source: str = one_of("student", "prompt_generator")
     """Whose map of an organ is the CT teacher's mask: the `student`'s (mutual distillation) or the `prompt_generator`'s."""
 
-    pet_mask_prompt_source: str = one_of("student", "prompt_generator")
-    """Whose map of an organ is the PET teacher's mask, where it is asked with one."""
+    pet_mask_prompt_source: str = one_of("student", "prompt_generator", "ct_teacher")
+    """Whose map of an organ is the PET teacher's mask, where it is asked with one; of the `ct_teacher` it is its answer."""
 
     ct_mask_prompt_value: str = one_of("logit", "probability")
     """`logit` of the probability, clipped, which is what the teachers were trained with, or the bare `probability`."""
@@ -206,6 +217,10 @@ class MuDuoConfig(TeachersConfig):
         super().__post_init__()
         if not 0 <= self.agreement_threshold <= 1:
             raise ValueError(f"agreement_threshold is an IoU and must lie in [0, 1], got {self.agreement_threshold!r}.")
+        if self.teachers == "pet" and self.pet_mask_prompt_source == "ct_teacher":
+            raise ValueError(
+                "pet_mask_prompt_source is ct_teacher, but teachers is pet: there is no CT teacher to answer."
+            )
 
     @property
     def modalities(self) -> tuple[str, ...]:

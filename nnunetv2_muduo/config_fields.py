@@ -18,7 +18,7 @@ def positive(default: float | None, most: float = MOST) -> Any:
     return field(default=default, metadata={"positive": True, "most": most})
 
 
-def from_zero(default: float, most: float = MOST) -> Any:
+def from_zero(default: float | None, most: float = MOST) -> Any:
     """A config field that must be 0 or above, and at most `most`."""
     return field(default=default, metadata={"from_zero": True, "most": most})
 

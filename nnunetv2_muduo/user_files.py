@@ -10,14 +10,25 @@ from nnunetv2_muduo.yaml_files import parse_json, parse_yaml
 
 DATASET_FIELDS = {"channel_names": dict, "labels": dict, "file_ending": str}
 """Kinds of the fields of nnU-Net's dataset.json that this package reads."""
+LARGEST_MB = 64
+"""Of a text that is read whole: a session with masks of a whole body, or clicks by the hundred thousand, has a tenth."""
 _WORDS = {dict: "an object {...}", list: "a list [...]", str: "a text", int: "a whole number", float: "a number"}
 _WORDS |= {bool: "true or false", type(None): "null"}
 
 
-def read_user_text(path: Path) -> str:
-    """Text of a file. Raises FileNotFoundError, and ValueError where it is no UTF-8; both name it."""
+def require_file(path: Path) -> None:
+    """Raise FileNotFoundError, which names it, where there is no such file."""
     if not path.is_file():
         raise FileNotFoundError(f"{path} is {'a folder, not a file' if path.is_dir() else 'missing'}.")
+
+
+def read_user_text(path: Path) -> str:
+    """Text of a file. Raises FileNotFoundError, and ValueError where it is too large or no UTF-8; all name it."""
+    require_file(path)
+    if path.stat().st_size > LARGEST_MB * 10**6:
+        raise ValueError(
+            f"{path} has {path.stat().st_size / 1e6:.0f} MB, more than the {LARGEST_MB} MB that are read of such a file."
+        )
     try:
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
@@ -49,20 +60,24 @@ def read_user_json(path: Path, fields: Mapping[str, type] | None = None, kind: t
         ValueError: it is no JSON, has a key twice, is of another kind, or lacks a field; the message
             names the file and the place.
     """
-    text = read_user_text(path)
-    try:
-        content = parse_json(text)
-    except json.JSONDecodeError as error:
-        place = f"line {error.lineno}, column {error.colno}"
-        raise ValueError(f"{path} is no valid JSON: {error.msg} ({place}). Correct the file.") from error
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}. Correct the file.") from error
+    content = parse_user_json(read_user_text(path), str(path))
     _require_kind(content, kind, str(path))
     for name, kind_of_field in (fields or {}).items():
         if name not in content:
             raise ValueError(f"{path} has no {name!r}, which must be {_WORDS[kind_of_field]}. Correct the file.")
         _require_kind(content[name], kind_of_field, f"{name!r} in {path}")
     return content
+
+
+def parse_user_json(text: str, name: str) -> Any:
+    """Content of a JSON text that messages call `name`. Raises ValueError for no JSON, and for a key that stands twice."""
+    try:
+        return parse_json(text)
+    except json.JSONDecodeError as error:
+        place = f"line {error.lineno}, column {error.colno}"
+        raise ValueError(f"{name} is no valid JSON: {error.msg} ({place}). Correct the file.") from error
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}. Correct the file.") from error
 
 
 def read_dataset_json(path: Path, *fields: str) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from support import (
 )
 
 pytest_plugins = [
+    "fixtures.browser",
     "fixtures.check",
     "fixtures.conversion",
     "fixtures.evaluation",
@@ -29,6 +30,11 @@ pytest_plugins = [
     "fixtures.teachers",
     "fixtures.training_record",
 ]
+
+
+def pytest_make_parametrize_id(val):
+    """A file's content gives no name to a test: processes that share the tests must agree on it, and gzip writes the time."""
+    return "content" if isinstance(val, bytes) else None
 
 
 @pytest.fixture(autouse=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from nnunetv2.run.run_training import run_training_entry
+from support import DATASET
 
 HEAD = """
 import torch
@@ -32,6 +33,11 @@ def nnunet_train(*arguments: str) -> None:
 def train_fold(fold: int | str, trainer: str, *more: str) -> None:
     """Train a fold of 3d_fullres."""
     nnunet_train("3d_fullres", str(fold), "-tr", trainer, *more)
+
+
+def model_folder(root: Path, trainer: str) -> Path:
+    """Where a trainer's model of 3d_fullres stands below nnU-Net's folders."""
+    return root / "res" / DATASET / f"{trainer}__nnUNetPlans__3d_fullres"
 
 
 def add_own_trainers(monkeypatch, folder: Path, classes: str) -> None:

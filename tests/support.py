@@ -1,11 +1,13 @@
 """What tests of several folders use: writing a tiny PET/CT data set, and building trainers on it."""
 
+import importlib.util
 import json
 import math
 import multiprocessing
 import multiprocessing.pool
 import os
 import random
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,6 +26,9 @@ DATASET = "Dataset001_Tiny"
 LABELS = {"background": 0, "liver": 1, "spleen": 2}
 COARSE_CONFIG = replace(SMALL_CONFIG, image_size=32, patch_size=8, window_size=4, mask_channels=64)
 """A small teacher whose masks are coarser than its image, as the public ones' are and the package's own are not."""
+NEEDS_TRANSFORMERS = pytest.mark.skipif(
+    importlib.util.find_spec("transformers") is None, reason="the extra [cfr] is not installed"
+)
 QUICK_CONFIG = {
     "ct_teacher": "small",
     "pet_teacher": "small",
@@ -136,6 +141,27 @@ def _narrow_network(plans_file: Path) -> None:
     plans_file.write_text(json.dumps(plans))
 
 
+def copy_prepared_for(names: list[str], prepared_root: Path, target: Path, **config) -> Path:
+    """A copy of a prepared tiny data set with what some more trainers prepare, by a config of their own."""
+    root = shutil.copytree(prepared_root, target)
+    with pytest.MonkeyPatch.context() as patch:
+        set_nnunet_folders(patch, root)
+        use_threads(patch)
+        write_config(patch, root, **config)
+        for name in names:
+            prepare_tiny(name)
+    return root
+
+
+def nnunets_loss(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """Cross-entropy and soft Dice of each patch's organs, as nnU-Net's loss has them."""
+    log_probs = logits.log_softmax(1)
+    ce = -log_probs.gather(1, labels.long()).mean()
+    probs, onehot = log_probs.exp(), torch.zeros_like(logits).scatter_(1, labels.long(), 1.0)
+    overlap, size = (probs * onehot).sum((2, 3, 4)), (probs + onehot).sum((2, 3, 4))
+    return ce - ((2 * overlap + 1e-5) / (size + 1e-5).clip(1e-8))[:, 1:].mean()
+
+
 def make_trainer(name: str = "nnUNetTrainerMuDuo", fold=0, continue_training: bool = False):
     """A trainer of the tiny data set on the CPU, as nnUNetv2_train builds it."""
     from batchgenerators.utilities.file_and_folder_operations import join, load_json
@@ -175,7 +201,8 @@ def train_epochs(name: str, n_epochs: int, continue_training: bool = False):
 
 
 def untrained_model(trainer_name: str = "nnUNetTrainerMuDuo") -> Path:
-    """Results folder of a model with random weights, as a training leaves it."""
+    """Results folder of a model with random weights, the same in every run, as a training leaves it."""
+    seed_everything()
     trainer = make_trainer(trainer_name)
     trainer.initialize()
     trainer.inference_allowed_mirroring_axes = (0, 2)
@@ -196,9 +223,10 @@ def started_trainer(name: str = "nnUNetTrainerMuDuo"):
 
 
 def started_epoch(name: str = "nnUNetTrainerMuDuo"):
-    """A trainer of the tiny data set, which has been prepared, before its first step."""
-    torch.manual_seed(0)
+    """A trainer of the tiny data set, which has been prepared, seeded and before its first step."""
+    seed_everything()
     trainer = started_trainer(name)
+    trainer.on_epoch_start()
     trainer.on_train_epoch_start()
     return trainer
 

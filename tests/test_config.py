@@ -65,12 +65,15 @@ def test_yaml_never_runs_code(config_file):
         {"n_points": 2.5},
         {"n_points": True},
         {"agreement_threshold": 1.5},
+        {"teachers": "pet", "pet_mask_prompt_source": "ct_teacher"},
         {"consistency_weight": -1},
         {"consistency_weight": float("nan")},
         {"suppress_between_points": "yes"},
         {"num_epochs": 0},
         {"picture_every_epochs": -1},
         {"teacher_spacing": "1.5"},
+        {"teacher_spacing_mm": 0},
+        {"teacher_spacing_mm": 1.5, "patch_size": 128},
     ],
 )
 def test_values_that_make_no_sense_name_their_field(values, config_file):

@@ -14,7 +14,11 @@ OPTIONAL = {
     "pydicom",
     "transformers",
 }  # extras, imported where they are needed with a message that says how to get them
-DISTRIBUTION = {"PIL": "pillow", "yaml": "pyyaml"}  # where the name on PyPI differs from the module's
+DISTRIBUTION = {
+    "PIL": "pillow",
+    "skimage": "scikit-image",
+    "yaml": "pyyaml",
+}  # where the name on PyPI differs from the module's
 
 
 def imported() -> set[str]:

@@ -102,7 +102,8 @@ def test_a_date_is_no_mapping(file):
 
 
 def test_another_shape_is_named_where_values_are_picked(file):
-    for pick in (lambda: {}["set"], lambda: [][0], lambda: None["a"], lambda: (3).items()):
+    nothing = None
+    for pick in (lambda: {}["set"], lambda: [][0], lambda: nothing["a"], lambda: (3).items()):
         with pytest.raises(ValueError, match=r"dataset\.json has another shape"), expecting_fields(file):
             pick()
     with pytest.raises(ZeroDivisionError), expecting_fields(file):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from nnunetv2_muduo import __version__
 from nnunetv2_muduo.check.findings import Finding, finding
+from nnunetv2_muduo.check.fine_tuned_sam import check_extra
 from nnunetv2_muduo.check.needs import Needs
 from nnunetv2_muduo.check.teachers import check_teachers
 from nnunetv2_muduo.trainer_classes import trainer_class
@@ -103,4 +104,5 @@ def check_config(trainer: type | None) -> list[Finding]:
         config = load_config(overrides, config_class)
     except (ValueError, FileNotFoundError) as error:
         return [finding("config", "", problem=str(error))]
-    return check_teachers(config) if Needs.of(trainer).teachers else []
+    needs = Needs.of(trainer)
+    return [*(check_teachers(config) if needs.teachers else []), *([check_extra()] if needs.fine_tuned_sam else [])]

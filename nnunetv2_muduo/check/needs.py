@@ -14,6 +14,9 @@ class Needs:
     ct_and_pet: bool = True
     """Channel 0 is CT and channel 1 is PET."""
 
+    fine_tuned_sam: bool = False
+    """A SAM that is fine-tuned on the fold's labeled cases."""
+
     @classmethod
     def of(cls, trainer: type | None) -> "Needs":
         """The needs that a trainer's class declares."""
@@ -24,4 +27,5 @@ class Needs:
             prompt_maps=getattr(trainer, "prompt_generator", None) is not None,
             teachers=getattr(trainer, "needs_teachers", False),
             ct_and_pet=getattr(trainer, "needs_ct_and_pet", False),
+            fine_tuned_sam=getattr(trainer, "needs_fine_tuned_sam", False),
         )

@@ -71,13 +71,19 @@ def _how_to_plan(dataset: RawDataset, path: Path | None) -> str:
     return f"not there yet ({path}): {run}" + (f", or name one of {', '.join(others)} with -p" if others else "")
 
 
+def preprocessed_cases(dataset: RawDataset) -> Path:
+    """Folder of the labeled cases that nnU-Net has preprocessed, or will; there are plans."""
+    path, configuration = dataset.plans_file, dataset.configuration
+    identifier = settings_of(path, configuration).get("data_identifier", f"{dataset.plans_name}_{configuration}")
+    return path.parent / identifier
+
+
 def check_cases_preprocessed(dataset: RawDataset) -> Finding:
     """The fold's labeled cases must have been preprocessed with the configuration; plans alone are not enough."""
     path, plans_name, configuration = dataset.plans_file, dataset.plans_name, dataset.configuration
     if path is None or not path.is_file():
         return finding("prepared by nnU-Net", "not there yet")
-    identifier = settings_of(path, configuration).get("data_identifier", f"{plans_name}_{configuration}")
-    folder = path.parent / identifier
+    folder = preprocessed_cases(dataset)
     of_fold = {case for part in dataset.split.values() for case in part} if dataset.split else None
     cases = [case for case in dataset.images["labeled"] if of_fold is None or case in of_fold]
     missing = [case for case in cases if not any((folder / f"{case}{ending}").is_file() for ending in ENDINGS)]

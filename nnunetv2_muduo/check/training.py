@@ -10,6 +10,7 @@ from nnunetv2.utilities.dataset_name_id_conversion import maybe_convert_to_datas
 from nnunetv2_muduo.check.dataset import check_lists
 from nnunetv2_muduo.check.environment import check_environment, find_trainer
 from nnunetv2_muduo.check.findings import OK, PROBLEM, Finding, finding
+from nnunetv2_muduo.check.fine_tuned_sam import check_sam
 from nnunetv2_muduo.check.folders import check_files_of, check_folders
 from nnunetv2_muduo.check.guard import guarded, said_once
 from nnunetv2_muduo.check.images import check_images
@@ -58,6 +59,7 @@ def _check_dataset(asked: Asked, trainer: type | None, estimate: Estimate) -> li
         *check_lists(dataset, needs),
         *guarded("images", check_images, dataset, needs),
         *check_preparation(dataset, needs, asked.trainer),
+        *(guarded("fine-tuned SAM", check_sam, dataset, trainer) if needs.fine_tuned_sam else []),
         *_estimated(dataset, asked, trainer, estimate),
     ]
 

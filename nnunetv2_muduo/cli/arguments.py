@@ -38,6 +38,28 @@ def model_folder(dataset: str, trainer: str, plans: str, configuration: str) -> 
     return Path(get_output_folder(maybe_convert_to_dataset_name(dataset), trainer, plans, configuration))
 
 
+def device_of(args: argparse.Namespace):
+    """The torch device of `-device`; where none is named, cuda where there is one, else cpu."""
+    import torch
+
+    return torch.device(args.device or ("cuda" if torch.cuda.is_available() else "cpu"))
+
+
+def claim_training(out: Path, checkpoint: str, continue_training: bool) -> None:
+    """Raise RuntimeError or FileNotFoundError where a folder holds a training that is not to be continued, or none that could be.
+
+    Args:
+        checkpoint: name of the file from which a training goes on.
+    """
+    holds_training = (out / checkpoint).is_file()
+    if holds_training and not continue_training:
+        raise RuntimeError(f"{out} holds a training already. Continue it with --c, or name another folder.")
+    if continue_training and not holds_training:
+        raise FileNotFoundError(
+            f"{out / checkpoint} is not there: no training to continue. Leave --c out to begin one."
+        )
+
+
 def case_name(text: str) -> str:
     """Name of a case, as in the data set's folders; blanks between words are none of a path's signs."""
     if not is_safe_file_name(text):

@@ -12,7 +12,7 @@ from nnunetv2_muduo.config import TrainingConfig, load_config
 from nnunetv2_muduo.imageio.modalities import channel_names
 from nnunetv2_muduo.nnunet_schedule import NNUNET_SCHEDULE
 from nnunetv2_muduo.trainer_classes import trainer_class
-from nnunetv2_muduo.trainers.plans import fit_plans
+from nnunetv2_muduo.trainers.plans import fit_plans, wanted_patch
 from nnunetv2_muduo.user_files import expecting_fields, read_description, read_plans
 
 
@@ -25,17 +25,18 @@ def estimate_of(raw: Path, preprocessed: Path, asked: Asked, trainer: type) -> F
     config = load_config(trainer.config_overrides, trainer.config_class)
     plans, dataset_json = read_plans(preprocessed / f"{asked.plans}.json"), read_description(raw / "dataset.json")
     teachers = _teachers(config) if trainer.needs_teachers else []
-    edge = config.patch_size or (_edge(config) if trainer.on_teachers_patch else None)
     with expecting_fields(preprocessed / f"{asked.plans}.json"):
-        settings = _settings(plans, asked.configuration, edge)
+        settings = _settings(plans, asked.configuration, config, trainer)
         count = estimates.count_batch(settings, len(channel_names(dataset_json)), len(dataset_json["labels"]))
     gib = estimates.memory_gib(count, config.optimizer, sum(n for n, _ in teachers))
     return estimates.estimate_finding(gib, _hours(config, trainer, count, settings["batch_size"], teachers))
 
 
-def _settings(plans: dict[str, Any], configuration: str, edge: int | None) -> dict[str, Any]:
-    fitted = plans if edge is None else fit_plans(plans, configuration, edge)
-    return PlansManager(fitted).get_configuration(configuration).configuration
+def _settings(plans: dict[str, Any], configuration: str, config: TrainingConfig, trainer: type) -> dict[str, Any]:
+    patch_size = wanted_patch(plans, configuration, config, trainer.on_teachers_patch)
+    if patch_size is not None:
+        plans = fit_plans(plans, configuration, patch_size)
+    return PlansManager(plans).get_configuration(configuration).configuration
 
 
 def _hours(
@@ -69,9 +70,3 @@ def _teachers(config) -> list[tuple[int, float]]:
         n_weights, sizes = teacher_architecture(teacher_source(config, modality))
         found.append((n_weights, estimates.teacher_flops(n_weights, sizes.image_size, sizes.patch_size)))
     return found
-
-
-def _edge(config) -> int:
-    from nnunetv2_muduo.teachers.ensemble import ensemble_image_size
-
-    return ensemble_image_size(config)

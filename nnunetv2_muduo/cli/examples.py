@@ -30,12 +30,27 @@ EXAMPLES = {  # words after `muduo`: lines that can be copied
         "muduo teacher train --modality pet --data 705 -o pet_teacher --c",
         "muduo teacher train --modality ct --data 705 706 --scratch small --spacing 4 -o small_teacher",
     ),
+    "teacher train2d": (
+        "muduo teacher train2d -d 801 -f all --sam vit_b -o fine_tuned_sam",
+        "muduo teacher train2d -d 801 -f all --sam tiny --iterations 500 -o fine_tuned_sam --minutes 60",
+        "muduo teacher train2d -d 801 -f all --sam vit_b -o fine_tuned_sam --c",
+    ),
+    "segment": (
+        "muduo segment pet_suv.nii.gz --prompts lesion.mrk.json -o segmented",
+        "muduo segment pet_suv.nii.gz --ct ct.nii.gz --prompts liver=liver.mrk.json --point=liver=-80,0,240 -o segmented",
+        "muduo segment imagesTs/*_0001.nii.gz --prompts clicks --teacher threshold:0.41 --dry-run",
+        "muduo segment pet_suv.nii.gz --ct ct.nii.gz --serve",
+    ),
     "postprocess": ("muduo postprocess predictions nnUNet_raw/Dataset705_AutoPET/labelsTr -o cleaned",),
     "evaluate": (
         "muduo evaluate predictions nnUNet_raw/Dataset705_AutoPET/labelsTs -o measured",
         "muduo evaluate muduo labelsTs --compare supervised=supervised --pet nnUNet_raw/Dataset705_AutoPET/imagesTs",
     ),
     "figure": ("muduo figure case_1 --images imagesTs --truth labelsTs --prediction MuDuo=predictions -o figures",),
+    "segment-bench": (
+        "muduo segment-bench imagesTs labelsTs --robot center --teacher small_pet threshold:0.41 -o bench",
+        "muduo segment-bench imagesTs labelsTs --clicks clicks.zip --teacher ours=pet_teacher/teacher_best.pth -o bench",
+    ),
     "report": (
         "muduo report -d 705 -tr nnUNetTrainerMuDuo -f 0",
         "muduo report nnUNet_results/Dataset705_AutoPET/nnUNetTrainerMuDuo__nnUNetPlans__3d_fullres/fold_0 -o report.html",

@@ -26,9 +26,17 @@ COMMANDS = {  # name: (module, one line of help)
         "nnunetv2_muduo.cli.teacher",
         "get the public teachers beforehand, adapt one to your data, or train one from scratch",
     ),
+    "segment": (
+        "nnunetv2_muduo.cli.segment",
+        "turn clicks, boxes, scribbles and masks into masks with their SUV and volume",
+    ),
     "postprocess": ("nnunetv2_muduo.cli.postprocess", "remove predicted parts that lie far from their organ"),
     "evaluate": ("nnunetv2_muduo.cli.evaluate", "measure predictions against the truth, per organ and case"),
     "figure": ("nnunetv2_muduo.cli.figure", "draw CT and PET with the organs' contours for a paper"),
+    "segment-bench": (
+        "nnunetv2_muduo.cli.segment_bench",
+        "score promptable networks and thresholds, click by click, by the field's rules",
+    ),
     "report": ("nnunetv2_muduo.cli.report", "show a training in one HTML file"),
     "export": ("nnunetv2_muduo.cli.export", "make a model that people without this package can use"),
     "demo": ("nnunetv2_muduo.cli.demo", "see all of this on a generated cohort, in a few minutes on two cores"),

@@ -1,11 +1,11 @@
-"""`muduo teacher`: get the public teachers beforehand; adapt one to other scanners or tracers, or train one from scratch."""
+"""`muduo teacher`: get the public teachers beforehand; adapt one, or train one from scratch; fine-tune a 2D SAM for CFR."""
 
 import argparse
 from dataclasses import asdict
 from pathlib import Path
 
-from nnunetv2_muduo.cli import teacher_fetch
-from nnunetv2_muduo.cli.arguments import require_folder_place
+from nnunetv2_muduo.cli import teacher_fetch, teacher_train2d
+from nnunetv2_muduo.cli.arguments import claim_training, device_of, require_folder_place
 from nnunetv2_muduo.cli.examples import with_examples
 from nnunetv2_muduo.teachers.registry import PUBLIC
 
@@ -18,6 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `muduo teacher`."""
     commands = parser.add_subparsers(dest="teacher_command", required=True, metavar="COMMAND")
     teacher_fetch.add_arguments(commands)
+    teacher_train2d.add_arguments(commands)
     train = commands.add_parser("train", help=_TRAIN_HELP, description=_TRAIN_HELP, **with_examples("teacher train"))
     train.add_argument("--modality", choices=("ct", "pet"), required=True)
     train.add_argument("--data", nargs="+", required=True, metavar="DATASET", help=_DATA_HELP)
@@ -67,6 +68,9 @@ def _add_recipe(group) -> None:
         action="store_true",
         help="change every crop at random as other scanners, bodies and tracers would",
     )
+    group.add_argument(
+        "--organ-head", action="store_true", help="also ask for every voxel's organ, by a layer that is thrown away"
+    )
     group.add_argument("--lr", type=float, help="of the image encoder (default: 8e-5, from scratch 8e-4)")
     group.add_argument(
         "--decoder-lr", type=float, help="of the rest (default: a tenth of the encoder's, from scratch the same)"
@@ -77,24 +81,25 @@ def _add_recipe(group) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Fetch or train, as the command says."""
-    return teacher_fetch.run(args) if args.teacher_command == "fetch" else _train(args)
+    commands = {"fetch": teacher_fetch.run, "train2d": teacher_train2d.run, "train": _train}
+    return commands[args.teacher_command](args)
 
 
 def _train(args: argparse.Namespace) -> int:
     """Train, and say where the result is."""
-    import torch
-
-    from nnunetv2_muduo.teacher_training.checkpoints import BEST, require_as_begun
+    from nnunetv2_muduo.teacher_training.checkpoints import BEST, LAST, require_as_begun
     from nnunetv2_muduo.teacher_training.data import hold_out, load_volumes, read_noisy_names, require_known
+    from nnunetv2_muduo.teacher_training.organ_head import OrganHeadTraining
     from nnunetv2_muduo.teacher_training.report import TABLE
     from nnunetv2_muduo.teacher_training.trainer import TeacherTraining
 
     require_folder_place(args.out)
     settings = _settings(args)
-    device = torch.device(args.device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    device = device_of(args)
     # All that can be refused is, before the data, which take longest.
-    _claim(args.out, args.c)
-    teacher = _teacher(args)  # all that can be refused before the data, which take longer
+    claim_training(args.out, LAST, args.c)
+    args.out.mkdir(parents=True, exist_ok=True)
+    teacher = _teacher(args)
     noisy = read_noisy_names(args.noisy_labels) if args.noisy_labels else frozenset()
     if args.c:
         require_as_begun(args.out, settings=asdict(settings), noisy_labels=sorted(noisy))
@@ -102,7 +107,8 @@ def _train(args: argparse.Namespace) -> int:
     require_known(noisy, volumes, args.noisy_labels)
     train, held_out = hold_out(volumes, args.val_fraction, args.seed, noisy)
     print(f"{len(train)} {args.modality.upper()} cases to learn from, {len(held_out)} held out")
-    training = TeacherTraining(teacher.to(device), settings, train, held_out, args.out, noisy)
+    training_class = OrganHeadTraining if settings.organ_head else TeacherTraining
+    training = training_class(teacher.to(device), settings, train, held_out, args.out, noisy)
     if args.c:
         training.resume()
     training.run()
@@ -129,23 +135,12 @@ def _settings(args: argparse.Namespace):
         absent_fraction=args.absent,
         student_like_prompts=args.student_like_prompts,
         randomize=args.randomize,
+        organ_head=args.organ_head,
         lr=lr,
         decoder_lr=args.decoder_lr or (lr if args.scratch else lr / 10),
         validate_every=args.validate_every,
         seed=args.seed,
     )
-
-
-def _claim(out: Path, continue_training: bool) -> None:
-    """Make the folder; an error where it holds a training that is not to be continued, or none that could be."""
-    from nnunetv2_muduo.teacher_training.checkpoints import LAST
-
-    holds_training = (out / LAST).is_file()
-    if holds_training and not continue_training:
-        raise RuntimeError(f"{out} holds a training already. Continue it with --c, or name another folder.")
-    if continue_training and not holds_training:
-        raise FileNotFoundError(f"{out / LAST} is not there: no training to continue. Leave --c out to begin one.")
-    out.mkdir(parents=True, exist_ok=True)
 
 
 def _teacher(args: argparse.Namespace):

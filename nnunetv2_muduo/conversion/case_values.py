@@ -13,8 +13,6 @@ from nnunetv2_muduo.imageio.modalities import MODALITIES
 from nnunetv2_muduo.imageio.plausibility import Channel, require_plausible_case
 from nnunetv2_muduo.imageio.units import require_plausible, thinning, value_range
 
-CT_OUTSIDE_HU = -1024
-
 
 def value_findings(ct: sitk.Image, pet: sitk.Image, case: Case, allow_bqml: bool) -> dict:
     """Findings about the values of a case, whose CT overlaps its PET on whatever grid.
@@ -41,7 +39,7 @@ def _uptake(ct: sitk.Image, pet: sitk.Image, case: Case, weight_kg: float | None
     """Both on as many of the PET's voxels as are looked at, which spares resampling a whole CT."""
     step = thinning(pet.GetSize())
     few_pet = pet[::step, ::step, ::step]
-    few_ct = put_on_grid(ct, few_pet, sitk.sitkLinear, CT_OUTSIDE_HU)
+    few_ct = put_on_grid(ct, few_pet, sitk.sitkLinear, MODALITIES["ct"].outside)
     channels = [
         Channel(MODALITIES["ct"], sitk.GetArrayViewFromImage(few_ct), case.ct),
         Channel(MODALITIES["pet"], sitk.GetArrayViewFromImage(few_pet), case.pet),

@@ -65,15 +65,15 @@ def _write(case: Case, findings: dict, role: str, value_map: dict[int, int], pat
 def _write_changed(case: Case, role: str, value_map: dict[int, int], path: Path) -> None:
     import SimpleITK as sitk
 
-    from nnunetv2_muduo.conversion.case_values import CT_OUTSIDE_HU
     from nnunetv2_muduo.conversion.label_grid import put_labels_on_grid
     from nnunetv2_muduo.imageio.grid import put_on_grid
     from nnunetv2_muduo.imageio.images import whole_numbers
+    from nnunetv2_muduo.imageio.modalities import MODALITIES
     from nnunetv2_muduo.imageio.write import write_nifti
 
     image = getattr(case, role).read()
     if role == "ct":
-        image = put_on_grid(image, case.pet.read(), sitk.sitkLinear, CT_OUTSIDE_HU)
+        image = put_on_grid(image, case.pet.read(), sitk.sitkLinear, MODALITIES["ct"].outside)
     elif role == "label":
         image = put_labels_on_grid(whole_numbers(image, case.label), case.pet.read())
         image = sitk.Cast(sitk.ChangeLabel(image, changeMap={k: v for k, v in value_map.items() if k}), sitk.sitkUInt8)

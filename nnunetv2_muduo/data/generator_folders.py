@@ -12,6 +12,8 @@ from nnunetv2_muduo import storage
 from nnunetv2_muduo.checkpoints import FINAL, resumable
 from nnunetv2_muduo.data.generator_identity import stored_state, why_not
 
+FINE_TUNER, FINE_TUNED_SAM = "nnUNetTrainerCFR_FineTuning", "fine_tuned_sam.safetensors"
+"""What stands in a trainer's place in the name of the folder of a SAM that a training has fine-tuned, and its file."""
 _N_DIGITS = 8
 
 

@@ -21,6 +21,8 @@ _REASONS = {
     "plans": "it was trained with other plans",
     "patch": "it was trained on another patch size or network",
     "labels": "it was trained on other labeled cases or labels",
+    "seen": "it sees other channels, classes, slices or patches",
+    "recipe": "it was fine-tuned from another SAM or in another way",
     "schedule": "it was trained with another number of epochs or iterations, optimizer or augmentation",
 }
 
@@ -46,7 +48,7 @@ def generator_identity(
     return {
         "plans": plan_identity(plans_manager, configuration),
         "patch": storage.digest([settings["patch_size"], settings["batch_size"], settings["architecture"]]),
-        "labels": {case: storage.digest(labeled.load_case(case)[1][:]) for case in sorted(labeled.identifiers)},
+        "labels": label_digests(labeled),
         "schedule": [
             *schedule,
             config.optimizer,
@@ -54,6 +56,11 @@ def generator_identity(
             *([] if config.labels_have_sides is None else [config.labels_have_sides]),  # which decides about mirroring
         ],
     }
+
+
+def label_digests(labeled) -> dict[str, str]:
+    """Digests of the labels by case, of a data set of nnU-Net's. Raises what reading a case raises."""
+    return {case: storage.digest(labeled.load_case(case)[1][:]) for case in sorted(labeled.identifiers)}
 
 
 def stored_state(checkpoint: Path) -> dict[str, Any]:

@@ -10,18 +10,21 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from nnunetv2_muduo.checkpoints import FINAL, resumable
+from nnunetv2_muduo.data.generator_folders import FINE_TUNED_SAM, FINE_TUNER
 from nnunetv2_muduo.data.generator_identity import stored_state
 from nnunetv2_muduo.data.prompt_maps import N_ID_DIGITS, read_made_by
 from nnunetv2_muduo.data.students import Student, find_students
 from nnunetv2_muduo.data.unlabeled_dataset import UnlabeledDataset
+from nnunetv2_muduo.storage import file_digest
 
 _MAPS = "prompt_maps"
-GENERATOR, MAPS, CASES = "prompt generator", "prompt maps", "prepared cases"
+GENERATOR, MAPS, CASES, SAM = "prompt generator", "prompt maps", "prepared cases", "fine-tuned SAM"
+_OF_A_TRAINER = (GENERATOR, SAM)  # whose folders are named as nnU-Net names those of models
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """A prompt generator, its prompt maps, or the prepared unlabeled cases of a configuration."""
+    """A prompt generator, its prompt maps, a fine-tuned SAM, or the prepared unlabeled cases of a configuration."""
 
     kind: str
     folder: Path
@@ -44,13 +47,13 @@ class Prepared:
         for file in list(self._files()):
             file.unlink(missing_ok=True)
         inner = sorted((path for path in self.folder.rglob("*") if path.is_dir()), reverse=True)
-        for folder in (*inner, self.folder, self.folder.parent if self.kind == GENERATOR else self.folder):
+        for folder in (*inner, self.folder, self.folder.parent if self.kind in _OF_A_TRAINER else self.folder):
             self._remove_if_empty(folder)
 
     def _remove_if_empty(self, folder: Path) -> None:
         left = {path.name for path in folder.iterdir()} if folder.is_dir() else {"nothing to remove"}
         if (
-            self.kind == GENERATOR
+            self.kind in _OF_A_TRAINER
             and folder == self.folder.parent
             and left <= _OF_A_MODEL | {f"{self.folder.name}.lock"}
         ):
@@ -76,7 +79,7 @@ def inventory(results: Path, preprocessed: Path) -> list[Prepared]:
     students = find_students(results, preprocessed)
     busy = _at_work(lock for cases in preprocessed.glob("*_unlabeled") for lock in cases.glob(".*.lock"))
     folders = [folder for folder in sorted(results.glob("*__*__*/*fold_*")) if folder.is_dir()]
-    found = [_generator(folder, students, busy) for folder in folders]
+    found = [_generator(folder, students, busy) or _sam(folder, students, busy) for folder in folders]
     for cases in sorted(preprocessed.glob("*_unlabeled")):
         found += [_maps(folder, students, busy) for folder in sorted((cases / _MAPS).glob("*__*"))]
         users = [student.name for student in students if student.unlabeled_folder in (cases.name, "")]
@@ -90,12 +93,26 @@ def _generator(folder: Path, students: list[Student], busy: list[str]) -> Prepar
     state = stored_state(checkpoints[0]) if checkpoints else {}
     if "generator_id" not in state:
         return None
-    stem = "__".join([*folder.parent.name.split("__")[1:], f"fold_{folder.name.partition('fold_')[2]}"])
+    stem = _stem(folder)
     unfinished = "" if checkpoints[0].name == FINAL else ", unfinished"
     users = _users(state["generator_id"], stem, students)
     what = f"{_described(state['generator_id'], state['generator'])}{unfinished}"
     busy = busy or _at_work([folder.with_suffix(".lock")])
     return Prepared(GENERATOR, folder, f"{folder.name}, {what}", (*users, *busy))
+
+
+def _sam(folder: Path, students: list[Student], busy: list[str]) -> Prepared | None:
+    if not folder.parent.name.startswith(f"{FINE_TUNER}-"):
+        return None
+    file = folder / FINE_TUNED_SAM
+    sha256 = file_digest(file) if file.is_file() else ""
+    users = [student.name for student in students if student.uses_sam(sha256 or "unfinished", _stem(folder))]
+    what = f"{folder.name}, sha256 {sha256[:N_ID_DIGITS] or 'of none yet: unfinished'}"
+    return Prepared(SAM, folder, what, (*users, *(busy or _at_work([folder.with_suffix(".lock")]))))
+
+
+def _stem(folder: Path) -> str:
+    return "__".join([*folder.parent.name.split("__")[1:], f"fold_{folder.name.partition('fold_')[2]}"])
 
 
 def _maps(folder: Path, students: list[Student], busy: list[str]) -> Prepared:

@@ -23,6 +23,8 @@ class Student:
     """Name of the folder of its prepared unlabeled cases, empty where its plans are gone."""
     generator_id: str | None
     """None: it is not known which; "": it uses none."""
+    fine_tuned_sam: str | None = None
+    """sha256 of the fine-tuned SAM that labels for it. None: it is not known which; "": it uses none."""
 
     @property
     def name(self) -> str:
@@ -31,9 +33,15 @@ class Student:
 
     def uses(self, generator_id: str, stem: str) -> bool:
         """Whether a generator teaches it; not known: any of its own plans, configuration and fold (`PLANS__CONFIG__fold_X`)."""
-        if self.generator_id is None:
-            return stem == "__".join([*self.folder.parent.name.split("__")[1:], self.folder.name])
-        return self.generator_id == generator_id
+        return stem == self._stem if self.generator_id is None else self.generator_id == generator_id
+
+    def uses_sam(self, sha256: str, stem: str) -> bool:
+        """Likewise, whether a fine-tuned SAM labels for it."""
+        return stem == self._stem if self.fine_tuned_sam is None else self.fine_tuned_sam == sha256
+
+    @property
+    def _stem(self) -> str:
+        return "__".join([*self.folder.parent.name.split("__")[1:], self.folder.name])
 
 
 def find_students(results: Path, preprocessed: Path) -> list[Student]:
@@ -59,7 +67,12 @@ def _student(folder: Path, preprocessed: Path) -> Student | None:
             return None
     made_by = state["prompt_generator"] if "prompt_generator" in state else noted
     known = "prompt_generator" in state or noted is not None
-    return Student(folder, _unlabeled_folder(folder, preprocessed), (made_by or {}).get("id", "") if known else None)
+    return Student(
+        folder,
+        _unlabeled_folder(folder, preprocessed),
+        generator_id=(made_by or {}).get("id", "") if known else None,
+        fine_tuned_sam=(state.get("fine_tuned_sam") or "") if checkpoints else None,
+    )
 
 
 def _state(checkpoint: Path) -> dict[str, Any] | None:

@@ -13,6 +13,8 @@ from nnunetv2_muduo.labels import organ_names
 from nnunetv2_muduo.user_files import read_user_json
 
 FILE_ENDINGS = (".nii.gz", ".nii", ".nrrd", ".mha")
+CHANNEL_ENDINGS = {"ct": "_0000", "pet": "_0001"}
+"""Of nnU-Net's files of a modality, before the ending, as `muduo convert` writes them."""
 
 
 @dataclass(frozen=True)
@@ -113,11 +115,16 @@ def pair_cases(
     pets = {}
     if pet_folder is not None:
         images = list_images(pet_folder)
-        pets = {name: images.get(f"{name}_0001", images.get(name)) for name in predictions}
+        pets = {name: image_of(images, name, "pet") for name in predictions}
         problems += _describe_missing([name for name, path in pets.items() if not path], "without PET", pet_folder)
     if problems:
         raise ValueError("\n".join(problems))
     return [Case(name, path, truths[name], pets.get(name)) for name, path in predictions.items()]
+
+
+def image_of(images: dict[str, Path], case: str, modality: str) -> Path | None:
+    """A case's "ct" or "pet" among images of `list_images`: nnU-Net's channel of it, or the one with the case's own name."""
+    return images.get(f"{case}{CHANNEL_ENDINGS[modality]}", images.get(case))
 
 
 def _describe_missing(names: Iterable[str], what: str, folder: Path) -> list[str]:

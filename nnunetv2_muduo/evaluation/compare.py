@@ -1,5 +1,7 @@
 """Paired comparison of one method with others on the same cases."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 from scipy import stats
@@ -10,12 +12,15 @@ from nnunetv2_muduo.evaluation.measures import compared_measures
 MIN_PAIRS = 2
 
 
-def compare_methods(table: pd.DataFrame, rng: np.random.Generator, n_resamples: int = 9999) -> pd.DataFrame:
+def compare_methods(
+    table: pd.DataFrame, rng: np.random.Generator, n_resamples: int = 9999, measures: Sequence[str] | None = None
+) -> pd.DataFrame:
     """Compare the table's first method with each of the others, per organ and over organs.
 
     Args:
         table: columns `method`, `case`, `organ` and the measures.
         rng: draws the bootstrap samples.
+        measures: columns to compare by; None for those of an evaluation.
 
     Returns:
         Columns `method`, `other`, `measure`, `organ`, `n` (cases in which both have a value), `difference` (method
@@ -25,11 +30,12 @@ def compare_methods(table: pd.DataFrame, rng: np.random.Generator, n_resamples: 
     """
     values = {name: rows.set_index(["case", "organ"]) for name, rows in table.groupby("method", sort=False)}
     method, *others = values
+    measures = [measure.name for measure in compared_measures()] if measures is None else measures
     rows = []
     for other in others:
-        for measure in compared_measures():
-            paired = (values[method][measure.name] - values[other][measure.name]).dropna()
-            keys = {"method": method, "other": other, "measure": measure.name}
+        for measure in measures:
+            paired = (values[method][measure] - values[other][measure]).dropna()
+            keys = {"method": method, "other": other, "measure": measure}
             rows += [{**keys, **row} for row in compare_pairs(paired, rng, n_resamples)]
     return pd.DataFrame(rows)
 

@@ -24,6 +24,11 @@ def write_tables(folder: Path, results: Results) -> None:
         "published": results.published,
         "comparison": results.comparison,
     }
+    write_csv_files(folder, tables)
+
+
+def write_csv_files(folder: Path, tables: dict[str, pd.DataFrame | None]) -> None:
+    """Write each table that there is to NAME.csv, in one step; see `replacing`."""
     for name, table in tables.items():
         if table is not None:
             with replacing(folder / f"{name}.csv") as temporary:

@@ -13,8 +13,9 @@ LABEL_TOLERANCE = 1e-3
 """How far a label may be from a whole number."""
 
 
-def read_image(path: Path) -> sitk.Image:
+def read_image(path: str | Path) -> sitk.Image:
     """A 3D image of scalars. Raises CaseRefused where it is damaged, of another kind, or holds NaN or infinity."""
+    path = Path(path)
     if is_nifti(path.name):
         return read_nifti(path)
     read_grid(path)  # refuses what is no volume

@@ -22,6 +22,8 @@ class Modality:
     """nnU-Net's scheme, which it chooses by the channel's name in dataset.json."""
     kept_as: type[np.number]
     """Type in which resampled images are kept: whole HU, and SUV to one part in two thousand."""
+    outside: float
+    """What an image is filled with where it was not measured: nothing, as air and scanners' own filling have it."""
     bright_median: tuple[float, float]
     """Lowest and highest median that the voxels above `bright_above` can have."""
     bright_above: float | None = None
@@ -51,6 +53,7 @@ MODALITIES = {
     for modality in (
         Modality(
             *("ct", "CT", "HU", "CTNormalization", np.int16),
+            outside=-1024.0,
             bright_median=(BODY_ABOVE_HU, 700),  # contrast medium and spongy bone reach 500; soft tissue + 1000 has 900
             bright_above=BODY_ABOVE_HU,
             goes_below=0,
@@ -62,6 +65,7 @@ MODALITIES = {
         ),
         Modality(
             *("pet", "PET", "SUV", "ZScoreNormalization", np.float16),
+            outside=0.0,
             bright_median=(0.05, 100),  # fat has 0.1 to 0.3, a full bladder up to 100
             lowest_mean=-0.001,  # there is no activity below nothing, but reconstructions undershoot
         ),

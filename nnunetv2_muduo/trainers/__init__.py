@@ -10,6 +10,7 @@ from nnunetv2_muduo.trainers.ablations import (
     nnUNetTrainerMuDuo_PETTeacherOnly,
     nnUNetTrainerMuDuo_SinglePoint,
 )
+from nnunetv2_muduo.trainers.cfr import nnUNetTrainerCFR
 from nnunetv2_muduo.trainers.cps import nnUNetTrainerCPS
 from nnunetv2_muduo.trainers.mean_teacher import nnUNetTrainerMeanTeacher
 from nnunetv2_muduo.trainers.muduo import nnUNetTrainerMuDuo
@@ -30,6 +31,7 @@ from nnunetv2_muduo.trainers.supervised import nnUNetTrainerMuDuo_Supervised
 from nnunetv2_muduo.trainers.uncertainty_aware import nnUNetTrainerUAMeanTeacher
 
 __all__ = [
+    "nnUNetTrainerCFR",
     "nnUNetTrainerCPS",
     "nnUNetTrainerMeanTeacher",
     "nnUNetTrainerMuDuo",

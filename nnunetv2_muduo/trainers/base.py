@@ -26,7 +26,7 @@ from nnunetv2_muduo.imageio.modalities import channel_names
 from nnunetv2_muduo.nnunet_schedule import NNUNET_SCHEDULE
 from nnunetv2_muduo.storage import read_json, write_json
 from nnunetv2_muduo.trainers.augmentation import AugmentingTrainer
-from nnunetv2_muduo.trainers.plans import fit_plans
+from nnunetv2_muduo.trainers.plans import fit_plans, wanted_patch
 from nnunetv2_muduo.trainers.schedule import set_schedule
 from nnunetv2_muduo.trainers.student_channels import (
     PickChannels,
@@ -122,13 +122,13 @@ class MuDuoTrainer(AugmentingTrainer):
         return optimizer, PolyLRScheduler(optimizer, self.initial_lr, self.num_epochs)
 
     def _fit_patch(self):
-        edge, planned = self._patch_edge(), self.configuration_manager
-        if edge is None:
+        patch_size, planned = self._wanted_patch(), self.configuration_manager
+        if patch_size is None:
             return
         self.planned_configuration = planned
-        self.plans_manager = PlansManager(fit_plans(self.plans_manager.plans, self.configuration_name, edge))
+        self.plans_manager = PlansManager(fit_plans(self.plans_manager.plans, self.configuration_name, patch_size))
         self.configuration_manager = self.plans_manager.get_configuration(self.configuration_name)
-        whose = "the teachers' image size" if self.on_teachers_patch else "as the config says"
+        whose = "the teachers' image" if self.on_teachers_patch else "as the config says"
         self.print_to_log_file(
             f"Patch size {list(planned.patch_size)} of the plans becomes {list(self.configuration_manager.patch_size)}, "
             f"{whose}; batch size {planned.batch_size} -> {self.configuration_manager.batch_size}; "
@@ -136,25 +136,31 @@ class MuDuoTrainer(AugmentingTrainer):
             f"{len(self.configuration_manager.pool_op_kernel_sizes)}. The plans used are saved with the results."
         )
 
-    def _patch_edge(self) -> int | None:
-        """Edge of the patch in voxels, None for the plan's own patch. Read from the checkpoint when one is being loaded.
+    def _wanted_patch(self) -> tuple[int, int, int] | None:
+        """The patch in voxels, None for the plan's own. Read from the checkpoint when one is being loaded.
 
         Raises:
             ValueError: the config wants another patch than the teachers see.
         """
         wanted = self._as_trained("patch_size")
         if not self.on_teachers_patch or (wanted is not None and not self.needs_teachers):
-            return wanted
-        edge = self.my_init_kwargs.get(STATE_KEY, {}).get("image_size")
-        if edge is None:
-            from nnunetv2_muduo.teachers.ensemble import ensemble_image_size  # teachers are only needed to train
-
-            edge = ensemble_image_size(self.muduo_config)
+            return None if wanted is None else (wanted,) * 3
+        if (stored := self._stored_patch()) is not None:
+            return stored
         if wanted is not None:
-            from nnunetv2_muduo.teachers.ensemble import require_patch
+            from nnunetv2_muduo.teachers.ensemble import ensemble_image_size, require_patch  # only needed to train
 
-            require_patch(wanted, edge)
-        return edge
+            require_patch(wanted, ensemble_image_size(self.muduo_config))
+        return wanted_patch(
+            self.plans_manager.plans, self.configuration_name, self.muduo_config, on_teachers_patch=True
+        )
+
+    def _stored_patch(self) -> tuple[int, int, int] | None:
+        """The patch of the checkpoint that is being loaded; until 0.1.0 it was always a cube."""
+        stored = self.my_init_kwargs.get(STATE_KEY, {})
+        cube = [stored["image_size"]] * 3 if "image_size" in stored else None
+        patch_size = stored.get("patch_size", cube)
+        return None if patch_size is None else tuple(patch_size)
 
     def _as_trained(self, field: str):
         """A config field that decides about the network: the checkpoint's that is being loaded, else the config's."""
@@ -270,7 +276,7 @@ class MuDuoTrainer(AugmentingTrainer):
 
     def muduo_state(self) -> dict:
         """Our own entries of a checkpoint."""
-        own = {"config": self.muduo_config.to_dict(), "image_size": self.configuration_manager.patch_size[0]}
+        own = {"config": self.muduo_config.to_dict(), "patch_size": list(self.configuration_manager.patch_size)}
         return {**super().muduo_state(), **own}
 
     def accept_checkpoint(self, state: dict, path: Path) -> None:

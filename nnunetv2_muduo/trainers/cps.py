@@ -63,7 +63,12 @@ class nnUNetTrainerCPS(SemiSupervisedTrainer):
         peer_logits = self.full_resolution(output).float()
         labels, peer_labels = student_logits.detach().argmax(1), peer_logits.detach().argmax(1)
         loss = F.cross_entropy(student_logits, peer_labels) + F.cross_entropy(peer_logits, labels) + self._tie(output)
+        loss = loss + self.peers_own_loss(peer_logits)
         return loss, {"disagreement": (labels != peer_labels).float().mean().cpu().numpy()}
+
+    def peers_own_loss(self, peer_logits: Tensor) -> Tensor | float:
+        """What else unlabeled patches teach the peer. For methods that this one is joined with."""
+        return 0.0
 
     def networks(self) -> list[nn.Module]:
         return [self.network, self.peer["network"]]

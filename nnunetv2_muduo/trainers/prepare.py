@@ -57,6 +57,8 @@ def prepare(
     # While it is at work `muduo prepare --clean` removes nothing; where all is there, nothing has to be writable.
     with at_work(last.unlabeled_folder) if missing else nullcontext():
         preprocess(first, cases, n_processes)
+        if part_id == 0 and not last.generator_trainer:
+            first.trainer.make_its_own()
         for each in preparations if last.generator_trainer else ():
             train_generator(each, part_id)
             make_maps(each, cases, predictor)
@@ -97,10 +99,11 @@ def _open_teachers(student: type, trainer) -> None:
     """Fetch, open and compare the student's teachers, though only the training asks them: before hours have gone into it."""
     if not student.needs_teachers:
         return
-    from nnunetv2_muduo.teachers.ensemble import inspect_teachers, require_patch
+    from nnunetv2_muduo.teachers.ensemble import inspect_teachers, require_patch_that_teachers_see
 
-    for modality, teacher in inspect_teachers(load_config(student.config_overrides, student.config_class)).items():
-        require_patch(trainer.patch_size[0], teacher.image_size)
+    config = load_config(student.config_overrides, student.config_class)
+    for modality, teacher in inspect_teachers(config).items():
+        require_patch_that_teachers_see(config, trainer.patch_size, teacher.image_size)
         trainer.print_to_log_file(f"{modality.upper()} teacher: {teacher.path} (sha256 {teacher.sha256})")
 
 

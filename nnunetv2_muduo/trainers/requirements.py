@@ -49,14 +49,15 @@ class Preparation:
     @cached_property
     def raw_files(self) -> dict[str, list[str] | None]:
         """Raw files of every unlabeled case; None each where they are elsewhere but the cases are prepared."""
-        raw, dataset_json = self._raw_dataset, self.trainer.dataset_json
+        raw, dataset_json = self.raw_dataset, self.trainer.dataset_json
         prepared, ending = UnlabeledDataset.get_identifiers(self.unlabeled_folder), dataset_json["file_ending"]
         if prepared and not any(files_of_cases(raw / UNLABELED_FOLDER, ending)):
             return dict.fromkeys(prepared)
         return find_unlabeled(raw, ending, channel_names(dataset_json))
 
     @property
-    def _raw_dataset(self) -> Path:
+    def raw_dataset(self) -> Path:
+        """The raw data set, which may be elsewhere."""
         return Path(nnUNet_raw.get() or "") / self.trainer.plans_manager.dataset_name
 
     @property
@@ -171,10 +172,10 @@ class Preparation:
     def log_raw_files(self) -> None:
         """Say in the log where raw files are gone, or hold a scan that is in two sets (which makes every figure too good)."""
         if None in self.raw_files.values():
-            self.trainer.print_to_log_file(f"WARNING: {without_raw_files(self._raw_dataset, len(self.raw_files))}.")
+            self.trainer.print_to_log_file(f"WARNING: {without_raw_files(self.raw_dataset, len(self.raw_files))}.")
         plans_name = self.trainer.plans_manager.plans_name
         # Other processes of a training wait for the first only so long.
-        for leak in leaks(self._raw_dataset, self.trainer.fold, plans_name, with_images=not self.trainer.is_ddp):
+        for leak in leaks(self.raw_dataset, self.trainer.fold, plans_name, with_images=not self.trainer.is_ddp):
             self.trainer.print_to_log_file(f"WARNING: {leak}.")
 
     def log_excluded(self) -> None:
@@ -192,7 +193,7 @@ class Preparation:
         if cases:
             return [f"{len(cases)} unlabeled case(s) to preprocess: {_summary(cases)}"]
         if self.generator_trainer is None:
-            return []
+            return self.trainer.missing_of_its_own()
         reason = self.why_no_generator()
         if reason is not None:
             return [f"{self.generator_class.trains} to train: {reason}"]

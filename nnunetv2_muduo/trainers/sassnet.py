@@ -89,7 +89,7 @@ class nnUNetTrainerSASSNet(SemiSupervisedTrainer):
             logits = self.discriminator(torch.cat([labeled_maps, maps]), torch.cat([labeled_images, images]))
             truth = classes(len(labeled_maps), len(maps), logits.device)
             self.discriminator_optimizer.zero_grad(set_to_none=True)
-            F.cross_entropy(logits, truth).backward()
+            (distributed.share_weight(len(truth)) * F.cross_entropy(logits, truth)).backward()
             norm = nn.utils.clip_grad_norm_(self.discriminator.parameters(), math.inf)  # measured, nothing is clipped
             if bool(norm.isfinite()):
                 self.discriminator_optimizer.step()

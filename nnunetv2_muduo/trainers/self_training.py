@@ -50,9 +50,8 @@ class nnUNetTrainerSelfTraining(SemiSupervisedTrainer):
 
     def unlabeled_loss(self, student_logits: Tensor, patches: UnlabeledPatches) -> tuple[Tensor, dict]:
         labels = self._to_device(patches.prompt_map)
-        loss_of_a_resolution = self.loss.loss if self.enable_deep_supervision else self.loss
         differs = student_logits.detach().argmax(1, keepdim=True) != labels
-        return loss_of_a_resolution(student_logits, labels), {"disagreement": differs.float().mean().cpu().numpy()}
+        return self.loss_of_labels(student_logits, labels), {"disagreement": differs.float().mean().cpu().numpy()}
 
     @classmethod
     def generators(cls, config: SelfTrainingConfig) -> tuple[str, ...]:

@@ -120,6 +120,11 @@ class SemiSupervisedTrainer(MuDuoTrainer):
         """
         raise NotImplementedError
 
+    def loss_of_labels(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """nnU-Net's own loss, at full resolution, of logits [B, 1 + n_organs, a, b, c] against labels [B, 1, a, b, c]."""
+        loss_of_a_resolution = self.loss.loss if self.enable_deep_supervision else self.loss
+        return loss_of_a_resolution(logits, labels)
+
     def next_unlabeled(self) -> dict:
         """The next unlabeled batch. A case that its loader had to leave out is named in the log.
 
@@ -189,6 +194,13 @@ class SemiSupervisedTrainer(MuDuoTrainer):
         """Name the generator beside the checkpoints too, from the first step on: `muduo prepare --clean` then keeps it."""
         if self.local_rank == 0:
             write_json(self.made_by, Path(self.output_folder, GENERATOR_RECORD))
+
+    def missing_of_its_own(self) -> list[str]:
+        """What still has to be made beside prepared cases and prompt maps, in words. For subclasses."""
+        return []
+
+    def make_its_own(self) -> None:
+        """Make it, in `muduo prepare`. For subclasses."""
 
     def muduo_state(self) -> dict:
         return {**super().muduo_state(), "prompt_generator": self.made_by}

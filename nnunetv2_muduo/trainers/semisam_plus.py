@@ -89,18 +89,18 @@ class nnUNetTrainerSemiSAMPlus(TaughtTrainer, nnUNetTrainerMeanTeacher):
             embedding: [1, C, n, n, n] of the patch.
             student_probs: [1 + n_organs, a, b, c], without gradient.
         """
-        from nnunetv2_muduo.teachers import interaction, patch_space  # prediction never needs them
+        from nnunetv2_muduo.teachers import interaction  # prediction never needs it
 
-        teacher, axes = self.ensemble.teachers[self.muduo_config.generalist], self.ensemble.axes
+        teacher = self.ensemble.teachers[self.muduo_config.generalist]
         numbers = torch.tensor([1 + organ for organ in organs], device=student_probs.device)
         if self.muduo_config.generalist_prompt == "mask":
-            maps = patch_space.to_teacher_axes(student_probs[numbers], axes)
+            maps = self.ensemble.as_teachers_see(student_probs[numbers])
             answers = interaction.ask_with_mask(teacher, embedding, maps)
         else:
-            masks = patch_space.to_teacher_axes(student_probs.argmax(0) == numbers[:, None, None, None], axes)
+            masks = self.ensemble.masks_as_teachers_see(student_probs.argmax(0) == numbers[:, None, None, None])
             n_rounds, generator = self.muduo_config.generalist_rounds, self.click_generator
             answers = interaction.ask_with_clicks(teacher, embedding, masks, n_rounds, generator)
-        return tuple(patch_space.from_teacher_axes(answer, axes) for answer in answers)
+        return tuple(self.ensemble.as_patch(answer, student_probs.shape[1:]) for answer in answers)
 
     def initialize(self):
         super().initialize()

@@ -75,11 +75,12 @@ def draw_case(
         for axes, labels in zip(blocks, segmentations.values(), strict=True):
             _draw_ct(axes[0], axes[2], ct_hu, labels, (z, y), spacing_mm)
             _draw_pet(axes[1], axes[3], pet_suv, labels, z, spacing_mm, suv_max)
-        _add_legend(figure, organs)
-        return _save(figure, Path(out_path))
+        add_legend(figure, organs)
+        return save_figure(figure, Path(out_path))
 
 
-def _save(figure: Figure, out_path: Path) -> list[Path]:
+def save_figure(figure: Figure, out_path: Path) -> list[Path]:
+    """Write a figure as PNG and SVG, with these endings in place of the path's suffix; the two files."""
     files = [out_path.with_suffix(suffix) for suffix in (".png", ".svg")]
     for file in files:
         with replacing(file) as temporary:
@@ -157,7 +158,8 @@ def draw_marked_view(
     add_scale_bar(axes, color)
 
 
-def _add_legend(figure: Figure, organs: dict[str, int]) -> None:
+def add_legend(figure: Figure, organs: dict[str, int]) -> None:
+    """The organs' colors below all panels."""
     width = figure.get_figwidth()
     names = legend_names(organs, width, LEGEND_SIZE)
     lines = [Line2D([], [], color=organ_color(value), linewidth=2) for value in organs.values()]

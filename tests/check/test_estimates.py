@@ -1,10 +1,12 @@
 """Counted costs of a training: against formulas written out here, and what they grow with."""
 
 import math
+import re
 
 import pytest
 import torch
 from fixtures.check import ARCHITECTURE
+from support import write_config
 
 from nnunetv2_muduo.check.estimates import (
     ASSUMED_TFLOPS,
@@ -97,6 +99,17 @@ def test_the_check_has_one(dataset, check):
     assert "prompt generator" in found["estimate"][1]
     _, found = check("-tr", "nnUNetTrainerMuDuo_Supervised")
     assert "prompt generator" not in found["estimate"][1]
+
+
+def test_a_patch_at_the_teachers_spacing_is_counted(dataset, check, tmp_path, monkeypatch):
+    hours = {}
+    for spacing_mm in (None, 8.0):  # the data set has 4 mm: eight times as many voxels
+        write_config(
+            monkeypatch, tmp_path, teacher_spacing_mm=spacing_mm, num_epochs=10_000, num_iterations_per_epoch=250
+        )
+        _, found = check()
+        hours[spacing_mm] = float(re.search(r"student ([\d.]+) h", found["estimate"][1]).group(1))
+    assert 6 < hours[8.0] / hours[None] < 9
 
 
 def test_nothing_is_computed(monkeypatch):

@@ -42,14 +42,18 @@ def _write_single_files(root: Path) -> None:
 
     size = {**asdict(SMALL_CONFIG), "embed_dim": 48, "depth": 1, "n_heads": 2, "global_attention_blocks": [0]}
     (root / "size.json").write_text(json.dumps(size))
+    (root / "clicks.json").write_text('{"tumor": [[12, 12, 17]], "background": [[1, 1, 1]]}')
     (root / "noisy.txt").write_text("labeled_0\n")
     (root / "a_file.txt").write_text("a file")
     (root / "broken.json").write_text('{"labels": ')
     (root / "list.json").write_text("[1, 2]")
     (root / "binary.json").write_bytes(b"\xff\xfe\x00\x81")
     (root / "locked.json").write_text("{}")
-    for folder in ("folder", "locked", "readonly"):
+    for folder in ("folder", "locked", "readonly", "clicks"):
         (root / folder).mkdir()
+    for labels in (root / "raw" / DATASET / "labelsTr").glob("*.nii.gz"):
+        name = labels.name.removesuffix(".nii.gz")
+        (root / "clicks" / f"{name}_clicks.json").write_text('{"tumor": [], "background": []}')
 
 
 @pytest.fixture

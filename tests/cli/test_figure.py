@@ -148,7 +148,7 @@ def test_every_orientation_of_a_file_gives_the_same_picture(orientations, tmp_pa
 def test_organs_lie_on_the_side_that_the_marks_say(orientation, tmp_path, monkeypatch):
     write_one_sided(tmp_path, [orientation])
     figures = []
-    monkeypatch.setattr(case_figure, "_save", lambda figure, _: figures.append(figure))
+    monkeypatch.setattr(case_figure, "save_figure", lambda figure, _: figures.append(figure))
     main(["figure", orientation, "--images", str(tmp_path / "images"), "--truth", str(tmp_path / "gt"),
           "-o", str(tmp_path / "out")])  # fmt: skip
     coronal, projection, axial, _ = figures[0].axes
@@ -178,7 +178,7 @@ def test_the_scale_bar_is_as_long_as_it_says(spacing_mm, tmp_path, monkeypatch):
     n_voxels = tuple(round(120 / mm) for mm in spacing_mm)
     write_one_sided(tmp_path, ["LPS"], spacing_mm=spacing_mm, n_voxels=n_voxels)
     figures = []
-    monkeypatch.setattr(case_figure, "_save", lambda figure, _: figures.append(figure))
+    monkeypatch.setattr(case_figure, "save_figure", lambda figure, _: figures.append(figure))
     monkeypatch.setattr(case_figure, "body_box", lambda ct_hu: tuple(slice(0, n) for n in ct_hu.shape))
     main(
         [

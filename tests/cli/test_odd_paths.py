@@ -18,18 +18,28 @@ MADE = {  # command: a file that it makes
     "check": None,
     "prepare": None,
     "teacher": "new/teacher/teacher_best.pth",
+    "segment": "new/segmented/labeled_0.nii.gz",
     "postprocess": "new/cleaned/labeled_0.nii.gz",
     "evaluate": "new/evaluation/metrics.csv",
     "figure": "new/picture/labeled_0.png",
+    "segment-bench": "new/bench/curves.png",
     "report": "report.html",
     "export": "model.zip",
 }
+if "teacher train2d" in COMMANDS:
+    MADE["teacher train2d"] = "new/sam/fine_tuned_sam.safetensors"
 
 
 def test_the_folder_is_an_odd_one(project):
     assert " " in str(project)
     assert not str(project).isascii()
-    made_by_others = {"phantom --from-labels", "convert autopet --labels", "convert dicom", "demo"}
+    made_by_others = {
+        "phantom --from-labels",
+        "convert autopet --labels",
+        "convert dicom",
+        "segment-bench --clicks",
+        "demo",
+    }
     assert MADE.keys() == COMMANDS.keys() - made_by_others
 
 

@@ -20,7 +20,7 @@ def test_each_format_is_read_with_the_same_checks(tmp_path):
     image.SetSpacing((1.0, 2.0, 3.0))
     for ending in (".nii.gz", ".nii", ".nrrd", ".mha"):
         sitk.WriteImage(image, str(tmp_path / f"whole{ending}"))
-        read = read_image(tmp_path / f"whole{ending}")
+        read = read_image(str(tmp_path / f"whole{ending}"))
         np.testing.assert_array_equal(sitk.GetArrayFromImage(read), sitk.GetArrayFromImage(image))
         assert read.GetSpacing() == image.GetSpacing()
         for name, value in (("nan", np.nan), ("infinite", np.inf)):

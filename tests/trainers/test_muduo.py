@@ -19,7 +19,7 @@ def labeled_losses(trainer, n_steps: int = 3) -> list[float]:
 
 def stock_trainer_on_the_same_patch() -> nnUNetTrainer:
     trainer = make_trainer("nnUNetTrainer")
-    trainer.plans_manager = type(trainer.plans_manager)(fit_plans(trainer.plans_manager.plans, "3d_fullres", 24))
+    trainer.plans_manager = type(trainer.plans_manager)(fit_plans(trainer.plans_manager.plans, "3d_fullres", (24,) * 3))
     trainer.configuration_manager = trainer.plans_manager.get_configuration("3d_fullres")
     return trainer
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from stock_command import train_fold
+from stock_command import model_folder, train_fold
 from support import DATASET, generator_folders, make_trainer, seed_everything, write_config
 
 from nnunetv2_muduo.config import MuDuoConfig
@@ -118,7 +118,7 @@ def test_with_worker_processes_the_curves_go_on_without_a_step(prepared_dataset,
 def test_a_training_killed_at_its_very_end_leaves_nothing_when_continued(prepared_dataset, tmp_path, monkeypatch, name):
     write_config(monkeypatch, tmp_path, num_epochs=1, num_iterations_per_epoch=1)
     train_fold(0, name)
-    folder = prepared_dataset / "res" / DATASET / f"{name}__nnUNetPlans__3d_fullres" / "fold_0"
+    folder = model_folder(prepared_dataset, name) / "fold_0"
     for left in ("checkpoint_latest.pth", "checkpoint_previous.pth", "checkpoint_final.pth.part"):
         (folder / left).write_bytes((folder / "checkpoint_final.pth").read_bytes())
     train_fold(0, name, "--c")

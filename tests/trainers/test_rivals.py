@@ -1,6 +1,7 @@
 """What every method promises, for each: weight 0 is nnU-Net, continuing is exact, nothing of its own leaves with the student."""
 
 import copy
+import importlib.util
 import shutil
 from pathlib import Path
 
@@ -8,12 +9,13 @@ import numpy as np
 import pytest
 import torch
 from support import (
+    NEEDS_TRANSFORMERS,
+    copy_prepared_for,
     make_trainer,
     prepare_tiny,
-    seed_everything,
     set_nnunet_folders,
+    started_epoch,
     train_epochs,
-    use_threads,
     weights_of,
     write_config,
 )
@@ -21,21 +23,19 @@ from support import (
 METHODS = [
     f"nnUNetTrainer{name}" for name in ("MeanTeacher", "UAMeanTeacher", "CPS", "SASSNet", "SemiSAMPlus", "SelfTraining")
 ]
-SMALL = {"patch_size": 24, "num_epochs": 4, "generalist_rounds": 2}
+CFR = pytest.param("nnUNetTrainerCFR", marks=NEEDS_TRANSFORMERS)
+SMALL = {"patch_size": 24, "num_epochs": 4, "generalist_rounds": 2, "sam": "tiny", "sam_iterations": 2}
 
-pytestmark = pytest.mark.parametrize("name", METHODS)
+pytestmark = pytest.mark.parametrize("name", [*METHODS, CFR])
 
 
 @pytest.fixture(scope="module")
 def root_with_generation_0(prepared_root, tmp_path_factory):
-    """The tiny data set with what self-training needs."""
-    root = shutil.copytree(prepared_root, tmp_path_factory.mktemp("rivals") / "nnunet")
-    with pytest.MonkeyPatch.context() as patch:
-        set_nnunet_folders(patch, root)
-        use_threads(patch)
-        write_config(patch, root, **SMALL)
-        prepare_tiny("nnUNetTrainerSelfTraining")
-    return root
+    """The tiny data set with what self-training and CFR need."""
+    names = ["nnUNetTrainerSelfTraining"]
+    if importlib.util.find_spec("transformers"):
+        names.append("nnUNetTrainerCFR")
+    return copy_prepared_for(names, prepared_root, tmp_path_factory.mktemp("rivals") / "nnunet", **SMALL)
 
 
 @pytest.fixture
@@ -46,14 +46,9 @@ def prepared_dataset(root_with_generation_0, tmp_path, monkeypatch):
 
 
 def started(name):
-    if name == "nnUNetTrainerSelfTraining":
+    if name in ("nnUNetTrainerSelfTraining", "nnUNetTrainerCFR"):
         prepare_tiny(name)  # in this process, where it is another config's
-    seed_everything()
-    trainer = make_trainer(name)
-    trainer.on_train_start()
-    trainer.on_epoch_start()
-    trainer.on_train_epoch_start()
-    return trainer
+    return started_epoch(name)
 
 
 def assert_equal(state, other):

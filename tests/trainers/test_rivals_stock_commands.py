@@ -9,20 +9,22 @@ import pytest
 import torch
 from nnunetv2.inference.predict_from_raw_data import predict_entry_point
 from stock_command import nnunet_train, train_fold
-from support import DATASET, write_config
+from support import DATASET, NEEDS_TRANSFORMERS, write_config
 
 from nnunetv2_muduo.cli import main
 
 pytestmark = pytest.mark.long
 
 METHODS = [f"nnUNetTrainer{name}" for name in ("MeanTeacher", "UAMeanTeacher", "CPS", "SASSNet", "SemiSAMPlus")]
-METHODS.append("nnUNetTrainerSelfTraining")
+METHODS += ["nnUNetTrainerSelfTraining", pytest.param("nnUNetTrainerCFR", marks=NEEDS_TRANSFORMERS)]
 QUICKEST = {
     "patch_size": 24,
     "num_epochs": 1,
     "num_iterations_per_epoch": 1,
     "generalist_rounds": 1,
     "ramp_up_epochs": 1,
+    "sam": "tiny",
+    "sam_iterations": 1,
 }
 EACH = pytest.mark.parametrize("method", METHODS)
 

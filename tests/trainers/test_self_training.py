@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from support import DATASET, log_of, make_trainer, prepare_tiny, seed_everything, weights_of, write_config
+from support import DATASET, log_of, make_trainer, nnunets_loss, prepare_tiny, seed_everything, weights_of, write_config
 
 from nnunetv2_muduo import trainers
 from nnunetv2_muduo.data.prompt_maps import read_made_by
@@ -48,15 +48,6 @@ def trained_as(monkeypatch):
     return began
 
 
-def by_hand(logits, labels):
-    """Cross-entropy and soft Dice of each patch's organs, as nnU-Net's loss has them."""
-    log_probs = logits.log_softmax(1)
-    ce = -log_probs.gather(1, labels.long()).mean()
-    probs, onehot = log_probs.exp(), torch.zeros_like(logits).scatter_(1, labels.long(), 1.0)
-    overlap, size = (probs * onehot).sum((2, 3, 4)), (probs + onehot).sum((2, 3, 4))
-    return ce - ((2 * overlap + 1e-5) / (size + 1e-5).clip(1e-8))[:, 1:].mean()
-
-
 def test_loss_is_nnunets_against_the_kept_labels(prepared_dataset, tmp_path, monkeypatch):
     write_config(monkeypatch, tmp_path, **CONFIG)
     trainer = make_trainer(NAME)
@@ -65,7 +56,7 @@ def test_loss_is_nnunets_against_the_kept_labels(prepared_dataset, tmp_path, mon
     logits = torch.randn(2, 3, 8, 8, 8, generator=generator, requires_grad=True)
     labels = torch.randint(0, 3, (2, 1, 8, 8, 8), generator=generator, dtype=torch.int16)
     loss, measures = trainer.unlabeled_loss(logits, UnlabeledPatches(torch.zeros(2, 2, 8, 8, 8), {}, labels))
-    assert loss.item() == pytest.approx(by_hand(logits, labels).item(), abs=1e-5)
+    assert loss.item() == pytest.approx(nnunets_loss(logits, labels).item(), abs=1e-5)
     assert measures["disagreement"] == pytest.approx(float((logits.argmax(1) != labels[:, 0]).float().mean()))
     loss.backward()
     assert logits.grad.abs().sum() > 0

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from stock_command import add_own_trainers, nnunet_train, train_fold
+from stock_command import add_own_trainers, model_folder, nnunet_train, train_fold
 from support import DATASET, generator_folders, log_of, make_trainer, prepare_tiny, write_config
 
 from nnunetv2_muduo.cli import main
@@ -25,10 +25,6 @@ def quickest(prepared_dataset, tmp_path, monkeypatch):
     """A copy of the prepared data set with a config of one epoch of one iteration. Returns its root folder."""
     write_config(monkeypatch, tmp_path, num_epochs=1, num_iterations_per_epoch=1)
     return prepared_dataset
-
-
-def model_folder(root, trainer):
-    return root / "res" / DATASET / f"{trainer}__nnUNetPlans__3d_fullres"
 
 
 def edit_json(path, **changes):

@@ -7,8 +7,9 @@ import pytest
 import torch
 import torch.multiprocessing as mp
 import torch.nn.functional as F
-from support import make_trainer, write_config
+from support import NEEDS_TRANSFORMERS, make_trainer, write_config
 from torch import distributed as dist
+from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
 N_UNLABELED = 3  # does not divide by two
@@ -21,6 +22,7 @@ FILTERED = {
     "pseudo_label": "soft",
 }
 METHODS = ["MuDuo", "MeanTeacher", "UAMeanTeacher", "CPS", "SASSNet", "SemiSAMPlus", "SelfTraining"]
+CFR, OF_CFR = "nnUNetTrainerCFR", {"sam": "tiny", "sam_iterations": 1}
 
 
 def one_step(trainer, labeled: dict, unlabeled: dict) -> dict[str, torch.Tensor]:
@@ -35,6 +37,14 @@ def one_step(trainer, labeled: dict, unlabeled: dict) -> dict[str, torch.Tensor]
         for number, network in enumerate(trainer.networks())
         for name, p in network.named_parameters()
     }
+
+
+def gradients_of_judge(trainer) -> torch.Tensor | None:
+    """Gradients of SASSNet's discriminator for the maps of the last step, all in one."""
+    if not hasattr(trainer, "discriminator"):
+        return None
+    trainer.on_student_updated()
+    return torch.cat([p.grad.ravel() for p in trainer.discriminator.parameters()])
 
 
 def rows(batch: dict, part: slice) -> dict:
@@ -78,8 +88,13 @@ def ready_trainer(root, name):
         trainer.ensemble = TeachersOfThePromptMap()
         trainer._draw_alpha = lambda pairs: torch.full((len(pairs),), 0.3)
     trainer.network.load_state_dict(torch.load(root / "weights.pth"))
+    if name == CFR:
+        trainer.sam_labels = lambda view: (view[:, :1] > 0.5).to(torch.int16) + (view[:, :1] > 1)
     if name == "nnUNetTrainerSASSNet":
         trainer.discriminator.register_forward_pre_hook(lambda _judge, inputs: tuple(x.float() for x in inputs))
+        trainer.discriminator_optimizer.step = lambda: None  # its gradients are compared, as the student's are
+        for dropout in (m for m in trainer.discriminator.modules() if isinstance(m, nn.Dropout3d)):
+            dropout.p = 0.0  # each process draws its own
     for network in trainer.networks():
         network.double()  # in float32 the order of summation alone moves gradients by up to 1e-4
     return trainer
@@ -99,6 +114,9 @@ def run_rank(rank: int, root, port: int, name: str) -> None:
         gradients = one_step(trainer, *own)
         if rank == 0:
             torch.save(gradients, root / f"gradients_{step}.pth")
+        judged = gradients_of_judge(trainer)
+        if rank == 0:
+            torch.save(judged, root / f"judge_{step}.pth")
         if hasattr(trainer, "pair_filter"):
             torch.save(trainer.pair_filter.state(), root / f"filter_{rank}.pth")
     lose_a_step(trainer, own[0], rank, root)
@@ -111,6 +129,7 @@ def wrap_all(trainer) -> None:
         trainer.peer["network"] = DistributedDataParallel(trainer.peer["network"])
     if hasattr(trainer, "shape_head"):
         trainer.shape_head = DistributedDataParallel(trainer.shape_head)
+        trainer.discriminator = DistributedDataParallel(trainer.discriminator)
 
 
 def lose_a_step(trainer, labeled: dict, rank: int, root) -> None:
@@ -125,7 +144,12 @@ def lose_a_step(trainer, labeled: dict, rank: int, root) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "config"),
-    [*((f"nnUNetTrainer{method}", {}) for method in METHODS), ("nnUNetTrainerMuDuo", FILTERED)],
+    [
+        *((f"nnUNetTrainer{method}", {}) for method in METHODS),
+        ("nnUNetTrainerMuDuo", FILTERED),
+        pytest.param(CFR, OF_CFR, marks=NEEDS_TRANSFORMERS),
+        pytest.param(CFR, {**OF_CFR, "semi_supervised_method": "cps"}, marks=NEEDS_TRANSFORMERS),
+    ],
 )
 def test_gradients_equal_those_of_one_process(prepared_dataset, tmp_path, monkeypatch, name, config):
     write_config(monkeypatch, tmp_path, unlabeled_batch_size=N_UNLABELED, patch_size=24, teacher_dropout=0.0, **config)
@@ -139,7 +163,7 @@ def test_gradients_equal_those_of_one_process(prepared_dataset, tmp_path, monkey
     batches[1][1]["target"][2] = 0  # the second rank has no valid pair in the second step
     torch.save(batches, tmp_path / "batches.pth")
     alone = ready_trainer(tmp_path, name)
-    expected = [one_step(alone, *batch) for batch in batches]
+    expected, judged = zip(*((one_step(alone, *batch), gradients_of_judge(alone)) for batch in batches), strict=True)
     mp.spawn(run_rank, (tmp_path, 29_000 + os.getpid() % 1000, name), nprocs=2)
     for step, gradients in enumerate(expected):
         shared = torch.load(tmp_path / f"gradients_{step}.pth")
@@ -147,7 +171,9 @@ def test_gradients_equal_those_of_one_process(prepared_dataset, tmp_path, monkey
         total = torch.cat([g.ravel() for g in gradients.values()]).norm()
         assert float(difference / total) < 1e-6, f"step {step}: {difference / total:.1e}"
         assert np.isfinite(float(total))
-    for rank in range(2) if config else ():
+        if judged[step] is not None:
+            torch.testing.assert_close(torch.load(tmp_path / f"judge_{step}.pth"), judged[step], rtol=1e-4, atol=1e-6)
+    for rank in range(2) if config is FILTERED else ():
         for part, kept in torch.load(tmp_path / f"filter_{rank}.pth").items():
             torch.testing.assert_close(kept, alone.pair_filter.state()[part], equal_nan=True)
             assert not kept.isnan().all()

@@ -1,20 +1,13 @@
 """The report in a real browser: Debian's chromium and chromium-driver, driven by selenium."""
 
-import base64
-import io
-import shutil
 from itertools import combinations
 
 import numpy as np
 import pytest
-from PIL import Image
+from fixtures.browser import resize, screenshot
 
 from nnunetv2_muduo.cli import main
 
-FLAGS = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync", "--hide-scrollbars",
-)  # fmt: skip
 COLORS_OF_TEXT = """
   const background = (element) => getComputedStyle(element).backgroundColor;
   return [...document.querySelectorAll("h1, h2, p, dt, dd, th, td, figcaption, li, summary, output")].map((element) => {
@@ -23,22 +16,6 @@ COLORS_OF_TEXT = """
     return [element.textContent, getComputedStyle(element).color, background(behind)];
   });"""  # of every text, and the first opaque background behind it
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture
-def browser(tmp_path):
-    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if not chromium or not driver:
-        pytest.skip("no chromium and chromedriver here (Debian: apt-get install chromium chromium-driver)")
-    webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    for flag in (*FLAGS, f"--user-data-dir={tmp_path / 'profile'}"):
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    window = webdriver.Chrome(options, webdriver.ChromeService(driver))
-    yield window
-    window.quit()
 
 
 @pytest.fixture
@@ -54,20 +31,9 @@ def page(browser, made_up_training):
     return browser
 
 
-def resize(browser, width: int, height: int) -> None:
-    metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
-
-
 def set_dark(browser, dark: bool) -> None:
     scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [scheme]})
-
-
-def screenshot(browser) -> np.ndarray:
-    """What is in the window, [height, width, 3]."""
-    content = browser.execute_cdp_cmd("Page.captureScreenshot", {})["data"]
-    return np.asarray(Image.open(io.BytesIO(base64.b64decode(content))).convert("RGB"))
 
 
 def column(browser, index: int) -> list[str]:
