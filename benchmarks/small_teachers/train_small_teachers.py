@@ -22,6 +22,7 @@ from pathlib import Path
 import torch
 
 import nnunetv2_muduo.teachers as teachers
+from benchmarks.small_teachers.deepening import deepened
 from benchmarks.small_teachers.lesion_maps import LESION
 from benchmarks.small_teachers.model_card import write_card
 from benchmarks.small_teachers.timed_training import TimedTraining
@@ -33,6 +34,7 @@ from nnunetv2_muduo.teacher_training.data import hold_out, load_volumes
 from nnunetv2_muduo.teacher_training.report import FIGURES
 from nnunetv2_muduo.teacher_training.settings import TrainingSettings
 from nnunetv2_muduo.teacher_training.volumes import Volume
+from nnunetv2_muduo.teachers.sam3d.model import Sam3DTeacher
 from nnunetv2_muduo.teachers.small import SMALL_CONFIG, untrained_teacher
 from nnunetv2_muduo.teachers.weights import load_teacher, save_teacher
 
@@ -96,6 +98,12 @@ def parse_arguments() -> argparse.Namespace:
     )
     start.add_argument("--from-scratch", action="store_true", help="begin with random weights")
     parser.add_argument(
+        "--depth",
+        type=int,
+        default=SMALL_CONFIG.depth,
+        help="blocks of the image encoder; more than before begin with nothing to say (default: %(default)s)",
+    )
+    parser.add_argument(
         "--into", type=Path, metavar="FOLDER", default=TARGET, help="where the teachers go (default: the package)"
     )
     parser.add_argument("--lr", type=float, default=SETTINGS.lr, help="of all parts (default: %(default)s)")
@@ -123,12 +131,10 @@ def train(modality: str, data: list[str], args: argparse.Namespace) -> str:
     folder.mkdir(parents=True, exist_ok=True)
     n_cases = f"{len(train_volumes)} cases to learn from, {len(held_out)} to choose the best moment on"
     print(f"{modality}: {n_cases}, {len(reported)} kept for `benchmarks.small_teachers.evaluate`", flush=True)
-    goes_on = not args.from_scratch
-    weights = args.init / f"{modality}.safetensors"
-    teacher = load_teacher(weights).float() if goes_on else untrained_teacher(SMALL_CONFIG, settings.seed)
+    teacher = first_teacher(args, modality, settings.seed)
     students = train_students(train_volumes, args.students, modality, teacher.image_size, settings.seed)
     training = TimedTraining(
-        args.minutes, students, teacher, settings, train_volumes, held_out, folder, goes_on=goes_on
+        args.minutes, students, teacher, settings, train_volumes, held_out, folder, goes_on=not args.from_scratch
     )
     if (folder / LAST).is_file():
         training.resume()
@@ -137,14 +143,21 @@ def train(modality: str, data: list[str], args: argparse.Namespace) -> str:
     return stage_of(args, training.iteration, volumes)
 
 
+def first_teacher(args: argparse.Namespace, modality: str, seed: int) -> Sam3DTeacher:
+    """What a stage begins with: random weights, or those of the stage before, in an encoder that may be deeper."""
+    if args.from_scratch:
+        return deepened(untrained_teacher(SMALL_CONFIG, seed), args.depth, seed)
+    return deepened(load_teacher(args.init / f"{modality}.safetensors").float(), args.depth, seed)
+
+
 def stage_of(args: argparse.Namespace, n_iterations: int, volumes: list[Volume]) -> str:
     """What was done, for the card."""
     n_patients = len({volume.patient for volume in volumes})
     cohorts, students = " ".join(Path(cohort).name for cohort in args.cohort), " ".join(map(str, args.students))
     return (
         f"{args.minutes:g} minutes on one CPU thread, {n_iterations} iterations, {len(volumes)} cases of {n_patients} patients "
-        f"({args.phantoms} phantoms, --cohort {cohorts}), --students {students} --rounds {args.rounds} --lr {args.lr:g}, with "
-        f"up to {SETTINGS.max_clicks} clicks at once, absent organs and --randomize"
+        f"({args.phantoms} phantoms, --cohort {cohorts}), --students {students} --rounds {args.rounds} --lr {args.lr:g} "
+        f"--depth {args.depth}, with up to {SETTINGS.max_clicks} clicks at once, absent organs and --randomize"
     )
 
 
