@@ -17,6 +17,7 @@ import torch
 from benchmarks.small_teachers.train_small_teachers import MANY_SCANNERS
 from nnunetv2_muduo.config import MuDuoConfig
 from nnunetv2_muduo.data.pairs import valid_pairs
+from nnunetv2_muduo.evaluation.text import markdown_table
 from nnunetv2_muduo.phantom.cohort import write_cohort
 from nnunetv2_muduo.storage import write_text
 from nnunetv2_muduo.teacher_training.crops import cut_cube
@@ -92,16 +93,13 @@ def _inner(volume: torch.Tensor) -> torch.Tensor:
 
 def table(dice: dict[tuple[str, str, str], dict[str, list[float]]]) -> str:
     """Markdown: mean over organs of the mean Dice over patches."""
-    lines = [
-        "| teacher | prompt | " + " | ".join(f"at {spacing} spacing" for spacing in PATCHES) + " |",
-        "|---" * 4 + "|",
-    ]
+    rows = []
     for modality in ("ct", "pet"):
         for prompts in PROMPTS:
             of = (dice[modality, prompts, spacing] for spacing in PATCHES)
             means = [np.mean([np.mean(values) for values in organs.values()]) for organs in of]
-            lines.append(f"| {modality.upper()} | {prompts} | " + " | ".join(f"{mean:.3f}" for mean in means) + " |")
-    return "\n".join(lines) + "\n"
+            rows.append([modality.upper(), prompts, *(f"{mean:.3f}" for mean in means)])
+    return markdown_table(["teacher", "prompt", *(f"at {spacing} spacing" for spacing in PATCHES)], rows) + "\n"
 
 
 if __name__ == "__main__":

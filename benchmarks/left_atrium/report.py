@@ -56,10 +56,7 @@ def table(rows: dict[str, list[dict]]) -> str:
 
 def ratio_to_mean_teacher(rows: dict[str, list[dict]]) -> str:
     """A line on CFR's Dice over Mean Teacher's at the same seeds, beside the published one; empty where one is missing."""
-    mean_teacher = {row["seed"]: mean_of(row, "dice") for row in rows.get("MeanTeacher", [])}
-    ratios = [
-        mean_of(row, "dice") / mean_teacher[row["seed"]] for row in rows.get("CFR", []) if row["seed"] in mean_teacher
-    ]
+    ratios = [cfr / mean_teacher for cfr, mean_teacher in _at_same_seeds(rows, "CFR", "MeanTeacher")]
     if not ratios:
         return ""
     published = f"published with 1 label: {PUBLISHED_CFR:.2f} / {PUBLISHED_MEAN_TEACHER:.2f} = {PUBLISHED_RATIO:.1f}"
@@ -77,8 +74,11 @@ def _mean_and_spread(of_seeds: list[dict], key: str, factor: float) -> list[str]
 
 
 def _gain(rows: dict[str, list[dict]], method: str) -> str:
-    supervised = {row["seed"]: mean_of(row, "dice") for row in rows.get(SUPERVISED, [])}
-    gains = [
-        100 * (mean_of(row, "dice") - supervised[row["seed"]]) for row in rows[method] if row["seed"] in supervised
-    ]
+    gains = [100 * (dice - supervised) for dice, supervised in _at_same_seeds(rows, method, SUPERVISED)]
     return ", ".join(f"{gain:+.1f}" for gain in gains) if method != SUPERVISED else ""
+
+
+def _at_same_seeds(rows: dict[str, list[dict]], method: str, other: str) -> list[tuple[float, float]]:
+    """Mean Dice of two methods, for each seed that both have."""
+    of_other = {row["seed"]: mean_of(row, "dice") for row in rows.get(other, [])}
+    return [(mean_of(row, "dice"), of_other[row["seed"]]) for row in rows.get(method, []) if row["seed"] in of_other]

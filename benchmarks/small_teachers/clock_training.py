@@ -4,7 +4,6 @@ import time
 
 from torch import nn
 
-from nnunetv2_muduo.teacher_training.checkpoints import load_last
 from nnunetv2_muduo.teacher_training.trainer import TeacherTraining
 
 PART_OF_WARM_UP = 0.05  # of the time: a new optimizer doesn't spoil what a teacher knows already
@@ -32,10 +31,10 @@ class ClockTraining(TeacherTraining):
         """As a training without a clock has it, and the time that is behind."""
         return {**super().state(), "seconds": time.monotonic() - self.started}
 
-    def resume(self) -> None:
-        """Go on from the last checkpoint with the time that was left then."""
-        super().resume()
-        self.started = time.monotonic() - load_last(self.teacher, self.folder, self.device)["seconds"]
+    def restore(self, state: dict) -> None:
+        """As a training without a clock does, with the time that was left then."""
+        super().restore(state)
+        self.started = time.monotonic() - state["seconds"]
 
     def part_done(self) -> float:
         return (time.monotonic() - self.started) / self.seconds

@@ -137,7 +137,7 @@ def of_crop(teacher, crop: Crops, truth: Crops, settings, generator: torch.Gener
 
 
 def write_table(out: Path, seeds: list[int]) -> str:
-    """Markdown of the rows that are there, also written to OUT/noisy_labels.md."""
+    """Markdown of all rows, which must be there, also written to OUT/noisy_labels.md."""
     lines = ["| labels | seed | mean over prompts | 1 click | 3 clicks | 5 clicks | true mask |", "|---" * 7 + "|"]
     means: dict[str, list[float]] = {}
     for seed, kind in product(seeds, KINDS):

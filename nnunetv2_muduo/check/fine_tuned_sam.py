@@ -26,11 +26,11 @@ def check_sam(dataset: RawDataset, trainer: type) -> Finding:
     config = load_config(trainer.config_overrides, trainer.config_class)
     if config.sam_file is None:
         return _check_source(config.sam, config.sam_iterations)
-    from nnunetv2_muduo.teachers.sam2d.checkpoint import read_fine_tuned
+    from nnunetv2_muduo.teachers.sam2d.checkpoint import read_made_from
 
     try:
         file = Path(config.sam_file).expanduser()
-        made_from = read_fine_tuned(file).made_from
+        made_from = read_made_from(file)
     except (FileNotFoundError, ValueError) as error:
         return finding(_SUBJECT, "", problem=str(error))
     found = f"{file}, made from {len(made_from['labels'])} labeled cases"

@@ -13,7 +13,7 @@ from nnunetv2_muduo.checkpoints import FINAL, resumable
 from nnunetv2_muduo.data.generator_folders import FINE_TUNED_SAM, FINE_TUNER
 from nnunetv2_muduo.data.generator_identity import stored_state
 from nnunetv2_muduo.data.prompt_maps import N_ID_DIGITS, read_made_by
-from nnunetv2_muduo.data.students import Student, find_students
+from nnunetv2_muduo.data.students import Student, find_students, stem_of
 from nnunetv2_muduo.data.unlabeled_dataset import UnlabeledDataset
 from nnunetv2_muduo.storage import file_digest
 
@@ -93,7 +93,7 @@ def _generator(folder: Path, students: list[Student], busy: list[str]) -> Prepar
     state = stored_state(checkpoints[0]) if checkpoints else {}
     if "generator_id" not in state:
         return None
-    stem = _stem(folder)
+    stem = stem_of(folder)
     unfinished = "" if checkpoints[0].name == FINAL else ", unfinished"
     users = _users(state["generator_id"], stem, students)
     what = f"{_described(state['generator_id'], state['generator'])}{unfinished}"
@@ -106,13 +106,9 @@ def _sam(folder: Path, students: list[Student], busy: list[str]) -> Prepared | N
         return None
     file = folder / FINE_TUNED_SAM
     sha256 = file_digest(file) if file.is_file() else ""
-    users = [student.name for student in students if student.uses_sam(sha256 or "unfinished", _stem(folder))]
+    users = [student.name for student in students if student.uses_sam(sha256 or "unfinished", stem_of(folder))]
     what = f"{folder.name}, sha256 {sha256[:N_ID_DIGITS] or 'of none yet: unfinished'}"
     return Prepared(SAM, folder, what, (*users, *(busy or _at_work([folder.with_suffix(".lock")]))))
-
-
-def _stem(folder: Path) -> str:
-    return "__".join([*folder.parent.name.split("__")[1:], f"fold_{folder.name.partition('fold_')[2]}"])
 
 
 def _maps(folder: Path, students: list[Student], busy: list[str]) -> Prepared:

@@ -33,15 +33,16 @@ class Student:
 
     def uses(self, generator_id: str, stem: str) -> bool:
         """Whether a generator teaches it; not known: any of its own plans, configuration and fold (`PLANS__CONFIG__fold_X`)."""
-        return stem == self._stem if self.generator_id is None else self.generator_id == generator_id
+        return stem == stem_of(self.folder) if self.generator_id is None else self.generator_id == generator_id
 
     def uses_sam(self, sha256: str, stem: str) -> bool:
         """Likewise, whether a fine-tuned SAM labels for it."""
-        return stem == self._stem if self.fine_tuned_sam is None else self.fine_tuned_sam == sha256
+        return stem == stem_of(self.folder) if self.fine_tuned_sam is None else self.fine_tuned_sam == sha256
 
-    @property
-    def _stem(self) -> str:
-        return "__".join([*self.folder.parent.name.split("__")[1:], self.folder.name])
+
+def stem_of(folder: Path) -> str:
+    """`PLANS__CONFIG__fold_X` of a folder of results."""
+    return "__".join([*folder.parent.name.split("__")[1:], f"fold_{folder.name.partition('fold_')[2]}"])
 
 
 def find_students(results: Path, preprocessed: Path) -> list[Student]:
@@ -71,7 +72,7 @@ def _student(folder: Path, preprocessed: Path) -> Student | None:
         folder,
         _unlabeled_folder(folder, preprocessed),
         generator_id=(made_by or {}).get("id", "") if known else None,
-        fine_tuned_sam=(state.get("fine_tuned_sam") or "") if checkpoints else None,
+        fine_tuned_sam=(state.get("fine_tuned_sam") or "") if state else None,
     )
 
 

@@ -1,10 +1,11 @@
-"""Consistency loss between student and pseudo label, and the ramp-up of its weight.
+"""Consistency loss between student and pseudo label, the ramp-up of its weight, and where label maps differ.
 
 Equations are those of MuDuo, arXiv 2606.15611; docs/method.md says where its released code differs.
 """
 
 import math
 
+import numpy as np
 from torch import Tensor
 
 
@@ -30,3 +31,8 @@ def ramp_up(epoch: float, n_epochs: float) -> float:
     """Rise from exp(-5) to 1 over `n_epochs` as exp(-5 (1 - min(t, 1))^2), t = epoch / n_epochs (eq. 8)."""
     t = min(max(epoch / n_epochs, 0.0), 1.0)
     return math.exp(-5.0 * (1.0 - t) ** 2)
+
+
+def disagreement(labels: Tensor, other_labels: Tensor) -> np.ndarray:
+    """Share of voxels in which two label maps of one shape differ, as an array without axes."""
+    return (labels != other_labels).float().mean().cpu().numpy()

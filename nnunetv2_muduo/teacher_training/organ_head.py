@@ -7,7 +7,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from nnunetv2_muduo.teacher_training.checkpoints import load_last
 from nnunetv2_muduo.teacher_training.crops import Cropper, Crops
 from nnunetv2_muduo.teacher_training.trainer import TeacherTraining
 from nnunetv2_muduo.teacher_training.volumes import Volume
@@ -68,10 +67,10 @@ class OrganHeadTraining(TeacherTraining):
         """As without layers, and the layers."""
         return {**super().state(), "layers": self.layers.state_dict()}
 
-    def resume(self) -> None:
-        """Go on from the last checkpoint, exactly. Raises ValueError where it has other settings or cases."""
-        super().resume()
-        self.layers.load_state_dict(load_last(self.teacher, self.folder, self.device)["layers"])
+    def restore(self, state: dict) -> None:
+        """As without layers, and the layers."""
+        super().restore(state)
+        self.layers.load_state_dict(state["layers"])
 
     def rates(self, done: float) -> tuple[float, ...]:
         """The layers' rate comes last."""

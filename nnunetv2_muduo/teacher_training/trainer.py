@@ -9,6 +9,7 @@ from tqdm import tqdm
 from nnunetv2_muduo.teacher_training.absent import with_absent_organs
 from nnunetv2_muduo.teacher_training.checkpoints import load_last, require_as_begun, save_best, save_last
 from nnunetv2_muduo.teacher_training.crops import Cropper, Crops
+from nnunetv2_muduo.teacher_training.half_precision import half_where_possible
 from nnunetv2_muduo.teacher_training.losses import sum_over_rounds
 from nnunetv2_muduo.teacher_training.report import write_report
 from nnunetv2_muduo.teacher_training.rounds import training_rounds
@@ -91,8 +92,7 @@ class TeacherTraining:
 
     def encode(self, image: torch.Tensor) -> torch.Tensor:
         """One embedding per crop."""
-        use_half = self.device.type == "cuda" and torch.cuda.is_bf16_supported()
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=use_half):  # its range needs no loss scaling
+        with half_where_possible(self.device):
             return self.teacher.encode(image).float()
 
     def loss_of_prompts(self, embeddings: torch.Tensor, crops: Crops) -> torch.Tensor:
@@ -136,7 +136,7 @@ class TeacherTraining:
         write_report(self.history, self.settings, self.folder)
 
     def state(self) -> dict:
-        """What `resume` needs."""
+        """What `restore` needs."""
         return {
             "settings": asdict(self.settings),
             "cases": sorted(volume.name for volume in self.volumes),
@@ -152,7 +152,10 @@ class TeacherTraining:
         """Go on from the last checkpoint, exactly. Raises ValueError where it has other settings or cases."""
         ours = self.state()
         require_as_begun(self.folder, **{key: ours[key] for key in ("settings", "cases", "noisy_labels")})
-        state = load_last(self.teacher, self.folder, self.device)
+        self.restore(load_last(self.teacher, self.folder, self.device))
+
+    def restore(self, state: dict) -> None:
+        """Take over what `state` gave, beside the teacher's weights."""
         self.iteration, self.history = state["iteration"], state["history"]
         self.optimizer.load_state_dict(state["optimizer"])
         self.crop_generator.set_state(state["crop_generator"].cpu())

@@ -90,7 +90,8 @@ class TeacherEnsemble:
             logits = []
             for sample, boxes in enumerate(pairs.boxes):
                 for some in _chunks(boxes, chunk):
-                    of_ct = _next_answers(teacher_logits.get("ct"), sum(map(len, logits)), len(some))
+                    n_before, of_ct = sum(map(len, logits)), teacher_logits.get("ct")
+                    of_ct = None if of_ct is None else of_ct[n_before : n_before + len(some), 0]
                     prompts = self._prompts(modality, prompt_map[sample, 0], student_probs[sample], some, of_ct)
                     logits.append(teacher.decode(embeddings[sample : sample + 1], **prompts))
             size = teacher.low_res_size
@@ -107,13 +108,13 @@ class TeacherEnsemble:
         return torch.cat([self.teachers[modality].encode(part) for part in parts])
 
     def _prompts(
-        self, modality: str, prompt_map: Tensor, student_probs: Tensor, boxes: dict[int, Box], ct_probs: Tensor | None
+        self, modality: str, prompt_map: Tensor, student_probs: Tensor, boxes: dict[int, Box], ct_logits: Tensor | None
     ) -> dict:
         """Prompts of one patch for the n organs of `boxes`.
 
         Args:
             prompt_map: [a, b, c]. student_probs: [1 + n_organs, a, b, c].
-            ct_probs: what the CT teacher has answered, if it has, [n, s, s, s].
+            ct_logits: what the CT teacher has answered, if it has, [n, s, s, s].
         """
         kind, source, value = self.config.prompts(modality)
         points = None if kind == "mask" else self._points(prompt_map, boxes)
@@ -124,20 +125,20 @@ class TeacherEnsemble:
         masks = torch.cat(
             [
                 mask_prompts(organ[None], size, value)
-                for organ in self._maps(source, prompt_map, student_probs, boxes, ct_probs)
+                for organ in self._maps(source, prompt_map, student_probs, boxes, ct_logits)
             ]
         )
         return {"points": points, "masks": patch_space.to_teacher_axes(masks, self.axes).contiguous()}
 
     def _maps(
-        self, source: str, prompt_map: Tensor, student_probs: Tensor, boxes: dict[int, Box], ct_probs: Tensor | None
+        self, source: str, prompt_map: Tensor, student_probs: Tensor, boxes: dict[int, Box], ct_logits: Tensor | None
     ) -> Iterator[Tensor]:
         """Maps of the organs of `boxes`, one at a time: 117 of them at 128^3 would take a gigabyte."""
         for place, organ in enumerate(boxes):
             if source == "student":
                 yield student_probs[1 + organ]
             elif source == "ct_teacher":
-                yield ct_probs[place]
+                yield ct_logits[place].sigmoid()
             else:
                 yield prompt_map == self.organ_labels[organ]
 
@@ -152,11 +153,6 @@ class TeacherEnsemble:
         )
         points = patch_space.resampled_points(points, prompt_map.shape, self._image_shape)
         return patch_space.points_to_teacher_axes(points, self.axes), point_labels
-
-
-def _next_answers(ct_logits: Tensor | None, n_before: int, n: int) -> Tensor | None:
-    """Probabilities [n, s, s, s] of the CT teacher's answers [n_pairs, 1, s, s, s], after the first `n_before`."""
-    return None if ct_logits is None else ct_logits[n_before : n_before + n, 0].sigmoid()
 
 
 def _chunks(boxes: dict[int, Box], size: int | None) -> Iterator[dict[int, Box]]:
@@ -230,7 +226,7 @@ def require_patch_that_teachers_see(config: MuDuoConfig, patch_size: Sequence[in
 
 
 def ensemble_image_size(config: MuDuoConfig) -> int:
-    """Edge of the teachers' image in voxels, which is the patch size.
+    """Edge of the teachers' image in voxels, which is the patch size where the config gives the teachers no spacing.
 
     Raises:
         ValueError: the two teachers differ in it.

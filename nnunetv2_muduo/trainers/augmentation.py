@@ -98,7 +98,7 @@ class AugmentingTrainer(FaultTolerantTrainer):
             initial_patch_size[0] = fitted.patch_size[0]
             self.print_to_log_file(
                 f"The planned patch {list(planned.patch_size)} is of thick slices: as planned, patches are turned and scaled "
-                f"within their slices alone (nnU-Net's dummy 2d augmentation), though they are cubes."
+                f"within their slices alone (nnU-Net's dummy 2d augmentation), though their shape is another."
             )
         return rotation, dummy_2d, initial_patch_size, axes
 

@@ -61,7 +61,7 @@ class MuDuoTrainer(AugmentingTrainer):
     """Whether the data set's channels must be CT and PET, in this order."""
 
     on_teachers_patch: bool = False
-    """Whether the patch is the teachers' image where the config gives no size."""
+    """Whether the patch is the teachers' image, or as large at their spacing, where the config gives no size."""
 
     default_num_epochs: int = NNUNET_SCHEDULE["num_epochs"]
     """Epochs where neither the config nor `__init__` of a subclass gives a number. The prompt generator follows it."""
@@ -181,6 +181,12 @@ class MuDuoTrainer(AugmentingTrainer):
         self.plans_manager = PlansManager(plans)
         self.configuration_manager = self.plans_manager.get_configuration(self.configuration_name)
         self.print_to_log_file(f"The student sees {', '.join(names[channel] for channel in channels)} alone.")
+
+    @property
+    def seen_channels(self) -> list[int]:
+        """Numbers of the channels that the student sees."""
+        channels = student_channels(self.configuration_manager)
+        return list(range(self.num_input_channels)) if channels is None else list(channels)
 
     @classmethod
     def build_network_architecture(

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor
 
 from nnunetv2_muduo.config import from_zero, load_config, one_of, positive, weight
-from nnunetv2_muduo.distillation.losses import ramp_up
+from nnunetv2_muduo.distillation.losses import disagreement, ramp_up
 from nnunetv2_muduo.storage import file_digest
 from nnunetv2_muduo.trainers.cps import nnUNetTrainerCPS
 from nnunetv2_muduo.trainers.mean_teacher import nnUNetTrainerMeanTeacher
@@ -33,7 +33,6 @@ METHODS: dict[str, type[SemiSupervisedTrainer]] = {
     "cps": nnUNetTrainerCPS,
 }
 """What `semi_supervised_method` names."""
-MOST_SAM_CHANNELS = 3
 
 
 @dataclass(frozen=True)
@@ -91,8 +90,8 @@ class nnUNetTrainerCFR(SemiSupervisedTrainer):
             of_method, measured = super().unlabeled_loss(student_logits, patches)
             loss = loss + share * of_method
             measures |= {**measured, "method_losses": of_method.detach().cpu().numpy()}
-        differs = student_logits.detach().argmax(1, keepdim=True) != self._labels
-        return loss, {**measures, "sam_disagreement": differs.float().mean().cpu().numpy()}
+        student_labels = student_logits.detach().argmax(1, keepdim=True)
+        return loss, {**measures, "sam_disagreement": disagreement(student_labels, self._labels)}
 
     def peers_own_loss(self, peer_logits: Tensor) -> Tensor:
         """With CPS its second network learns the SAM's labels too, by the full weight: CPS's own loss has a share of it."""
@@ -103,7 +102,7 @@ class nnUNetTrainerCFR(SemiSupervisedTrainer):
         from nnunetv2_muduo.teachers.sam2d.labeling import label_crops
 
         with self._autocast():
-            return label_crops(self.sam, view[:, self.sam_channels], self.slice_axis)
+            return label_crops(self.sam, view[:, self.seen_channels], self.slice_axis)
 
     def consistency_weight(self) -> float:
         """The config's, in every epoch: the SAM's labels teach from the first step on."""
@@ -126,18 +125,13 @@ class nnUNetTrainerCFR(SemiSupervisedTrainer):
 
     def initialize(self):
         super().initialize()
-        if len(self.sam_channels) > MOST_SAM_CHANNELS:
+        from nnunetv2_muduo.teachers.sam2d.slices import MOST_CHANNELS
+
+        if len(self.seen_channels) > MOST_CHANNELS:
             raise NotImplementedError(
-                f"{type(self).__name__}: a 2D SAM sees 1 to {MOST_SAM_CHANNELS} channels, not {len(self.sam_channels)}. Choose "
+                f"{type(self).__name__}: a 2D SAM sees 1 to {MOST_CHANNELS} channels, not {len(self.seen_channels)}. Choose "
                 "some with student_channels in the config."
             )
-
-    @cached_property
-    def sam_channels(self) -> list[int]:
-        """Numbers of the channels that the student sees, and the SAM too."""
-        from nnunetv2_muduo.trainers.fine_tuning import channels_of
-
-        return channels_of(self)
 
     @cached_property
     def slice_axis(self) -> int:

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from nnunetv2_muduo.config import TrainingConfig, weight
+from nnunetv2_muduo.distillation.losses import disagreement
 from nnunetv2_muduo.trainers import distributed
 from nnunetv2_muduo.trainers.pseudo_dice import following_average, mean_pseudo_dice
 from nnunetv2_muduo.trainers.semi_supervised import SemiSupervisedTrainer, UnlabeledPatches
@@ -64,7 +65,7 @@ class nnUNetTrainerCPS(SemiSupervisedTrainer):
         labels, peer_labels = student_logits.detach().argmax(1), peer_logits.detach().argmax(1)
         loss = F.cross_entropy(student_logits, peer_labels) + F.cross_entropy(peer_logits, labels) + self._tie(output)
         loss = loss + self.peers_own_loss(peer_logits)
-        return loss, {"disagreement": (labels != peer_labels).float().mean().cpu().numpy()}
+        return loss, {"disagreement": disagreement(labels, peer_labels)}
 
     def peers_own_loss(self, peer_logits: Tensor) -> Tensor | float:
         """What else unlabeled patches teach the peer. For methods that this one is joined with."""

@@ -1,6 +1,6 @@
 """Fine-tuned SAM of a training: where its file belongs, whether it is there, and making it from the fold's labeled cases."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from itertools import count
 from pathlib import Path
@@ -12,17 +12,17 @@ from nnunetv2.training.dataloading.data_loader import nnUNetDataLoader
 from nnunetv2_muduo.claims import claimed
 from nnunetv2_muduo.conversion.record import known_patients
 from nnunetv2_muduo.data.generator_folders import FINE_TUNER, folder_by_identity
-from nnunetv2_muduo.data.generator_identity import generator_identity, why_not
+from nnunetv2_muduo.data.generator_identity import label_digests, plan_identity, why_not
 from nnunetv2_muduo.data.loader import IsolatedRandomness, n_augmentation_processes, start_loader
 from nnunetv2_muduo.data.worker_status import TrackedDataset
 from nnunetv2_muduo.teacher_training.data import hold_out
 from nnunetv2_muduo.teacher_training.train2d.losses import NO_CLASS
 from nnunetv2_muduo.teacher_training.train2d.settings import FineTuningSettings
 from nnunetv2_muduo.teacher_training.train2d.training import FINAL, STATE, Crops, FineTuning
-from nnunetv2_muduo.teachers.sam2d.checkpoint import read_fine_tuned
+from nnunetv2_muduo.teachers.sam2d.checkpoint import read_made_from
 from nnunetv2_muduo.teachers.sam2d.network import RANDOM, build
 from nnunetv2_muduo.trainers.requirements import labeled_cases
-from nnunetv2_muduo.trainers.student_channels import student_channels
+from nnunetv2_muduo.trainers.unlabeled_loading import training_transforms
 
 LEAST_PATIENTS_TO_HOLD_OUT, HELD_OUT_SHARE, N_HELD_OUT_CROPS = 5, 0.2, 16
 
@@ -42,26 +42,27 @@ def settings_of(config) -> FineTuningSettings:
 
 def made_from(trainer, settings: FineTuningSettings) -> dict[str, Any]:
     """What a fine-tuned network that an initialized trainer makes is made from: plans, labels, what it sees, its recipe."""
-    labeled, config = labeled_cases(trainer), trainer.muduo_config
-    identity = generator_identity(trainer.plans_manager, trainer.configuration_name, labeled, config, [])
-    sides = trainer.muduo_config.labels_have_sides
     return {
-        "plans": identity["plans"],
-        "labels": identity["labels"],
+        "plans": plan_identity(trainer.plans_manager, trainer.configuration_name),
+        "labels": label_digests(labeled_cases(trainer)),
         "seen": {
-            "channels": channels_of(trainer),
+            "channels": trainer.seen_channels,
             "n_classes": trainer.label_manager.num_segmentation_heads,
             "axis": trainer.slice_axis,
             "patch_size": list(trainer.patch_size),
         },
-        "recipe": {**asdict(settings), "augmentation": config.augmentation, "labels_have_sides": sides},
+        "recipe": recipe_of(trainer, settings),
     }
 
 
-def channels_of(trainer) -> list[int]:
-    """Numbers of the channels that the student sees, and the 2D network too."""
-    channels = student_channels(trainer.configuration_manager)
-    return list(range(trainer.num_input_channels)) if channels is None else list(channels)
+def recipe_of(trainer, settings: FineTuningSettings) -> dict[str, Any]:
+    """How a network is fine-tuned, as `made_from` has it."""
+    config = trainer.muduo_config
+    return {
+        **asdict(settings),
+        "augmentation": config.augmentation,
+        "labels_have_sides": config.labels_have_sides,
+    }
 
 
 def fine_tuned_file(trainer) -> Path:
@@ -82,7 +83,7 @@ def why_none(trainer) -> str | None:
     if trainer.muduo_config.sam_file is None:
         return None if file.is_file() else "not there"
     wanted = {key: value for key, value in trainer.sam_made_from.items() if key != "recipe"}
-    if reason := why_not(read_fine_tuned(file).made_from, wanted):
+    if reason := why_not(read_made_from(file), wanted):
         raise ValueError(
             f"sam_file {file} does not belong to this training: {reason}. Fine-tune on the cases of this fold (`muduo teacher "
             "train2d`), or leave sam_file out: training then does it."
@@ -130,7 +131,7 @@ def fine_tuning(trainer, settings: FineTuningSettings, folder: Path) -> FineTuni
         _drawn(trainer, train, settings.batch_size, settings.seed, training=True),
         [next(measured) for _ in range(n_crops)],
         folder,
-        made_from(trainer, settings),
+        {**trainer.sam_made_from, "recipe": recipe_of(trainer, settings)},
         trainer.print_to_log_file,
     )
 
@@ -159,7 +160,7 @@ def _hold_out(trainer, seed: int) -> tuple[list[str], list[str]]:
     return train_names, held_out_names
 
 
-def _drawn(trainer, cases: list[str], batch_size: int, seed: int, training: bool):
+def _drawn(trainer, cases: list[str], batch_size: int, seed: int, training: bool) -> Callable[[int], Iterator[Crops]]:
     """Crops by nnU-Net's loader, augmented as the student's where it is for training; see `FineTuning.draw`.
 
     Drawn in this process, a batch depends on its number alone; worker processes draw on as they come.
@@ -167,7 +168,7 @@ def _drawn(trainer, cases: list[str], batch_size: int, seed: int, training: bool
     loader, label_manager = _loader(trainer, cases, batch_size, training), trainer.label_manager
 
     def crops_of(batch: dict) -> Crops:
-        images, labels = batch["data"][:, channels_of(trainer)], batch["target"].clamp(min=0)
+        images, labels = batch["data"][:, trainer.seen_channels], batch["target"].clamp(min=0)
         if label_manager.ignore_label is not None:
             labels[labels == label_manager.ignore_label] = NO_CLASS
         return Crops(images, labels)
@@ -176,29 +177,22 @@ def _drawn(trainer, cases: list[str], batch_size: int, seed: int, training: bool
         n_processes = n_augmentation_processes() if training else 0
         if n_processes:
             yield from map(crops_of, start_loader(loader, n_processes, trainer.device.type == "cuda", seed))
-        for number in count(first):
-            yield crops_of(next(IsolatedRandomness(loader, seed + number)))
+        else:
+            for number in count(first):
+                yield crops_of(next(IsolatedRandomness(loader, seed + number)))
 
     return draw
 
 
 def _loader(trainer, cases: list[str], batch_size: int, training: bool) -> nnUNetDataLoader:
-    rotation, dummy_2d, initial_patch_size, mirror_axes = (
-        trainer.configure_rotation_dummyDA_mirroring_and_inital_patch_size()
-    )
-    masks = trainer.configuration_manager.use_mask_for_norm
-    transforms = (
-        trainer.get_training_transforms(
-            trainer.patch_size, rotation, None, mirror_axes, dummy_2d, use_mask_for_norm=masks
-        )
-        if training
-        else trainer.get_validation_transforms(None)
-    )
+    transforms, initial_patch_size = training_transforms(trainer)
+    if not training:
+        transforms, initial_patch_size = trainer.get_validation_transforms(None), trainer.patch_size
     dataset = trainer.dataset_class(trainer.preprocessed_dataset_folder, cases)
     return nnUNetDataLoader(
         TrackedDataset(dataset, trainer.worker_status),
         batch_size,
-        initial_patch_size if training else trainer.patch_size,
+        initial_patch_size,
         trainer.patch_size,
         trainer.label_manager,
         oversample_foreground_percent=trainer.oversample_foreground_percent,

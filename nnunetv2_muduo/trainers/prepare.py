@@ -28,12 +28,12 @@ def prepare(
     num_parts: int = 1,
     predictor: nnUNetPredictor | None = None,
 ) -> None:
-    """Preprocess unlabeled cases, train generators, make their maps; each only where missing or outdated.
+    """Preprocess unlabeled cases, train generators, make maps, or what else a method needs; where missing or outdated.
 
     Args:
         training: the student's training; its trainer decides about the generators' schedule and the teachers' patch.
         n_processes: processes that preprocess.
-        part_id, num_parts: this call's share of the unlabeled cases. Part 0 trains the generators.
+        part_id, num_parts: this call's share of the unlabeled cases. Part 0 alone makes generators and what else is needed.
         predictor: makes the prompt maps; None: nnU-Net's own, without mirroring.
 
     Raises:

@@ -2,7 +2,8 @@
 
 1. unlabeled cases, preprocessed with the training's plans (`data.unlabeled`);
 2. for methods with a prompt generator: the generator, trained on the fold's labeled cases (`prompt_generator`);
-3. its prompt map for every unlabeled case (`data.prompt_maps`).
+3. its prompt map for every unlabeled case (`data.prompt_maps`);
+4. what a method has of its own instead, as CFR's fine-tuned SAM (`make_its_own`).
 """
 
 from dataclasses import dataclass

@@ -22,7 +22,6 @@ from nnunetv2_muduo.data.signed_distances import SignedDistancesTransform, targe
 from nnunetv2_muduo.trainers import distributed
 from nnunetv2_muduo.trainers.discriminator import LABELED, Discriminator, classes
 from nnunetv2_muduo.trainers.semi_supervised import SemiSupervisedTrainer, UnlabeledPatches
-from nnunetv2_muduo.trainers.student_channels import student_channels
 
 
 @dataclass(frozen=True)
@@ -127,7 +126,7 @@ class nnUNetTrainerSASSNet(SemiSupervisedTrainer):
         self.shape_head = distributed.wrap(head, self.device) if self.is_ddp else head
 
     def _add_discriminator(self) -> None:
-        self.judged_channels = student_channels(self.configuration_manager) or list(range(self.num_input_channels))
+        self.judged_channels = self.seen_channels
         judge = Discriminator(len(self.organ_labels), len(self.judged_channels), self.patch_size).to(self.device)
         rate = self.muduo_config.discriminator_learning_rate
         self.discriminator_optimizer = torch.optim.Adam(judge.parameters(), rate, betas=(0.9, 0.99))

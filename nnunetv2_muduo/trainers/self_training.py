@@ -20,6 +20,7 @@ from torch import Tensor
 
 from nnunetv2_muduo.config import TrainingConfig, positive, share, weight
 from nnunetv2_muduo.data.label_stability import least_stable
+from nnunetv2_muduo.distillation.losses import disagreement
 from nnunetv2_muduo.trainers.generator import GeneratorTrainer
 from nnunetv2_muduo.trainers.semi_supervised import SemiSupervisedTrainer, UnlabeledPatches
 
@@ -50,8 +51,8 @@ class nnUNetTrainerSelfTraining(SemiSupervisedTrainer):
 
     def unlabeled_loss(self, student_logits: Tensor, patches: UnlabeledPatches) -> tuple[Tensor, dict]:
         labels = self._to_device(patches.prompt_map)
-        differs = student_logits.detach().argmax(1, keepdim=True) != labels
-        return self.loss_of_labels(student_logits, labels), {"disagreement": differs.float().mean().cpu().numpy()}
+        student_labels = student_logits.detach().argmax(1, keepdim=True)
+        return self.loss_of_labels(student_logits, labels), {"disagreement": disagreement(student_labels, labels)}
 
     @classmethod
     def generators(cls, config: SelfTrainingConfig) -> tuple[str, ...]:

@@ -1,9 +1,11 @@
 """Loader of a training's unlabeled patches, and the sides of its unlabeled cases."""
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
 import torch
+from batchgeneratorsv2.transforms.base.basic_transform import BasicTransform
 
 from nnunetv2_muduo.data.left_right import left_right_axis
 from nnunetv2_muduo.data.loader import (
@@ -37,25 +39,31 @@ def start_unlabeled_loader(trainer) -> AbstractContextManager:
 
 def unlabeled_loader(trainer) -> UnlabeledLoader:
     """nnU-Net's loader of the unlabeled cases, with nnU-Net's augmentation of the student's view."""
-    settings = trainer.configuration_manager
-    rotation, dummy_2d, initial_patch_size, mirror_axes = (
-        trainer.configure_rotation_dummyDA_mirroring_and_inital_patch_size()
-    )
-    transforms = trainer.get_training_transforms(
-        trainer.patch_size, rotation, None, mirror_axes, dummy_2d, use_mask_for_norm=settings.use_mask_for_norm
-    )
+    transforms, initial_patch_size = training_transforms(trainer)
     data, clean_view = trainer.unlabeled_dataset(), trainer.wants_clean_view
     data.clean_view = clean_view
     labels = {name: label for name, label in trainer.dataset_json["labels"].items() if name != "ignore"}
     return UnlabeledLoader(
         TrackedDataset(data, trainer.worker_status),
-        distributed.own_share(trainer.muduo_config.unlabeled_batch_size or settings.batch_size),
+        distributed.own_share(trainer.muduo_config.unlabeled_batch_size or trainer.configuration_manager.batch_size),
         initial_patch_size,
         trainer.patch_size,
         trainer.plans_manager.get_label_manager({"labels": labels}),
         oversample_foreground_percent=trainer.oversample_foreground_percent,
         transforms=shared_spatial_transforms(transforms, trainer.num_input_channels, clean_view),
     )
+
+
+def training_transforms(trainer) -> tuple[BasicTransform, Sequence[int]]:
+    """nnU-Net's augmentation without deep supervision's small labels, and the size of the patches that it is given."""
+    rotation, dummy_2d, initial_patch_size, mirror_axes = (
+        trainer.configure_rotation_dummyDA_mirroring_and_inital_patch_size()
+    )
+    masks = trainer.configuration_manager.use_mask_for_norm
+    transforms = trainer.get_training_transforms(
+        trainer.patch_size, rotation, None, mirror_axes, dummy_2d, use_mask_for_norm=masks
+    )
+    return transforms, initial_patch_size
 
 
 def unlabeled_left_right_axes(folder: Path, transpose_forward: list[int]) -> set[int]:

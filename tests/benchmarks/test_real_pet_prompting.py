@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-import SimpleITK as sitk
+from fixtures.evaluation import write_image
 
 from benchmarks import real_pet_prompting as benchmark
 from nnunetv2_muduo.storage import read_json, write_json
@@ -23,11 +23,8 @@ def patients(tmp_path):
         tumor = np.linalg.norm((places - (12, 13, 14)) * 5, axis=-1) < 25 + 2 * number
         suv = 0.7 + 4 * tumor + 0.05 * np.random.default_rng(number).standard_normal(SHAPE)
         folder = tmp_path / "sts" / f"STS_{number:03d}"
-        folder.mkdir(parents=True)
         for name, array in (("SUV", suv.astype(np.float32)), ("SEG", tumor.astype(np.uint8))):
-            image = sitk.GetImageFromArray(array)
-            image.SetSpacing((5.0, 5.0, 5.0))
-            sitk.WriteImage(image, str(folder / f"{name}.nii.gz"))
+            write_image(folder / f"{name}.nii.gz", array, (5.0, 5.0, 5.0))
     return tmp_path
 
 

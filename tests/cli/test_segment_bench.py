@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-import SimpleITK as sitk
+from fixtures.evaluation import write_image
 
 from nnunetv2_muduo.cli import main
 
@@ -18,10 +18,7 @@ def _on_one_thread(one_thread):
 
 
 def write(folder, name, array):
-    folder.mkdir(exist_ok=True)
-    image = sitk.GetImageFromArray(array)
-    image.SetSpacing((5.0, 5.0, 6.0))
-    sitk.WriteImage(image, str(folder / f"{name}.nii.gz"))
+    write_image(folder / f"{name}.nii.gz", array, (5.0, 5.0, 6.0))
 
 
 def ct_of(lesion, number):

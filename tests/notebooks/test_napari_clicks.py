@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import SimpleITK as sitk
+from fixtures.prompting import middle_voxel
 
 from nnunetv2_muduo import PromptSession, write_cohort
 
@@ -58,8 +59,7 @@ def run_script(tmp_path, monkeypatch, one_thread):
 def click_on_the_liver(viewer, study):
     """Masks after a click in the middle of the liver, and after a Shift-click beside it; and the first place in mm."""
     truth = sitk.DICOMOrient(sitk.ReadImage(str(study / "SEG.nii.gz")), "LPS")
-    voxels = np.argwhere(sitk.GetArrayFromImage(truth) == 1)
-    middle = voxels[np.abs(voxels - voxels.mean(0)).sum(1).argmin()]
+    middle = middle_voxel(sitk.GetArrayFromImage(truth) == 1)
     (callback,) = viewer.mouse_drag_callbacks
     masks = []
     for voxel, modifiers in ((middle, ()), (middle + (3, 0, 0), ("Shift",))):  # noqa: RUF005

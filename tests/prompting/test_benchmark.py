@@ -18,11 +18,6 @@ A, B, HOT_ORGAN = (10, 12, 14), (20, 28, 36), (10, 28, 14)  # z, y, x
 KINDS = ("center", "random", "border")
 
 
-@pytest.fixture(autouse=True)
-def _on_one_thread(one_thread):
-    """For all tests of this file."""
-
-
 def ball(center, radius_mm):
     places = np.stack(np.meshgrid(*map(np.arange, SHAPE), indexing="ij"), -1)
     return np.linalg.norm((places - center) * SPACING_MM[::-1], axis=-1) <= radius_mm
@@ -31,11 +26,11 @@ def ball(center, radius_mm):
 TRUTH = ball(A, 20) | ball(B, 14)
 
 
-def image_of(array, direction=(1, 1, 1)):
+def image_of(array):
     image = sitk.GetImageFromArray(array)
     image.SetSpacing(SPACING_MM)
     image.SetOrigin((-50.0, -60.0, 7.0))
-    return sitk.DICOMOrient(image, "".join(direction)) if isinstance(direction, str) else image
+    return image
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import json
 import zipfile
-from pathlib import Path
 
 import pytest
 
@@ -10,7 +9,6 @@ from nnunetv2_muduo.prompting.official_clicks import MOST_BYTES, CaseClicks, rea
 
 CLICKS = {"tumor": [[30, 12, 8], [31, 12, 8]], "background": [[0, 0, 0]]}
 READ = {"fdg_1": CaseClicks([(30, 12, 8), (31, 12, 8)], [(0, 0, 0)])}
-OFFICIAL = Path(__file__).parents[3] / "shared" / "data" / "autopet4_clicks" / "clicks.zip"
 
 
 def archive_with(path, text):
@@ -64,9 +62,8 @@ def test_a_damaged_archive_is_named(tmp_path):
         read_official_clicks(tmp_path)
 
 
-@pytest.mark.skipif(not OFFICIAL.is_file(), reason="the official clicks are not here")
-def test_the_official_clicks():
-    clicks = read_official_clicks(OFFICIAL)
+def test_the_official_clicks(shared_data):
+    clicks = read_official_clicks(shared_data / "autopet4_clicks" / "clicks.zip")
     assert len(clicks) == 304
     assert {len(of.background) for of in clicks.values()} == {10}
     assert {len(of.tumor) for of in clicks.values()} == {0, 10}

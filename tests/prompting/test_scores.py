@@ -67,14 +67,8 @@ CASES = {
     ),
     "an overlap below a tenth": (blocks([(0, 5), (0, 5), (0, 5)]), blocks([(4, 9), (4, 9), (4, 9)])),
     "a tenth exactly": (blocks([(0, 1), (0, 1), (0, 10)]), blocks([(0, 1), (0, 1), (9, 10)])),
-    "two predictions in one lesion": (
-        blocks([(2, 3), (2, 3), (0, 9)]),
-        blocks([(2, 3), (2, 3), (0, 3)], [(2, 3), (2, 3), (5, 9)]),
-    ),
-    "one prediction over two lesions": (
-        blocks([(2, 3), (2, 3), (0, 3)], [(2, 3), (2, 3), (5, 9)]),
-        blocks([(2, 3), (2, 3), (0, 9)]),
-    ),
+    "two predictions in one lesion": (LONG, TWO),
+    "one prediction over two lesions": (TWO, LONG),
     "one missed, one invented": (TRUTH, blocks([(0, 3), (0, 3), (0, 2)], [(0, 2), (8, 10), (9, 11)])),
     "right": (TRUTH, TRUTH),
     "nothing found": (TRUTH, EMPTY),

@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from nnunetv2_muduo.data.generator_folders import FINE_TUNED_SAM
 from nnunetv2_muduo.storage import replacing, write_json
+from nnunetv2_muduo.teacher_training.half_precision import half_where_possible
 from nnunetv2_muduo.teacher_training.train2d.losses import NO_CLASS, cross_entropy_and_dice, mean_dice, organ_counts
 from nnunetv2_muduo.teacher_training.train2d.settings import FineTuningSettings
 from nnunetv2_muduo.teachers.sam2d.checkpoint import save_fine_tuned
@@ -41,7 +42,7 @@ class FineTuning:
     """One training, from its beginning or from where it stopped.
 
     network: trained in place, on its device. axis: along which crops are cut, of their three.
-    draw: crops from the one of a number on, the same for the same number.
+    draw: crops from the one of a number on; drawn in this process they are the same for the same number.
     held_out: crops that choose the best weights; with none the last ones are kept.
     folder: where the files go. made_from: goes into them.
     """
@@ -94,15 +95,9 @@ class FineTuning:
         size = self.network.canvas_size
         canvases = canvases_of(crops.images.to(self.device), self.axis, size)
         labels = torch.cat([to_canvases(one, self.axis, size, fill=NO_CLASS) for one in crops.labels.to(self.device)])
-        with torch.autocast(
-            self.device.type, torch.bfloat16, enabled=self._uses_half
-        ):  # its range needs no loss scaling
+        with half_where_possible(self.device):
             logits = self.network(canvases)
         return cross_entropy_and_dice(logits.float(), labels[:, 0])
-
-    @property
-    def _uses_half(self) -> bool:
-        return self.device.type == "cuda" and torch.cuda.is_bf16_supported()
 
     def look_and_save(self) -> None:
         """Measure on the held-out crops, say it, and save."""
@@ -148,7 +143,7 @@ class FineTuning:
             torch.save({"weights": weights, "optimizer": optimizer, **own}, temporary)
 
     def resume(self) -> None:
-        """Go on from where it stopped, exactly.
+        """Go on from where it stopped, exactly where no worker processes draw the crops.
 
         Raises:
             ValueError: the training in the folder was made from something else; the message says what differs.

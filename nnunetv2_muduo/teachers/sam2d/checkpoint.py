@@ -1,6 +1,8 @@
 """Files of fine-tuned SAMs: all weights, so that no other file is needed, the architecture, and what they were made from."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,6 +51,20 @@ def read_fine_tuned(path: Path) -> FineTunedSam:
         FileNotFoundError: no such file.
         ValueError: damaged, or of another kind.
     """
+    with _opened(path) as (file, about):
+        weights = {name: file.get_tensor(name) for name in file.keys()}
+    return FineTunedSam(weights, about[_ARCHITECTURE], about[_RANK], about[_MADE_FROM])
+
+
+def read_made_from(path: Path) -> dict[str, Any]:
+    """What a network was made from, without its weights. Raises as `read_fine_tuned`."""
+    with _opened(path) as (_, about):
+        return about[_MADE_FROM]
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[Any, dict[str, Any]]]:
+    """The open file, and what its metadata say."""
     from safetensors import SafetensorError, safe_open
 
     if not path.is_file():
@@ -56,11 +72,9 @@ def read_fine_tuned(path: Path) -> FineTunedSam:
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
-            about = {key: json.loads(metadata[key]) for key in (_ARCHITECTURE, _RANK, _MADE_FROM)}
-            weights = {name: file.get_tensor(name) for name in file.keys()}
+            yield file, {key: json.loads(metadata[key]) for key in (_ARCHITECTURE, _RANK, _MADE_FROM)}
     except (SafetensorError, OSError, ValueError, KeyError) as error:
         raise ValueError(
             f"fine-tuned SAM {path} can't be read ({str(error).splitlines()[0]}): truncated, or not written by "
             "`muduo teacher train2d`"
         ) from error
-    return FineTunedSam(weights, about[_ARCHITECTURE], about[_RANK], about[_MADE_FROM])

@@ -12,6 +12,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+MOST_CHANNELS = 3
+"""Of a volume; SAM's pictures have three colors."""
+
 
 @dataclass(frozen=True)
 class CanvasLayout:
@@ -121,8 +124,10 @@ def as_three_channels(canvases: Tensor) -> Tensor:
     Raises ValueError for any other number of channels.
     """
     n_channels = canvases.shape[1]
-    if n_channels not in (1, 2, 3):
-        raise ValueError(f"a 2D SAM sees 1 to 3 channels, not {n_channels}: choose some with student_channels")
+    if not 1 <= n_channels <= MOST_CHANNELS:
+        raise ValueError(
+            f"a 2D SAM sees 1 to {MOST_CHANNELS} channels, not {n_channels}: choose some with student_channels"
+        )
     if n_channels == 1:
         return canvases.expand(-1, 3, -1, -1)
     return canvases if n_channels == 3 else torch.cat([canvases, canvases.mean(1, keepdim=True)], 1)

@@ -1,6 +1,7 @@
 """A phantom's PET and CT, and a server of them as a program asks it: through a real connection."""
 
 import json
+import socket
 import threading
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
@@ -8,17 +9,13 @@ from urllib.request import Request, urlopen
 import numpy as np
 import pytest
 import SimpleITK as sitk
+from fixtures.prompting import middle_voxel
 
 from nnunetv2_muduo import write_cohort
 from nnunetv2_muduo.prompting.server.serving import listening, open_files
 from nnunetv2_muduo.prompting.server.workplace import Workplace
 
 LIVER = 1
-
-
-@pytest.fixture(autouse=True)
-def _on_one_thread(one_thread):
-    """For all tests of this folder."""
 
 
 @pytest.fixture(scope="session")
@@ -35,8 +32,7 @@ def truth(study):
 @pytest.fixture(scope="session")
 def liver_mm(truth):
     """A place in the middle of the liver, [3]."""
-    voxels = np.argwhere(sitk.GetArrayFromImage(truth) == LIVER)
-    middle = voxels[np.abs(voxels - voxels.mean(0)).sum(1).argmin()]
+    middle = middle_voxel(sitk.GetArrayFromImage(truth) == LIVER)
     return np.array(truth.TransformIndexToPhysicalPoint(middle[::-1].tolist()))
 
 
@@ -71,6 +67,13 @@ class Client:
 
     def upload(self, path, data, **headers):
         return self.ask(path, data, **{"Content_Type": "application/octet-stream"} | headers)
+
+    def raw(self, request):
+        """Everything that is answered to bytes on the wire."""
+        with socket.create_connection(self.server.server_address[:2], timeout=20) as connection:
+            connection.sendall(request)
+            connection.shutdown(socket.SHUT_WR)
+            return b"".join(iter(lambda: connection.recv(65536), b""))
 
     def try_open(self, *images):
         return self.try_post("/api/open", {"images": list(images)})

@@ -1,19 +1,10 @@
 """Hostile and mistaken requests, through a real connection: each ends with its status and a sentence, and the server goes on."""
 
 import json
-import socket
 
 import pytest
 
 JSON = {"Content_Type": "application/json"}
-
-
-def raw(client, request: bytes) -> bytes:
-    """Everything that is answered to bytes on the wire."""
-    with socket.create_connection(client.server.server_address[:2], timeout=20) as connection:
-        connection.sendall(request)
-        connection.shutdown(socket.SHUT_WR)
-        return b"".join(iter(lambda: connection.recv(65536), b""))
 
 
 def is_alive(client) -> bool:
@@ -129,10 +120,10 @@ def test_prompts_that_cant_be_are_refused_and_change_nothing(client, liver_mm, p
 def test_a_body_that_is_too_large_is_refused_by_what_it_says(client, length):
     head = f"POST /api/point HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {client.token}\r\n"
     head += f"Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
-    assert raw(client, head.encode()).startswith(b"HTTP/1.1 413 ")
+    assert client.raw(head.encode()).startswith(b"HTTP/1.1 413 ")
     head = head.replace("/api/point", "/api/upload?of=pet").replace("json", "octet-stream")
     if int(length) > 2**30:
-        assert raw(client, head.encode()).startswith(b"HTTP/1.1 413 ")
+        assert client.raw(head.encode()).startswith(b"HTTP/1.1 413 ")
     assert is_alive(client)
 
 
@@ -155,7 +146,7 @@ def test_a_sender_of_too_much_reads_why(client):
 )
 def test_bodies_need_a_length_and_their_type(client, headers, status):
     head = f"POST /api/undo HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {client.token}\r\n{headers}\r\n{{}}"
-    answer = raw(client, head.encode())
+    answer = client.raw(head.encode())
     assert answer.startswith(f"HTTP/1.1 {status} ".encode())
     assert "error" in json.loads(answer.partition(b"\r\n\r\n")[2])
 
@@ -164,7 +155,7 @@ def test_a_refused_body_is_not_read_as_the_next_request(client):
     named = f"HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {client.token}\r\n"
     inner = f"GET /api/state {named}\r\n"
     outer = f"POST /nothing {named}Content-Length: {len(inner)}\r\n\r\n"
-    assert raw(client, (outer + inner).encode()).count(b"HTTP/1.1 ") == 1
+    assert client.raw((outer + inner).encode()).count(b"HTTP/1.1 ") == 1
 
 
 @pytest.mark.parametrize(
@@ -173,7 +164,7 @@ def test_a_refused_body_is_not_read_as_the_next_request(client):
      b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 2000 + b"\r\n", b"BREW / HTTP/1.1\r\n\r\n", b"OPTIONS / HTTP/1.1\r\n\r\n", b""],
 )  # fmt: skip
 def test_what_is_no_request_leaves_the_server_alive(client, request_bytes):
-    answer = raw(client, request_bytes)
+    answer = client.raw(request_bytes)
     assert b" 200 " not in answer
     assert b"<html" not in answer.lower()
     assert is_alive(client)
