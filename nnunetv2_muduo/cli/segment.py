@@ -38,8 +38,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="TEACHER",
         help="a second one, for the CT beside the PET (default: the CT is only shown)",
     )
-    add("--modality", choices=("ct", "pet"), help="of a teacher whose file doesn't say it")
-    add("--spacing", type=float, metavar="MM", help="voxel size that teachers given as files were trained at")
+    add("--modality", choices=("ct", "pet"), help="of a teacher whose file doesn't say it; not with --serve")
+    add(
+        "--spacing",
+        type=float,
+        metavar="MM",
+        help="voxel size that teachers given as files were trained at; not with --serve",
+    )
     add(
         "--organs",
         type=Path,
@@ -56,7 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SUV",
         help="upper end of the PET's gray values (default: %(default)s)",
     )
-    add("-device", default=None, help="cuda, cpu or mps (default: cuda where there is one)")
+    add("-device", default=None, help="cuda, cpu or mps (default: cuda where there is one; with --serve always cpu)")
     add("-o", dest="output", type=Path, metavar="OUT", help="folder to write")
     segment_serve.add_arguments(parser)
 

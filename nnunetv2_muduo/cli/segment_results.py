@@ -2,13 +2,9 @@
 
 from pathlib import Path
 
-import SimpleITK as sitk
-
 from nnunetv2_muduo.evaluation.text import markdown_table
-from nnunetv2_muduo.imageio.grid import put_on_grid
-from nnunetv2_muduo.imageio.modalities import MODALITIES
+from nnunetv2_muduo.prompting.images import arrays_on_grid
 from nnunetv2_muduo.prompting.segment_case import FIGURES_FILE, SegmentedCase, write_case, write_figures
-from nnunetv2_muduo.prompting.space import turned
 from nnunetv2_muduo.visualization.prompt_figure import Clicks, draw_prompts
 
 
@@ -38,13 +34,8 @@ def results_text(rows: list[dict], folder: Path) -> str:
 
 def _draw(segmented: SegmentedCase, path: Path, suv_max: float) -> None:
     """The case's picture, CT before PET, with all clicks and scribbles."""
-    first, *_ = images = {modality: turned(image) for modality, image in segmented.images.items()}
-    arrays = {
-        modality: sitk.GetArrayFromImage(
-            put_on_grid(images[modality], images[first], sitk.sitkLinear, MODALITIES[modality].outside)
-        )
-        for modality in sorted(images)
-    }
+    first, *_ = images = segmented.images
+    arrays = arrays_on_grid({modality: images[modality] for modality in sorted(images)}, first)
     session = segmented.session
     clicks = [
         Clicks(session.clicked_voxels(object_id, positive), positive)

@@ -83,7 +83,7 @@ def comparison_text(comparison: pd.DataFrame, tolerances: Tolerances) -> str:
     for (method, other, name), rows in comparison.groupby(["method", "other", "measure"], sort=False):
         measure = measures[name]
         heading = ["organ", f"difference ({measure.unit})", "95 % interval", "p", "p (Holm)", "n"]
-        cells = [_comparison_cells(row, measure.factor) for row in rows.itertuples()]
+        cells = [comparison_cells(row, measure.factor) for row in rows.itertuples()]
         parts += [
             f"## {markdown_text(method)} minus {markdown_text(other)}: {measure.heading_with(tolerances)}",
             markdown_table(heading, cells),
@@ -91,9 +91,10 @@ def comparison_text(comparison: pd.DataFrame, tolerances: Tolerances) -> str:
     return "\n\n".join([*parts, textwrap.fill(COMPARISON_NOTES, LINE_LENGTH)])
 
 
-def _comparison_cells(row: tuple, factor: float) -> list[str]:
-    interval = f"[{row.ci_low * factor:+.2f}, {row.ci_high * factor:+.2f}]"
-    return [row.organ, f"{row.difference * factor:+.2f}", interval, f"{row.p:.3g}", f"{row.p_holm:.3g}", str(row.n)]
+def comparison_cells(row: tuple, factor: float = 1.0, n_decimals: int = 2) -> list[str]:
+    """Cells of a comparison's row: organ, difference and its interval in the measure's unit, p, p by Holm, number of cases."""
+    difference, low, high = (f"{value * factor:+.{n_decimals}f}" for value in (row.difference, row.ci_low, row.ci_high))
+    return [row.organ, difference, f"[{low}, {high}]", f"{row.p:.3g}", f"{row.p_holm:.3g}", str(row.n)]
 
 
 def summary_text(

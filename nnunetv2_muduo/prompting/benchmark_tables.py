@@ -5,7 +5,7 @@ import pandas as pd
 
 from nnunetv2_muduo.evaluation.aggregate import ALL_ORGANS
 from nnunetv2_muduo.evaluation.compare import compare_methods
-from nnunetv2_muduo.evaluation.text import COMPARISON_NOTES, markdown_table
+from nnunetv2_muduo.evaluation.text import COMPARISON_NOTES, comparison_cells, markdown_table
 from nnunetv2_muduo.prompting.protocols import Protocol
 from nnunetv2_muduo.prompting.scores import area
 
@@ -95,10 +95,6 @@ def _comparison_rows(comparison: pd.DataFrame, columns: dict[str, str]) -> list[
     if comparison["organ"].nunique() == 2:
         comparison = comparison[comparison["organ"] != ALL_ORGANS]
     return [
-        [
-            f"{row.method} minus {row.other}: {columns[row.measure]}",
-            *(row.organ, f"{row.difference:+.3f}", f"[{row.ci_low:+.3f}, {row.ci_high:+.3f}]"),
-            *(f"{row.p:.3g}", f"{row.p_holm:.3g}", str(row.n)),
-        ]
+        [f"{row.method} minus {row.other}: {columns[row.measure]}", *comparison_cells(row, n_decimals=3)]
         for row in comparison.itertuples()
     ]

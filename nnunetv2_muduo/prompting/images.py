@@ -1,13 +1,16 @@
-"""Images that a session is given: opened, and refused where their values are in another unit."""
+"""Images that a session is given: opened, refused where their values are in another unit, laid on one grid."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
 
+from nnunetv2_muduo.imageio.grid import put_on_grid
 from nnunetv2_muduo.imageio.images import read_image
 from nnunetv2_muduo.imageio.modalities import MODALITIES
 from nnunetv2_muduo.imageio.plausibility import Channel, require_plausible_case
+from nnunetv2_muduo.prompting.space import turned
 
 Image = sitk.Image | str | Path
 
@@ -32,3 +35,14 @@ def require_unit(image: sitk.Image, modality: str, source: object) -> None:
     voxel_ml = float(np.prod(image.GetSpacing())) / 1000
     name = source if isinstance(source, (str, Path)) else f"the {MODALITIES[modality].name}"
     require_plausible_case([Channel(MODALITIES[modality], sitk.GetArrayViewFromImage(image), name)], voxel_ml)
+
+
+def arrays_on_grid(images: Mapping[str, sitk.Image], first: str) -> dict[str, np.ndarray]:
+    """Arrays (z, y, x), turned to LPS, of a case's images by modality, all on the grid of the `first` one."""
+    reference = turned(images[first])
+    return {
+        modality: sitk.GetArrayFromImage(
+            put_on_grid(turned(image), reference, sitk.sitkLinear, MODALITIES[modality].outside)
+        )
+        for modality, image in images.items()
+    }

@@ -110,7 +110,7 @@ class NetworkTeacher:
         return patch_probs(low_res, (self.edge,) * 3)[0].cpu().numpy()
 
     def _round(self, key: bytes, embedding: Tensor, points: tuple[Tensor, Tensor], masks: Tensor) -> Tensor:
-        """Low-resolution logits, kept, so that a further click costs one decode, and so does one that is undone."""
+        """Low-resolution logits, kept, so that a further click costs one decode, and one that is undone none."""
         if key not in self._rounds:
             self._rounds[key] = self.network.decode(embedding, points, masks)
             if len(self._rounds) > KEPT_ROUNDS:

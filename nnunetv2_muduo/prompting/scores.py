@@ -71,7 +71,7 @@ def scores(prediction: np.ndarray, truth: np.ndarray, spacing_mm: Spacing) -> di
         `dice`, `nsd` (by area, within 2 mm), `lesion_f1` and `false_negative_ml` are NaN where the truth is empty;
         `false_positive_ml` is 0 for an empty prediction.
     """
-    (box,) = ndimage.find_objects(prediction | truth, 1) or (None,)
+    (box,) = ndimage.find_objects(prediction | truth, 1)
     prediction, truth = (mask[box or ()] for mask in (prediction, truth))
     lesions, is_free = Lesions.of(prediction, truth), not truth.any()
     return {

@@ -11,6 +11,7 @@ import SimpleITK as sitk
 
 from nnunetv2_muduo.evaluation.cases import CHANNEL_ENDINGS, FILE_ENDINGS, image_of, list_images
 from nnunetv2_muduo.evaluation.object_figures import measure_objects
+from nnunetv2_muduo.evaluation.output import write_csv_files
 from nnunetv2_muduo.imageio.write import write_nifti
 from nnunetv2_muduo.prompting.case_prompts import (
     PromptSource,
@@ -23,8 +24,6 @@ from nnunetv2_muduo.prompting.images import opened, require_unit
 from nnunetv2_muduo.prompting.prompts import Prompt
 from nnunetv2_muduo.prompting.session import PromptSession
 from nnunetv2_muduo.prompting.space import ImageSpace, turned
-from nnunetv2_muduo.storage import replacing
-from nnunetv2_muduo.tables import csv_table
 
 if TYPE_CHECKING:  # it imports nnU-Net, which most calls don't need
     from nnunetv2_muduo.prompting.organ_model import OrganModel
@@ -169,6 +168,5 @@ def write_case(segmented: SegmentedCase, folder: Path, with_probabilities: bool)
 
 def write_figures(rows: list[dict], folder: Path) -> Path:
     """Write the figures of all objects so far, a row for each; the file."""
-    with replacing(folder / FIGURES_FILE) as temporary:
-        csv_table(pd.DataFrame(rows)).to_csv(temporary, index=False)
+    write_csv_files(folder, {Path(FIGURES_FILE).stem: pd.DataFrame(rows)})
     return folder / FIGURES_FILE

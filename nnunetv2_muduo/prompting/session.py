@@ -45,6 +45,7 @@ class PromptSession:
         self.prompts: list[Prompt] = []
         self._space: ImageSpace | None = None
         self._answers: dict[int, dict[str, Answer]] = {}
+        self._masks: dict[int, ObjectMask] = {}
         self.changed_by_rule: dict[int, tuple[int, int]] = {}
         """Per object, voxels that the rule changed in its last mask, and voxels of that mask."""
 
@@ -151,18 +152,19 @@ class PromptSession:
             self.space.require_inside(prompt.places_mm)
         self._require_no_contradiction(prompt)
         self.prompts.append(prompt)
-        self._answers.pop(prompt.object_id, None)
+        self._forget(prompt.object_id)
 
     def undo(self) -> None:
         """Take the last prompt back. Raises ValueError where there is none."""
         if not self.prompts:
             raise ValueError("There is no prompt to undo.")
-        self._answers.pop(self.prompts.pop().object_id, None)
+        self._forget(self.prompts.pop().object_id)
 
     def reset(self) -> None:
         """Forget all prompts; the image stays."""
         self.prompts.clear()
         self._answers.clear()
+        self._masks.clear()
         self.changed_by_rule.clear()
 
     def mask(self, object_id: int = 1, modality: str | None = None) -> sitk.Image:
@@ -233,6 +235,8 @@ class PromptSession:
             raise ValueError("A click lies on the voxel of an opposite one of the same object. Undo that one first.")
 
     def _object_mask(self, object_id: int, modality: str | None) -> ObjectMask:
+        if modality is None and object_id in self._masks:
+            return self._masks[object_id]
         prompts = [prompt for prompt in self.prompts if prompt.object_id == object_id]
         if object_id not in self._answers:
             self._answers[object_id] = {name: teacher.answer(prompts) for name, teacher in self._teachers.items()}
@@ -243,7 +247,13 @@ class PromptSession:
         found = object_mask(prompts, chosen, self.space)
         if modality is None:
             self._count(object_id, found.n_changed, int(np.count_nonzero(found.mask)))
+            self._masks[object_id] = found
         return found
+
+    def _forget(self, object_id: int) -> None:
+        """What was answered for an object whose prompts change."""
+        self._answers.pop(object_id, None)
+        self._masks.pop(object_id, None)
 
     def _whole(self, found: ObjectMask, values: np.ndarray) -> np.ndarray:
         """Values of an object's box in an array of the whole image, 0 outside of it."""

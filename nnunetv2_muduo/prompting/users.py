@@ -94,7 +94,7 @@ def _box_then_click(user: Robot, step: int, mask: np.ndarray, truth: np.ndarray,
 
 def _click(user: Robot, mask: np.ndarray, truth: np.ndarray, space: ImageSpace) -> list[Prompt]:
     """One click of a robot, which is shown the box around the errors alone: of a whole body they are a small part."""
-    (box,) = ndimage.find_objects(mask ^ truth, 1) or (None,)
+    (box,) = ndimage.find_objects(mask ^ truth, 1)
     if box is None:
         return []
     points, labels = user(*(torch.from_numpy(one[box])[None] for one in (mask, truth)))

@@ -19,6 +19,8 @@ from fixtures.prompting import (
     voxels,
 )
 
+from nnunetv2_muduo.prompting import session as session_module
+from nnunetv2_muduo.prompting.object_masks import object_mask
 from nnunetv2_muduo.prompting.prompts import Prompt, places_array
 
 
@@ -120,3 +122,18 @@ def test_a_prompt_is_taken_without_an_answer_and_checked_as_any(pet):
         session.replay([Prompt("box", 1, True, places_array([(900, 0, 0), (999, 9, 9)]))])
     session.take(Prompt("point", 1, True, places_array(LUMP_MM)))
     np.testing.assert_array_equal(voxels(session.mask()), ball(LUMP_MM, 30))
+
+
+def test_a_mask_is_computed_once_for_each_click(pet, monkeypatch):
+    asked = []
+    monkeypatch.setattr(session_module, "object_mask", lambda *args: asked.append(args) or object_mask(*args))
+    session = session_on(pet, "threshold:3")
+    session.add_point(LUMP_MM)
+    first = session.label_array()
+    assert len(asked) == 1
+    session.add_point(LIVER_MM, object_id=2)
+    session.label_array()
+    assert len(asked) == 2
+    session.undo()
+    np.testing.assert_array_equal(session.label_array(), first)
+    assert len(asked) == 2

@@ -9,16 +9,13 @@ from typing import Any
 import numpy as np
 import SimpleITK as sitk
 
-from nnunetv2_muduo.imageio.grid import put_on_grid
-from nnunetv2_muduo.imageio.modalities import MODALITIES
 from nnunetv2_muduo.prompting.answers import Promptable
-from nnunetv2_muduo.prompting.images import require_unit
+from nnunetv2_muduo.prompting.images import arrays_on_grid, require_unit
 from nnunetv2_muduo.prompting.prompts import Prompt
 from nnunetv2_muduo.prompting.server.figures import COLUMNS, object_figures
 from nnunetv2_muduo.prompting.server.volumes import StoredVolume, packed_labels
 from nnunetv2_muduo.prompting.session import PromptSession
-from nnunetv2_muduo.prompting.space import turned
-from nnunetv2_muduo.prompting.teachers import promptable
+from nnunetv2_muduo.prompting.teachers import both_teachers
 
 
 @dataclass(frozen=True)
@@ -83,8 +80,7 @@ class Workplace:
     ):
         given = [Path(one).name for one in (teacher, ct_teacher) if isinstance(one, (str, Path))]
         self._names = given if names is None else list(names)
-        loaded = [_loaded(teacher, None)] + ([] if ct_teacher is None else [_loaded(ct_teacher, "ct")])
-        PromptSession(*loaded)  # refuses two teachers that don't go together
+        loaded = both_teachers(teacher, ct_teacher, "cpu")
         self._teachers = {one.modality: one for one in loaded}
         self.first = loaded[0].modality
         self.scene: Scene | None = None
@@ -106,14 +102,7 @@ class Workplace:
         session = PromptSession(*asked.values())
         session.set_image(*(images[modality] for modality in asked))
         first = next(iter(asked))
-        reference = turned(images[first])
-        values = {
-            modality: sitk.GetArrayFromImage(
-                put_on_grid(turned(images[modality]), reference, sitk.sitkLinear, MODALITIES[modality].outside)
-            )
-            for modality in ("pet", "ct")
-            if modality in images
-        }
+        values = arrays_on_grid({modality: images[modality] for modality in ("pet", "ct") if modality in images}, first)
         self.scene = Scene(name, first, values, session)
         return self.scene
 
@@ -123,10 +112,6 @@ class Workplace:
         if self.scene is not None:
             state |= {"image": self.scene.description(), "answer": self.scene.answer()}
         return state
-
-
-def _loaded(teacher: str | Path | Promptable, modality: str | None) -> Promptable:
-    return promptable(teacher, modality) if isinstance(teacher, (str, Path)) else teacher
 
 
 def _entry(prompt: Prompt) -> dict[str, Any]:
