@@ -36,6 +36,7 @@ class Count:
     kept_bytes: int
     """What is kept in float32 for the backward pass, beside the weights."""
     n_weights: int
+    """Those that learn."""
 
 
 def count_batch(settings: dict[str, Any], n_channels: int, n_labels: int) -> Count:
@@ -47,7 +48,16 @@ def count_batch(settings: dict[str, Any], n_channels: int, n_labels: int) -> Cou
     """
     from nnunetv2.utilities.get_network_from_plans import get_network_from_plans
 
-    of, kept, tensors = settings["architecture"], {}, []
+    of = settings["architecture"]
+    names = of["network_class_name"], of["arch_kwargs"], of["_kw_requires_import"]
+    with torch.device("meta"):
+        network = get_network_from_plans(*names, n_channels, n_labels, allow_init=False, deep_supervision=True)
+        return count_of(network, torch.empty(settings["batch_size"], n_channels, *settings["patch_size"]))
+
+
+def count_of(network: torch.nn.Module, batch: torch.Tensor) -> Count:
+    """Send a batch through a network forward and backward, both on the meta device."""
+    weights, kept, tensors = {one.untyped_storage()._cdata for one in network.parameters()}, {}, []
 
     def keep(tensor: torch.Tensor) -> torch.Tensor:
         storage = tensor.untyped_storage()
@@ -56,16 +66,12 @@ def count_batch(settings: dict[str, Any], n_channels: int, n_labels: int) -> Cou
             tensors.append(tensor)  # so that no other storage takes its place
         return tensor
 
-    with torch.device("meta"):
-        names = of["network_class_name"], of["arch_kwargs"], of["_kw_requires_import"]
-        network = get_network_from_plans(*names, n_channels, n_labels, allow_init=False, deep_supervision=True)
-        weights = {parameter.untyped_storage()._cdata for parameter in network.parameters()}
-        batch = torch.empty(settings["batch_size"], n_channels, *settings["patch_size"])
     with FlopCounterMode(display=False) as flops, torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
         outputs = network(batch)
         forward = flops.get_total_flops()
         sum(output.sum() for output in outputs).backward()
-    return Count(forward, flops.get_total_flops(), sum(kept.values()), sum(p.numel() for p in network.parameters()))
+    n_learning = sum(one.numel() for one in network.parameters() if one.requires_grad)
+    return Count(forward, flops.get_total_flops(), sum(kept.values()), n_learning)
 
 
 def training_tflops(count: Count, n_halves: int, n_epochs: int, n_iterations: int) -> float:
@@ -77,9 +83,9 @@ def training_tflops(count: Count, n_halves: int, n_epochs: int, n_iterations: in
     return n_epochs * per_epoch / 1e12
 
 
-def memory_gib(count: Count, optimizer: str, n_teacher_weights: int) -> float:
+def memory_gib(count: Count, optimizer: str, n_frozen_weights: int) -> float:
     """GPU memory in mixed precision: the halves of a step run one after the other, so one batch is kept at a time."""
-    n_bytes = count.n_weights * BYTES * COPIES_OF_WEIGHTS[optimizer] + n_teacher_weights * BYTES
+    n_bytes = count.n_weights * BYTES * COPIES_OF_WEIGHTS[optimizer] + n_frozen_weights * BYTES
     return (n_bytes + count.kept_bytes * HALF_PRECISION) / 2**30 + CONTEXT_GIB
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from nnunetv2_muduo.check.findings import Finding, finding, first
-from nnunetv2_muduo.check.plans import preprocessed_cases
+from nnunetv2_muduo.check.plans import preprocessed_cases, settings_of
 from nnunetv2_muduo.check.raw_dataset import RawDataset
 from nnunetv2_muduo.config import load_config
 
@@ -25,7 +25,8 @@ def check_sam(dataset: RawDataset, trainer: type) -> Finding:
     """The config's fine-tuned SAM must be of the fold's labels; where it names none, a SAM to make it from must be there."""
     config = load_config(trainer.config_overrides, trainer.config_class)
     if config.sam_file is None:
-        return _check_source(config.sam, config.sam_iterations)
+        why_not = _why_slices_do_not_fit(dataset, config)
+        return finding(_SUBJECT, "", problem=why_not) if why_not else _check_source(config.sam, config.sam_iterations)
     from nnunetv2_muduo.teachers.sam2d.checkpoint import read_made_from
 
     try:
@@ -49,6 +50,23 @@ def _check_source(sam: str, n_iterations: int) -> Finding:
         name = PUBLIC.get(sam, sam)
         return finding(_SUBJECT, found, warning=f"its weights are not on this machine: {name} will be downloaded")
     return finding(_SUBJECT, found, problem=f"{sam} holds no config.json and model.safetensors")
+
+
+def _why_slices_do_not_fit(dataset: RawDataset, config) -> str:
+    """What speaks against the patch's slices on the SAM's canvas; empty where nothing does, as far as can be seen yet."""
+    from nnunetv2_muduo.check.sam_estimates import planned_layout
+    from nnunetv2_muduo.teachers.sam2d.network import known_canvas_size
+
+    canvas_size = known_canvas_size(config.sam)
+    if dataset.plans is None or canvas_size is None:
+        return ""
+    settings = settings_of(dataset.plans_file, dataset.configuration)
+    edge = config.patch_size
+    try:
+        planned_layout(config, {**settings, **({"patch_size": [edge] * 3} if edge else {})}, canvas_size)
+    except ValueError as error:
+        return str(error)
+    return ""
 
 
 def _other_labels(dataset: RawDataset, made_from: dict[str, Any]) -> str:

@@ -1,7 +1,7 @@
 """What a training will cost, for `muduo check`: its plan is fitted to the teachers' patch as the training does it."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 
@@ -15,6 +15,12 @@ from nnunetv2_muduo.trainer_classes import trainer_class
 from nnunetv2_muduo.trainers.plans import fit_plans, wanted_patch
 from nnunetv2_muduo.user_files import expecting_fields, read_description, read_plans
 
+if TYPE_CHECKING:
+    from nnunetv2_muduo.check.sam_estimates import SamCount
+
+PER_HOUR = estimates.ASSUMED_TFLOPS * 3600
+"""10^12 operations of an hour."""
+
 
 def estimate_of(raw: Path, preprocessed: Path, asked: Asked, trainer: type) -> Finding:
     """Estimate of a training by one of our trainers, whose data set is planned.
@@ -24,12 +30,18 @@ def estimate_of(raw: Path, preprocessed: Path, asked: Asked, trainer: type) -> F
     """
     config = load_config(trainer.config_overrides, trainer.config_class)
     plans, dataset_json = read_plans(preprocessed / f"{asked.plans}.json"), read_description(raw / "dataset.json")
-    teachers = _teachers(config) if trainer.needs_teachers else []
+    n_labels = len(dataset_json["labels"])
     with expecting_fields(preprocessed / f"{asked.plans}.json"):
         settings = _settings(plans, asked.configuration, config, trainer)
-        count = estimates.count_batch(settings, len(channel_names(dataset_json)), len(dataset_json["labels"]))
-    gib = estimates.memory_gib(count, config.optimizer, sum(n for n, _ in teachers))
-    return estimates.estimate_finding(gib, _hours(config, trainer, count, settings["batch_size"], teachers))
+        count = estimates.count_batch(settings, len(channel_names(dataset_json)), n_labels)
+    sam = _sam(config, trainer, settings, n_labels)
+    frozen = (_teachers(config) if trainer.needs_teachers else []) + ([sam.frozen] if sam else [])
+    gib = estimates.memory_gib(count, config.optimizer, sum(n for n, _ in frozen))
+    hours = _hours(config, trainer, count, settings["batch_size"], frozen)
+    if sam and sam.n_iterations:
+        gib = max(gib, estimates.memory_gib(sam.canvases, "adamw", sam.n_frozen))
+        hours["fine-tuning of the SAM"] = sam.fine_tuning_tflops / PER_HOUR
+    return estimates.estimate_finding(gib, hours)
 
 
 def _settings(plans: dict[str, Any], configuration: str, config: TrainingConfig, trainer: type) -> dict[str, Any]:
@@ -40,24 +52,31 @@ def _settings(plans: dict[str, Any], configuration: str, config: TrainingConfig,
 
 
 def _hours(
-    config: TrainingConfig, trainer: type, count: estimates.Count, batch_size: int, teachers: list[tuple[int, float]]
+    config: TrainingConfig, trainer: type, count: estimates.Count, batch_size: int, frozen: list[tuple[int, float]]
 ) -> dict[str, float]:
-    """Hours of the student and, for methods that have them, of the generators."""
+    """Hours of the student, with what frozen networks say of its patches, and of the generators that a method has."""
     n_epochs = config.num_epochs or trainer.default_num_epochs
     n_iterations = config.num_iterations_per_epoch or NNUNET_SCHEDULE["num_iterations_per_epoch"]
-    per_hour = estimates.ASSUMED_TFLOPS * 3600
     student = estimates.training_tflops(count, 2 if trainer.needs_unlabeled else 1, n_epochs, n_iterations)
-    student += n_epochs * n_iterations * batch_size * sum(flops for _, flops in teachers) / 1e12
-    hours = {"student": student / per_hour}
+    student += n_epochs * n_iterations * batch_size * sum(flops for _, flops in frozen) / 1e12
+    hours = {"student": student / PER_HOUR}
     for generator in map(trainer_class, _generators(trainer, config)):
         epochs = getattr(config, "prompt_generator_num_epochs", None) or n_epochs
         n_halves = 2 if generator.needs_unlabeled else 1
-        hours[generator.trains] = estimates.training_tflops(count, n_halves, epochs, n_iterations) / per_hour
+        hours[generator.trains] = estimates.training_tflops(count, n_halves, epochs, n_iterations) / PER_HOUR
     return hours
 
 
 def _generators(trainer: type, config: TrainingConfig) -> tuple[str, ...]:
     return trainer.generators(config) if trainer.needs_unlabeled else ()
+
+
+def _sam(config, trainer: type, settings: dict[str, Any], n_labels: int) -> "SamCount | None":
+    if not getattr(trainer, "needs_fine_tuned_sam", False):
+        return None
+    from nnunetv2_muduo.check.sam_estimates import count_sam
+
+    return count_sam(config, settings, n_labels)
 
 
 def _teachers(config) -> list[tuple[int, float]]:

@@ -20,7 +20,7 @@ from nnunetv2_muduo.teacher_training.train2d.losses import NO_CLASS
 from nnunetv2_muduo.teacher_training.train2d.settings import FineTuningSettings
 from nnunetv2_muduo.teacher_training.train2d.training import FINAL, STATE, Crops, FineTuning
 from nnunetv2_muduo.teachers.sam2d.checkpoint import read_made_from
-from nnunetv2_muduo.teachers.sam2d.network import RANDOM, build
+from nnunetv2_muduo.teachers.sam2d.network import build, let_learn
 from nnunetv2_muduo.trainers.requirements import labeled_cases
 from nnunetv2_muduo.trainers.unlabeled_loading import training_transforms
 
@@ -118,8 +118,7 @@ def fine_tuning(trainer, settings: FineTuningSettings, folder: Path) -> FineTuni
     with torch.random.fork_rng(devices=[]):  # building a network draws random numbers
         torch.manual_seed(settings.seed)
         network = build(settings.sam, trainer.label_manager.num_segmentation_heads, settings.lora_rank)
-    if settings.sam == RANDOM:
-        network.requires_grad_(True)  # random weights hold nothing that would be worth keeping
+    network = let_learn(network, settings.sam)
     trainer.require_slices_fit(network.canvas_size)
     train, held_out = _hold_out(trainer, settings.seed)
     n_crops = min(N_HELD_OUT_CROPS, 4 * len(held_out))

@@ -86,3 +86,13 @@ def change_a_label(root):
     array[0, 0, 0, 0] = 2
     blosc2.remove_urlpath(path)
     blosc2.asarray(array, urlpath=path)
+
+
+@NEEDS_TRANSFORMERS
+def test_a_patch_that_no_canvas_holds_is_a_problem_before_anything_is_made(dataset, check, monkeypatch, tmp_path):
+    write_config(monkeypatch, tmp_path, sam="tiny", patch_size=256)
+    assert check("-tr", nnUNetTrainerCFR.__name__)[1]["fine-tuned"][0] == WARNING  # of its random weights
+    write_config(monkeypatch, tmp_path, sam="tiny", patch_size=264)
+    status, line = check("-tr", nnUNetTrainerCFR.__name__)[1]["fine-tuned"]
+    assert status == PROBLEM
+    assert "slices of 264 x 264 don't fit on a canvas of 256 x 256" in line

@@ -14,6 +14,22 @@ LORA_RANK = 4
 """CFR's."""
 PUBLIC = {"vit_b": "facebook/sam-vit-base", "vit_l": "facebook/sam-vit-large", "vit_h": "facebook/sam-vit-huge"}
 """Short names of SAM's public weights on the Hugging Face hub."""
+PUBLIC_ENCODERS: dict[str, dict[str, Any]] = {
+    "vit_b": {},
+    "vit_l": {
+        "hidden_size": 1024,
+        "num_hidden_layers": 24,
+        "num_attention_heads": 16,
+        "global_attn_indexes": [5, 11, 17, 23],
+    },
+    "vit_h": {
+        "hidden_size": 1280,
+        "num_hidden_layers": 32,
+        "num_attention_heads": 16,
+        "global_attn_indexes": [7, 15, 23, 31],
+    },
+}
+"""Their image encoders, where they differ from `transformers`' default: what they cost is known before they are there."""
 RANDOM = "tiny"
 """Name of the network of `TINY`."""
 TINY: dict[str, dict[str, Any]] = {
@@ -78,7 +94,7 @@ def build(sam: str, n_classes: int, rank: int = LORA_RANK) -> SemanticSam:
     """
     transformers = require_transformers()
     if sam == RANDOM:
-        return SemanticSam(transformers.SamModel(_tiny_config(transformers, n_classes)), rank)
+        return SemanticSam(transformers.SamModel(_known_config(transformers, sam, n_classes)), rank)
     name = PUBLIC.get(sam, sam)
     try:
         config = transformers.SamConfig.from_pretrained(name)
@@ -92,6 +108,46 @@ def build(sam: str, n_classes: int, rank: int = LORA_RANK) -> SemanticSam:
             f"or a folder with config.json and model.safetensors ({str(error).splitlines()[0]})"
         ) from error
     return SemanticSam(network, rank)
+
+
+def without_values(sam: str, n_classes: int) -> SemanticSam:
+    """What `build` makes, on PyTorch's meta device: its size and what it costs can be told without its weights.
+
+    Raises:
+        RuntimeError: `transformers` is not installed.
+        ValueError: `sam` is no name of ours, and its config.json is not on this machine.
+    """
+    transformers = require_transformers()
+    try:
+        config = _known_config(transformers, sam, n_classes)
+    except OSError as error:
+        raise ValueError(f"the config.json of {sam} is not on this machine") from error
+    with torch.device("meta"):
+        return SemanticSam(transformers.SamModel(config))
+
+
+def known_canvas_size(sam: str) -> int | None:
+    """Edge of the picture that `sam` sees, in pixels; None where nothing on this machine tells it."""
+    try:
+        return without_values(sam, n_classes=2).canvas_size
+    except (RuntimeError, ValueError):
+        return None
+
+
+def let_learn(network: SemanticSam, sam: str) -> SemanticSam:
+    """The network as it is fine-tuned: where `sam` has random weights all of them learn, since nothing is worth keeping."""
+    return network.requires_grad_(True) if sam == RANDOM else network
+
+
+def _known_config(transformers, sam: str, n_classes: int):
+    if sam == RANDOM:
+        config = transformers.SamConfig(**TINY)
+    elif sam in PUBLIC:
+        config = transformers.SamConfig(vision_config=PUBLIC_ENCODERS[sam])
+    else:
+        config = transformers.SamConfig.from_pretrained(sam, local_files_only=True)
+    config.mask_decoder_config.num_multimask_outputs = n_classes
+    return config
 
 
 def is_here(sam: str) -> bool:
@@ -111,11 +167,6 @@ def with_architecture(architecture: dict[str, Any], rank: int) -> SemanticSam:
     """A network of `SemanticSam.architecture`, with random weights. Raises RuntimeError where `transformers` is not installed."""
     transformers = require_transformers()
     return SemanticSam(transformers.SamModel(transformers.SamConfig(**architecture)), rank)
-
-
-def _tiny_config(transformers, n_classes: int):
-    decoder = {**TINY["mask_decoder_config"], "num_multimask_outputs": n_classes}
-    return transformers.SamConfig(**{**TINY, "mask_decoder_config": decoder})
 
 
 def require_transformers():

@@ -1,0 +1,62 @@
+"""What CFR's 2D SAM adds to a training's costs: its fine-tuning, and labels for every unlabeled patch."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from nnunetv2_muduo.check.estimates import Count, count_of
+from nnunetv2_muduo.teacher_training.train2d.settings import FineTuningSettings
+from nnunetv2_muduo.teachers.sam2d.network import let_learn, without_values
+from nnunetv2_muduo.teachers.sam2d.slices import CanvasLayout, layout_of, thickest_axis
+
+
+@dataclass(frozen=True)
+class SamCount:
+    """What a SAM costs with patches of a plan."""
+
+    n_weights: int
+    canvases: Count
+    """Of all canvases of a fine-tuning's iteration."""
+    n_iterations: int
+    """Of the fine-tuning; 0 where its file is there."""
+
+    @property
+    def n_frozen(self) -> int:
+        """Weights that fine-tuning leaves alone."""
+        return self.n_weights - self.canvases.n_weights
+
+    @property
+    def frozen(self) -> tuple[int, float]:
+        """Weights of the fine-tuned network, and operations of labeling one patch."""
+        return self.n_weights, self.canvases.forward_flops / FineTuningSettings.batch_size
+
+    @property
+    def fine_tuning_tflops(self) -> float:
+        """10^12 operations of the whole fine-tuning."""
+        return self.n_iterations * self.canvases.step_flops / 1e12
+
+
+def count_sam(config, settings: dict[str, Any], n_labels: int) -> SamCount:
+    """Count CFR's SAM on PyTorch's meta device.
+
+    Args:
+        config: a `CFRConfig`. settings: of the configuration in nnU-Net's plans. n_labels: with background.
+
+    Raises:
+        RuntimeError: `transformers` is not installed.
+        ValueError: the SAM's size can't be told, or the patch's slices are larger than its canvas.
+    """
+    network = let_learn(without_values(config.sam, n_labels), config.sam)
+    size = network.canvas_size
+    n_canvases = FineTuningSettings.batch_size * planned_layout(config, settings, size).n_canvases
+    batch = torch.empty(n_canvases, 3, size, size, device="meta")
+    n_iterations = config.sam_iterations if config.sam_file is None else 0
+    n_weights = sum(one.numel() for one in network.parameters())
+    return SamCount(n_weights, count_of(network, batch), n_iterations)
+
+
+def planned_layout(config, settings: dict[str, Any], canvas_size: int) -> CanvasLayout:
+    """Where the slices of a plan's patch lie. Raises ValueError where they are larger than the canvas."""
+    axis = thickest_axis(settings["spacing"]) if config.slice_axis is None else config.slice_axis
+    return layout_of(settings["patch_size"], axis, canvas_size)
