@@ -1,13 +1,15 @@
 """What CFR's 2D SAM adds to a training's costs: its fine-tuning, and labels for every unlabeled patch."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
 
 from nnunetv2_muduo.check.estimates import Count, count_of
 from nnunetv2_muduo.teacher_training.train2d.settings import FineTuningSettings
-from nnunetv2_muduo.teachers.sam2d.network import let_learn, without_values
+from nnunetv2_muduo.teachers.sam2d.checkpoint import read_without_values
+from nnunetv2_muduo.teachers.sam2d.network import SemanticSam, let_learn, without_values
 from nnunetv2_muduo.teachers.sam2d.slices import CanvasLayout, layout_of, thickest_axis
 
 
@@ -45,15 +47,21 @@ def count_sam(config, settings: dict[str, Any], n_labels: int) -> SamCount:
 
     Raises:
         RuntimeError: `transformers` is not installed.
-        ValueError: the SAM's size can't be told, or the patch's slices are larger than its canvas.
+        FileNotFoundError, ValueError: the SAM's size can't be told, or the patch's slices are larger than its canvas.
     """
-    network = let_learn(without_values(config.sam, n_labels), config.sam)
+    network = _without_values(config, n_labels)
     size = network.canvas_size
     n_canvases = FineTuningSettings.batch_size * planned_layout(config, settings, size).n_canvases
     batch = torch.empty(n_canvases, 3, size, size, device="meta")
     n_iterations = config.sam_iterations if config.sam_file is None else 0
     n_weights = sum(one.numel() for one in network.parameters())
     return SamCount(n_weights, count_of(network, batch), n_iterations)
+
+
+def _without_values(config, n_labels: int) -> SemanticSam:
+    if config.sam_file is not None:
+        return read_without_values(Path(config.sam_file).expanduser())
+    return let_learn(without_values(config.sam, n_labels), config.sam)
 
 
 def planned_layout(config, settings: dict[str, Any], canvas_size: int) -> CanvasLayout:

@@ -51,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
     if done is None:
         print(f"Stopped after {args.minutes:g} minutes. Go on with --c and the same arguments.")
     else:
-        print(f"The fine-tuned SAM: {done}. In a config for {CFR_TRAINER}:\n    sam_file: {done}")
+        print(f"The fine-tuned SAM: {done}. In a config for {CFR_TRAINER}:\n    sam_file: {done.resolve()}")
     return 0
 
 

@@ -9,6 +9,7 @@ from tqdm import tqdm
 from nnunetv2_muduo.teacher_training.absent import with_absent_organs
 from nnunetv2_muduo.teacher_training.checkpoints import load_last, require_as_begun, save_best, save_last
 from nnunetv2_muduo.teacher_training.crops import Cropper, Crops
+from nnunetv2_muduo.teacher_training.finite_steps import step_where_finite
 from nnunetv2_muduo.teacher_training.half_precision import half_where_possible
 from nnunetv2_muduo.teacher_training.losses import sum_over_rounds
 from nnunetv2_muduo.teacher_training.report import write_report
@@ -49,7 +50,7 @@ class TeacherTraining:
         self.optimizer = _optimizer(teacher, settings)
         self.crop_generator = torch.Generator().manual_seed(settings.seed)
         self.prompt_generator = torch.Generator(self.device).manual_seed(settings.seed)
-        self.iteration, self.history, self.losses = 0, [], []
+        self.iteration, self.history, self.losses, self.n_skipped = 0, [], [], 0
 
     def run(self) -> None:
         """Train to the end, validating and saving on the way."""
@@ -78,7 +79,7 @@ class TeacherTraining:
                 loss = self.loss(crops.to(self.device)) * n_crops / batch_size
                 loss.backward()
                 total += float(loss.detach())
-        self.optimizer.step()
+        self.n_skipped = step_where_finite(self.optimizer, self.n_skipped)
         self.iteration += 1
         return total
 

@@ -31,10 +31,13 @@ def ask_with_clicks(
 
 
 def ask_with_mask(teacher: Sam3DTeacher, embedding: Tensor, organ_probs: Tensor) -> tuple[Tensor, Tensor]:
-    """Answer to the organs' probabilities [N, S, S, S] as mask prompts: the mask, and no variance, as there is one round."""
+    """Answer to the organs' probabilities [N, S, S, S] as mask prompts: the mask, and no variance, as there is one round.
+
+    Where an answer is no finite number, the variance is none either, here and for clicks.
+    """
     low_res_logits = teacher.decode(embedding, None, mask_prompts(organ_probs, teacher.low_res_size))
-    mask = logits_of_crop(low_res_logits, organ_probs.shape[-1]) > 0
-    return mask, torch.zeros_like(organ_probs)
+    logits = logits_of_crop(low_res_logits, organ_probs.shape[-1])
+    return logits > 0, torch.where(logits.isfinite(), 0.0, torch.nan)
 
 
 def last_and_variance(rounds_probs: Iterator[Tensor]) -> tuple[Tensor, Tensor]:

@@ -20,7 +20,7 @@ from nnunetv2_muduo.distillation.losses import disagreement, ramp_up
 from nnunetv2_muduo.storage import file_digest
 from nnunetv2_muduo.trainers.cps import nnUNetTrainerCPS
 from nnunetv2_muduo.trainers.mean_teacher import nnUNetTrainerMeanTeacher
-from nnunetv2_muduo.trainers.semi_supervised import SemiSupervisedTrainer, UnlabeledPatches
+from nnunetv2_muduo.trainers.semi_supervised import SemiSupervisedTrainer, StepCosts, UnlabeledPatches
 from nnunetv2_muduo.trainers.uncertainty_aware import UAMeanTeacherConfig, nnUNetTrainerUAMeanTeacher
 
 if TYPE_CHECKING:  # prediction never needs it
@@ -58,6 +58,9 @@ class CFRConfig(UAMeanTeacherConfig):
     sam_iterations: int = positive(6000)
     """Iterations of the fine-tuning that training does."""
 
+    sam_seed: int = from_zero(0)
+    """Of the fine-tuning that training does: its crops and the weights that begin at random."""
+
     slice_axis: int | None = from_zero(None, most=2)
     """Axis of the patch (0 to 2) across which slices are cut. None: that of the largest spacing."""
 
@@ -75,27 +78,33 @@ class nnUNetTrainerCFR(SemiSupervisedTrainer):
     sam_digest: str | None = None
     """sha256 of its file; None until it is read."""
 
+    _peers_loss: Tensor | float = 0.0
+
     def __new__(cls, *args, **kwargs):
         """An object of a class that is this one and the method's of the config."""
         return super().__new__(
             _joined(cls, METHODS[load_config(cls.config_overrides, cls.config_class).semi_supervised_method])
         )
 
+    @classmethod
+    def step_costs(cls, config: CFRConfig) -> StepCosts:
+        return METHODS[config.semi_supervised_method].step_costs(config)
+
     # ------------------------------------------------------------------ a step
 
     def unlabeled_loss(self, student_logits: Tensor, patches: UnlabeledPatches) -> tuple[Tensor, dict]:
         self._labels = self.sam_labels(patches.clean_view)
         loss, measures = self.loss_of_labels(student_logits, self._labels), self.no_measures()
-        if (share := self.method_share()) > 0:
+        if self.muduo_config.semi_supervised_method != "none":
             of_method, measured = super().unlabeled_loss(student_logits, patches)
-            loss = loss + share * of_method
+            loss = loss + self.method_share() * of_method + self._peers_loss
             measures |= {**measured, "method_losses": of_method.detach().cpu().numpy()}
         student_labels = student_logits.detach().argmax(1, keepdim=True)
         return loss, {**measures, "sam_disagreement": disagreement(student_labels, self._labels)}
 
-    def peers_own_loss(self, peer_logits: Tensor) -> Tensor:
-        """With CPS its second network learns the SAM's labels too, by the full weight: CPS's own loss has a share of it."""
-        return self.loss_of_labels(peer_logits, self._labels) / self.method_share()
+    def see_peers_logits(self, peer_logits: Tensor) -> None:
+        """With CPS its second network learns the SAM's labels too."""
+        self._peers_loss = self.loss_of_labels(peer_logits, self._labels)
 
     def sam_labels(self, view: Tensor) -> Tensor:
         """The fine-tuned SAM's labels [B, 1, a, b, c] (int16) of a view [B, C, a, b, c] without augmentation of intensity."""
@@ -110,8 +119,6 @@ class nnUNetTrainerCFR(SemiSupervisedTrainer):
 
     def method_share(self) -> float:
         """Weight of the other method in this epoch, against the SAM's labels."""
-        if self.muduo_config.semi_supervised_method == "none":
-            return 0.0
         return self.muduo_config.method_weight * ramp_up(self.current_epoch, self.ramp_up_epochs)
 
     def _log_ramp_up(self) -> None:
@@ -189,10 +196,8 @@ class nnUNetTrainerCFR(SemiSupervisedTrainer):
         """The base's, and refuse to be taught on by another SAM; its file is known by its content: files move."""
         from nnunetv2_muduo.trainers.fine_tuning import fine_tuned_file
 
-        if self.is_finished:
-            return super().accept_checkpoint(state, path)
         file, then = fine_tuned_file(self), state.get("fine_tuned_sam")
-        if then is not None and not (file.is_file() and file_digest(file) == then):
+        if then is not None and not self.is_finished and not (file.is_file() and file_digest(file) == then):
             raise ValueError(
                 f"{path} was trained with the fine-tuned SAM of sha256 {then}, and {file} "
                 f"{'is another one' if file.is_file() else 'is not there'}. Continuing would mix two trainings. Name the file in "

@@ -6,7 +6,8 @@
 
 Own reading: unlabeled patches alone are cross-supervised, as in MuDuo's port (the paper also takes labeled ones). Both
 networks start with nnU-Net's initial weights, drawn twice. The better one on the validation patches, by the moving average of
-its pseudo Dice, stands in the student's place: it is what is validated, predicts and is exported (the port keeps both).
+its pseudo Dice, stands in the student's place: it is what is validated, predicts and is exported (the port keeps both; with
+fold all the validation patches are of training cases).
 """
 
 import math
@@ -24,7 +25,7 @@ from nnunetv2_muduo.config import TrainingConfig, weight
 from nnunetv2_muduo.distillation.losses import disagreement
 from nnunetv2_muduo.trainers import distributed
 from nnunetv2_muduo.trainers.pseudo_dice import following_average, mean_pseudo_dice
-from nnunetv2_muduo.trainers.semi_supervised import SemiSupervisedTrainer, UnlabeledPatches
+from nnunetv2_muduo.trainers.semi_supervised import SemiSupervisedTrainer, StepCosts, UnlabeledPatches
 
 _OF_A_NETWORK = ("network", "optimizer", "lr_scheduler", "network_number", "dice_average")
 _PEERS = "peer_"  # beginning of the peer's keys in the outputs of a validation step
@@ -43,6 +44,10 @@ class nnUNetTrainerCPS(SemiSupervisedTrainer):
 
     config_class = CPSConfig
     logged = ("disagreement",)
+
+    @classmethod
+    def step_costs(cls, config: TrainingConfig) -> StepCosts:
+        return StepCosts(n_networks=2)
 
     network_number: int = 1
     """Which of the two stands in the student's place."""
@@ -64,12 +69,11 @@ class nnUNetTrainerCPS(SemiSupervisedTrainer):
         peer_logits = self.full_resolution(output).float()
         labels, peer_labels = student_logits.detach().argmax(1), peer_logits.detach().argmax(1)
         loss = F.cross_entropy(student_logits, peer_labels) + F.cross_entropy(peer_logits, labels) + self._tie(output)
-        loss = loss + self.peers_own_loss(peer_logits)
+        self.see_peers_logits(peer_logits)
         return loss, {"disagreement": disagreement(labels, peer_labels)}
 
-    def peers_own_loss(self, peer_logits: Tensor) -> Tensor | float:
-        """What else unlabeled patches teach the peer. For methods that this one is joined with."""
-        return 0.0
+    def see_peers_logits(self, peer_logits: Tensor) -> None:
+        """The peer's logits of the unlabeled patches, with gradient. For methods that this one is joined with."""
 
     def networks(self) -> list[nn.Module]:
         return [self.network, self.peer["network"]]
@@ -115,6 +119,13 @@ class nnUNetTrainerCPS(SemiSupervisedTrainer):
         student = {name: getattr(self, name) for name in _OF_A_NETWORK}
         vars(self).update(self.peer)
         self.peer = student
+
+    def before_training(self) -> None:
+        super().before_training()
+        if self.fold == "all":
+            self.print_to_log_file(
+                "Fold all has no validation cases of its own: the better network is chosen by patches that both learn from."
+            )
 
     def on_train_epoch_start(self):
         super().on_train_epoch_start()

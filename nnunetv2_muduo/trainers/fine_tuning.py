@@ -20,11 +20,12 @@ from nnunetv2_muduo.teacher_training.train2d.losses import NO_CLASS
 from nnunetv2_muduo.teacher_training.train2d.settings import FineTuningSettings
 from nnunetv2_muduo.teacher_training.train2d.training import FINAL, STATE, Crops, FineTuning
 from nnunetv2_muduo.teachers.sam2d.checkpoint import read_made_from
-from nnunetv2_muduo.teachers.sam2d.network import build, let_learn
+from nnunetv2_muduo.teachers.sam2d.network import build, identity_of, let_learn
 from nnunetv2_muduo.trainers.requirements import labeled_cases
 from nnunetv2_muduo.trainers.unlabeled_loading import training_transforms
 
-LEAST_PATIENTS_TO_HOLD_OUT, HELD_OUT_SHARE, N_HELD_OUT_CROPS = 5, 0.2, 16
+LEAST_PATIENTS_TO_HOLD_OUT, HELD_OUT_SHARE, N_HELD_OUT_PAIRS = 5, 0.2, 8
+"""Crops to measure on are drawn in pairs: the second of each holds an organ, as nnU-Net's loader sees to."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Case:
 
 def settings_of(config) -> FineTuningSettings:
     """How a training with a config fine-tunes."""
-    return FineTuningSettings(sam=config.sam, n_iterations=config.sam_iterations)
+    return FineTuningSettings(sam=config.sam, n_iterations=config.sam_iterations, seed=config.sam_seed)
 
 
 def made_from(trainer, settings: FineTuningSettings) -> dict[str, Any]:
@@ -60,6 +61,7 @@ def recipe_of(trainer, settings: FineTuningSettings) -> dict[str, Any]:
     config = trainer.muduo_config
     return {
         **asdict(settings),
+        "sam": identity_of(settings.sam),
         "augmentation": config.augmentation,
         "labels_have_sides": config.labels_have_sides,
     }
@@ -121,14 +123,14 @@ def fine_tuning(trainer, settings: FineTuningSettings, folder: Path) -> FineTuni
     network = let_learn(network, settings.sam)
     trainer.require_slices_fit(network.canvas_size)
     train, held_out = _hold_out(trainer, settings.seed)
-    n_crops = min(N_HELD_OUT_CROPS, 4 * len(held_out))
-    measured = _drawn(trainer, held_out, 1, settings.seed, training=False)(0) if held_out else iter(())
+    n_pairs = min(N_HELD_OUT_PAIRS, 2 * len(held_out))
+    measured = _drawn(trainer, held_out, 2, settings.seed, training=False)(0) if held_out else iter(())
     return FineTuning(
         network.to(trainer.device),
         settings,
         trainer.slice_axis,
         _drawn(trainer, train, settings.batch_size, settings.seed, training=True),
-        [next(measured) for _ in range(n_crops)],
+        [next(measured) for _ in range(n_pairs)],
         folder,
         {**trainer.sam_made_from, "recipe": recipe_of(trainer, settings)},
         trainer.print_to_log_file,
@@ -195,5 +197,7 @@ def _loader(trainer, cases: list[str], batch_size: int, training: bool) -> nnUNe
         trainer.patch_size,
         trainer.label_manager,
         oversample_foreground_percent=trainer.oversample_foreground_percent,
+        probabilistic_oversampling=batch_size
+        == 1,  # nnU-Net's other way sees to whole crops of a batch, so to none of one
         transforms=transforms,
     )

@@ -8,6 +8,7 @@ from support import write_config
 from torch.utils.flop_counter import FlopCounterMode
 
 from nnunetv2_muduo.check.sam_estimates import count_sam
+from nnunetv2_muduo.teachers.sam2d.checkpoint import save_fine_tuned
 from nnunetv2_muduo.teachers.sam2d.network import LORA_RANK, PUBLIC, TINY, build, without_values
 from nnunetv2_muduo.trainers.cfr import CFRConfig, nnUNetTrainerCFR
 
@@ -48,11 +49,17 @@ def test_operations_are_those_of_a_network_with_values():
     assert n_weights == sum(one.numel() for one in build("tiny", N_LABELS).parameters())
 
 
-def test_fine_tuning_is_its_iterations_and_nothing_where_there_is_a_file():
+def test_fine_tuning_is_its_iterations():
     counted = count_sam(CFRConfig(sam="tiny", sam_iterations=600), PATCH, N_LABELS)
     assert counted.fine_tuning_tflops == pytest.approx(600 * counted.canvases.step_flops / 1e12)
     assert 2 < counted.canvases.step_flops / counted.canvases.forward_flops <= 3
-    assert count_sam(CFRConfig(sam="tiny", sam_file="there.safetensors"), PATCH, N_LABELS).fine_tuning_tflops == 0
+
+
+def test_a_fine_tuned_file_tells_its_own_size_and_needs_no_fine_tuning(tmp_path):
+    save_fine_tuned(build("tiny", N_LABELS), {}, tmp_path / "there.safetensors")
+    there = count_sam(CFRConfig(sam_file=str(tmp_path / "there.safetensors")), PATCH, N_LABELS)  # whatever `sam` says
+    assert there.fine_tuning_tflops == 0
+    assert there.frozen == count_sam(CFRConfig(sam="tiny"), PATCH, N_LABELS).frozen
 
 
 def test_random_weights_all_learn_and_public_ones_hardly():

@@ -25,9 +25,11 @@ from support import (
 
 from nnunetv2_muduo import trainers
 from nnunetv2_muduo.data.generator_identity import label_digests
+from nnunetv2_muduo.teacher_training.train2d.settings import FineTuningSettings
 from nnunetv2_muduo.teacher_training.train2d.training import FINAL, STATE, FineTuning
 from nnunetv2_muduo.teachers.sam2d.checkpoint import read_fine_tuned
 from nnunetv2_muduo.teachers.sam2d.slices import as_three_channels, from_canvases, to_canvases
+from nnunetv2_muduo.trainers import fine_tuning as fine_tuning_module
 from nnunetv2_muduo.trainers.cfr import METHODS
 from nnunetv2_muduo.trainers.fine_tuning import fine_tuned_file, fine_tuning, settings_of
 from nnunetv2_muduo.trainers.requirements import labeled_cases
@@ -78,7 +80,6 @@ def test_pseudo_labels_equal_labeling_the_crop_by_hand(dataset):
             by_hand = from_canvases(network(canvases).argmax(1, keepdim=True), crop.shape[1:], 0)
         assert torch.equal(labels.long(), by_hand)
     assert not trainer.sam.training
-    assert "sam" not in dict(trainer.network.named_modules())
 
 
 def test_the_sam_sees_the_moved_patch_before_augmentation_of_intensity(dataset, monkeypatch):
@@ -135,20 +136,25 @@ def test_any_method_goes_with_it(dataset, tmp_path, monkeypatch, method):
     assert hasattr(trainer, "peer") == (method == "cps")
 
 
-def test_with_cps_both_networks_learn_the_sams_labels(dataset, tmp_path, monkeypatch):
-    write_config(monkeypatch, tmp_path, **CONFIG, semi_supervised_method="cps", method_weight=0.001)
+@pytest.mark.parametrize("method_weight", [0.001, 0.0])
+def test_with_cps_both_networks_learn_the_sams_labels(dataset, tmp_path, monkeypatch, method_weight):
+    write_config(monkeypatch, tmp_path, **CONFIG, semi_supervised_method="cps", method_weight=method_weight)
     trainer = started_epoch(NAME)
     trainer.current_epoch = 2
     labels = torch.randint(0, 3, (2, 1, 24, 24, 24), generator=torch.Generator().manual_seed(0))
     monkeypatch.setattr(trainer, "sam_labels", lambda view: labels)
     batch = patches(torch.Generator().manual_seed(1))
     logits, peer_logits = (network(batch.student_view)[0] for network in trainer.networks())
-    loss, _ = trainer.unlabeled_loss(logits, batch)
+    loss, measures = trainer.unlabeled_loss(logits, batch)
+    cross = sum(
+        torch.nn.functional.cross_entropy(of, other.argmax(1))
+        for of, other in ((logits, peer_logits), (peer_logits, logits))
+    )
     own = nnunets_loss(logits, labels) + nnunets_loss(peer_logits, labels)
-    cross = trainers.nnUNetTrainerCPS.unlabeled_loss
-    monkeypatch.setattr(type(trainer), "peers_own_loss", lambda self, _logits: 0.0)
-    expected = own + trainer.method_share() * cross(trainer, logits, batch)[0]
-    assert loss.item() == pytest.approx(expected.item(), rel=1e-4)
+    assert loss.item() == pytest.approx((own + method_weight * cross).item(), rel=1e-4)
+    assert measures["method_losses"] == pytest.approx(cross.item(), rel=1e-4)
+    loss.backward()
+    assert all(one.grad is not None for one in trainer.peer["network"].decoder.seg_layers[-1].parameters())
 
 
 def test_a_method_that_it_does_not_go_with_is_refused(dataset, tmp_path, monkeypatch):
@@ -212,6 +218,26 @@ def test_a_named_file_may_have_any_recipe_and_any_place(dataset, tmp_path, monke
     assert len(list((dataset / "res" / DATASET).glob(f"{NAME}_FineTuning-*"))) == 1  # none for these iterations
 
 
+def test_a_finished_training_needs_no_sam(dataset, tmp_path, monkeypatch):
+    train_epochs(NAME, CONFIG["num_epochs"]).on_train_end()
+    moved = shutil.move(sam_folder(dataset) / FINAL, tmp_path / "moved.safetensors")
+    write_config(monkeypatch, tmp_path, **CONFIG, sam_file=str(moved))
+    finished = make_trainer(NAME, continue_training=True)
+    finished.load_checkpoint(f"{finished.output_folder}/checkpoint_final.pth")
+    assert finished.is_finished
+
+
+def test_another_seed_makes_another_sam(dataset, tmp_path, monkeypatch):
+    before = read_fine_tuned(sam_folder(dataset) / FINAL)
+    write_config(monkeypatch, tmp_path, **CONFIG, sam_seed=5)
+    trainer = built()
+    tuning = fine_tuning(trainer, settings_of(trainer.muduo_config), tmp_path / "other")
+    assert tuning.made_from["recipe"] == before.made_from["recipe"] | {"seed": 5}
+    assert fine_tuned_file(trainer).parent.parent != sam_folder(dataset).parent
+    frozen = "sam.shared_image_embedding.positional_embedding"
+    assert not torch.equal(tuning.network.state_dict()[frozen].cpu(), before.weights[frozen])
+
+
 def test_going_on_with_another_sam_is_refused(dataset, tmp_path, monkeypatch):
     trainer = train_epochs(NAME, 1)
     file = sam_folder(dataset) / FINAL
@@ -231,11 +257,26 @@ def test_patients_are_held_out_where_there_are_enough_of_them(dataset):
     trainer = built(fold="all")
     tuning = fine_tuning(trainer, settings_of(trainer.muduo_config), Path(trainer.output_folder))
     assert "held out to choose the best weights: labeled_" in log_of(trainer)
-    assert len(tuning.held_out) == 4
-    assert tuning.held_out[0].images.shape == (1, 2, 24, 24, 24)
+    assert len(tuning.held_out) == 2
+    for pair in tuning.held_out:
+        assert pair.images.shape == (2, 2, 24, 24, 24)
+        assert (pair.labels[1] > 0).any(), "the second crop of a pair is drawn around an organ"
     trainer = built()
     assert fine_tuning(trainer, settings_of(trainer.muduo_config), Path(trainer.output_folder)).held_out == []
     assert "learns from 4 labeled cases; the last weights are kept" in log_of(trainer)
+
+
+@pytest.mark.parametrize("batch_size", [1, 2])
+def test_a_third_of_the_crops_is_drawn_around_organs_also_one_by_one(dataset, monkeypatch, batch_size):
+    trainer, loaders = built(), []
+    own = fine_tuning_module.nnUNetDataLoader
+    monkeypatch.setattr(
+        fine_tuning_module, "nnUNetDataLoader", lambda *a, **k: loaders.append(own(*a, **k)) or loaders[-1]
+    )
+    fine_tuning(trainer, FineTuningSettings(sam="tiny", batch_size=batch_size), Path(trainer.output_folder))
+    np.random.seed(0)  # noqa: NPY002 - what nnU-Net draws from
+    around = [loaders[0].get_do_oversample(number % batch_size) for number in range(300)]
+    assert sum(around) == pytest.approx(100 if batch_size == 1 else 150, abs=25)
 
 
 def test_slices_that_are_larger_than_the_canvas_are_refused(dataset):

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from support import make_trainer, weights_of, write_config
+from support import log_of, make_trainer, weights_of, write_config
 
 from nnunetv2_muduo.trainers.pseudo_dice import following_average, mean_pseudo_dice
 from nnunetv2_muduo.trainers.semi_supervised import UnlabeledPatches
@@ -139,3 +139,19 @@ def test_a_step_fails_with_either_network(trainer):
         next(trainer.peer["network"].parameters()).fill_(float("nan"))
     batch = next(trainer.dataloader_train)
     assert not np.isfinite(trainer.learn_from_labels(batch))
+
+
+def test_with_fold_all_the_log_says_by_which_patches_it_chooses(prepared_dataset, tmp_path, monkeypatch):
+    write_config(monkeypatch, tmp_path, patch_size=24)
+    said = {}
+    for fold in (0, "all"):
+        trainer = make_trainer("nnUNetTrainerCPS", fold=fold)
+        trainer.on_train_start()
+        said[fold] = "Fold all has no validation cases of its own" in log_of(trainer)
+    assert said == {0: False, "all": True}
+
+
+def test_the_room_that_a_checkpoint_needs_has_both_networks(trainer, tmp_path):
+    trainer.save_checkpoint(str(tmp_path / "checkpoint.pth"))
+    of_both = sum(weights.nbytes for network in trainer.networks() for weights in network.parameters())
+    assert of_both <= trainer._n_checkpoint_bytes() <= (tmp_path / "checkpoint.pth").stat().st_size

@@ -33,8 +33,11 @@ def organ_counts(predicted: Tensor, labels: Tensor, n_classes: int) -> Tensor:
     return torch.stack([torch.stack([(p & y).sum(), p.sum() + y.sum()]) for p, y in pairs])
 
 
-def mean_dice(counts: Tensor) -> float:
-    """Mean over the organs that are in one of the maps of the Dice of all voxels of `organ_counts` [n_classes, 2]."""
+def mean_dice(counts: Tensor) -> float | None:
+    """Mean over the organs that are in one of the maps of the Dice of all voxels of `organ_counts` [n_classes, 2].
+
+    None where no organ is in any of them.
+    """
     overlap, total = counts[1:].double().unbind(1)
     there = total > 0
-    return float((2 * overlap[there] / total[there]).mean()) if there.any() else 1.0
+    return float((2 * overlap[there] / total[there]).mean()) if there.any() else None

@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from nnunetv2_muduo.data.generator_folders import FINE_TUNED_SAM
 from nnunetv2_muduo.storage import replacing, write_json
+from nnunetv2_muduo.teacher_training.finite_steps import step_where_finite
 from nnunetv2_muduo.teacher_training.half_precision import half_where_possible
 from nnunetv2_muduo.teacher_training.train2d.losses import NO_CLASS, cross_entropy_and_dice, mean_dice, organ_counts
 from nnunetv2_muduo.teacher_training.train2d.settings import FineTuningSettings
@@ -23,6 +24,7 @@ from nnunetv2_muduo.teachers.sam2d.slices import to_canvases
 FINAL, BEST, STATE, HISTORY = FINE_TUNED_SAM, "best.safetensors", "state.pth", "fine_tuning.json"
 N_LOOKS = 20
 """At the held-out crops, over a training; each is followed by a checkpoint."""
+_KEPT = ("iteration", "losses", "history", "seconds")
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ class FineTuning:
     def __post_init__(self):
         trained = [one for one in self.network.parameters() if one.requires_grad]
         self.optimizer = torch.optim.AdamW(trained, self.settings.lr, weight_decay=self.settings.weight_decay)
-        self.iteration, self.losses, self.history, self.seconds = 0, [], [], 0.0
+        self.iteration, self.losses, self.history, self.seconds, self.n_skipped = 0, [], [], 0.0, 0
         self.device = next(self.network.parameters()).device
 
     def run(self, most_seconds: float = float("inf")) -> Path | None:
@@ -72,8 +74,10 @@ class FineTuning:
                 progress.update()
                 self.seconds = before + time.monotonic() - start
                 is_over = self.iteration == n or self.seconds - before > most_seconds
-                if self.iteration % every == 0 or is_over:
+                if self.iteration % every == 0 or self.iteration == n:
                     self.look_and_save()
+                elif is_over:
+                    self._save()
                 if is_over:
                     break
         return self.finish() if self.iteration == n else None
@@ -86,7 +90,7 @@ class FineTuning:
         self.optimizer.zero_grad()
         loss = self.loss(crops)
         loss.backward()
-        self.optimizer.step()
+        self.n_skipped = step_where_finite(self.optimizer, self.n_skipped)
         self.iteration += 1
         return float(loss.detach())
 
@@ -103,17 +107,17 @@ class FineTuning:
         """Measure on the held-out crops, say it, and save."""
         dice = self.dice_held_out()
         loss, self.losses = sum(self.losses) / max(len(self.losses), 1), []
-        if self.held_out and dice > max((entry["dice"] for entry in self.history), default=-1.0):
+        if dice is not None and dice > max((entry["dice"] for entry in self.history), default=-1.0):
             save_fine_tuned(self.network, self.made_from, self.folder / BEST)
-        self.history.append({"iteration": self.iteration, "loss": loss, "dice": dice if self.held_out else None})
+        self.history.append({"iteration": self.iteration, "loss": loss, "dice": dice})
         self.say(
             f"Fine-tuning, iteration {self.iteration} of {self.settings.n_iterations}: loss {loss:.4f}"
-            + (f", Dice of the held-out crops {dice:.4f}." if self.held_out else ".")
+            + ("." if dice is None else f", Dice of the held-out crops {dice:.4f}.")
         )
         self._save()
 
-    def dice_held_out(self) -> float:
-        """Mean over organs, of the voxels of all held-out crops taken together."""
+    def dice_held_out(self) -> float | None:
+        """Mean over organs, of the voxels of all held-out crops taken together; None where these show no organ."""
         self.network.eval()
         n_classes = self.made_from["seen"]["n_classes"]
         counts = torch.zeros(n_classes, 2, dtype=torch.long)
@@ -137,7 +141,7 @@ class FineTuning:
 
     def _save(self) -> None:
         """What it takes to go on: plain values and tensors, so that a safe loader reads it."""
-        own = {name: getattr(self, name) for name in ("iteration", "history", "seconds", "made_from")}
+        own = {name: getattr(self, name) for name in (*_KEPT, "made_from")}
         weights, optimizer = self.network.state_dict(), self.optimizer.state_dict()
         with replacing(self.folder / STATE) as temporary:
             torch.save({"weights": weights, "optimizer": optimizer, **own}, temporary)
@@ -156,4 +160,4 @@ class FineTuning:
             )
         self.network.load_state_dict(state["weights"])
         self.optimizer.load_state_dict(state["optimizer"])
-        self.iteration, self.history, self.seconds = state["iteration"], state["history"], state["seconds"]
+        vars(self).update({name: state[name] for name in _KEPT})

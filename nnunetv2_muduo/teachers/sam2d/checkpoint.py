@@ -62,6 +62,12 @@ def read_made_from(path: Path) -> dict[str, Any]:
         return about[_MADE_FROM]
 
 
+def read_without_values(path: Path) -> SemanticSam:
+    """The network on PyTorch's meta device: its size, no weights. Raises as `read_fine_tuned` and `FineTunedSam.network`."""
+    with _opened(path) as (_, about), torch.device("meta"):
+        return with_architecture(about[_ARCHITECTURE], about[_RANK])
+
+
 @contextmanager
 def _opened(path: Path) -> Iterator[tuple[Any, dict[str, Any]]]:
     """The open file, and what its metadata say."""

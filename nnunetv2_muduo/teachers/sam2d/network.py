@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
+from nnunetv2_muduo.storage import file_digest
 from nnunetv2_muduo.teachers.sam2d.lora import QueryValueLoRA
 
 LORA_RANK = 4
@@ -30,6 +31,13 @@ PUBLIC_ENCODERS: dict[str, dict[str, Any]] = {
     },
 }
 """Their image encoders, where they differ from `transformers`' default: what they cost is known before they are there."""
+_WEIGHTS = "model.safetensors"
+_OF_CLASSES = (
+    "mask_decoder.mask_tokens.",
+    "mask_decoder.output_hypernetworks_mlps.",
+    "mask_decoder.iou_prediction_head.",
+)
+"""Beginnings of the names of weights that depend on the number of classes."""
 RANDOM = "tiny"
 """Name of the network of `TINY`."""
 TINY: dict[str, dict[str, Any]] = {
@@ -55,7 +63,7 @@ class SemanticSam(nn.Module):
     """A SAM of Hugging Face's `transformers` whose further masks, beside the single one, are the classes.
 
     Trained are LoRA, the prompt encoder's embedding of "no mask" and the mask decoder; the rest of the encoder is frozen. The
-    single mask's token stays as SAM has it; its mask is not used.
+    single mask has a token too, beside the classes', and its mask is not used.
     """
 
     def __init__(self, sam: nn.Module, rank: int = LORA_RANK):
@@ -86,28 +94,57 @@ def build(sam: str, n_classes: int, rank: int = LORA_RANK) -> SemanticSam:
     """The network `sam` for `n_classes` classes, background included.
 
     `sam` is `tiny`, a key of `PUBLIC`, or a folder or a hub name that `transformers` reads, with `safetensors` weights. Where
-    SAM's own number of masks differs, the mask tokens and the heads that depend on it start anew.
+    SAM's own number of masks differs, all mask tokens and the last layer of the head of qualities start anew; the networks that
+    turn tokens into masks go on from SAM's, those beyond its four from random weights.
 
     Raises:
         RuntimeError: `transformers` is not installed.
-        ValueError: there are no such weights.
+        ValueError: there are no such weights, or they are not of a SAM of this size.
     """
     transformers = require_transformers()
     if sam == RANDOM:
         return SemanticSam(transformers.SamModel(_known_config(transformers, sam, n_classes)), rank)
-    name = PUBLIC.get(sam, sam)
+    name = _source(sam)
     try:
         config = transformers.SamConfig.from_pretrained(name)
         config.mask_decoder_config.num_multimask_outputs = n_classes
-        network = transformers.SamModel.from_pretrained(
-            name, config=config, use_safetensors=True, ignore_mismatched_sizes=True, dtype=torch.float32
+        network, info = transformers.SamModel.from_pretrained(
+            name,
+            config=config,
+            use_safetensors=True,
+            ignore_mismatched_sizes=True,
+            dtype=torch.float32,
+            output_loading_info=True,
         )
     except OSError as error:
         raise ValueError(
             f"--sam {sam}: no SAM with safetensors weights at {name}. Give tiny, {', '.join(PUBLIC)}, "
             f"or a folder with config.json and model.safetensors ({str(error).splitlines()[0]})"
         ) from error
+    _refuse_others_weights(info, name)
     return SemanticSam(network, rank)
+
+
+def _refuse_others_weights(info: dict[str, Any], name: str) -> None:
+    """transformers fills what a file lacks with random numbers, and only warns; all but the classes' own part must be there."""
+    lacking = [*info["missing_keys"], *(key for key, *_ in info["mismatched_keys"])]
+    if foreign := sorted(key for key in lacking if not key.startswith(_OF_CLASSES)):
+        raise ValueError(
+            f"{name} holds no weights of such a SAM: {len(foreign)} are missing or have another shape, the first is "
+            f"{foreign[0]}. Give a folder whose config.json belongs to its model.safetensors"
+        )
+
+
+def identity_of(sam: str) -> str:
+    """Name of a SAM, without a path; of one in a folder with the sha256 of its weights."""
+    folder = Path(_source(sam))
+    weights = folder / _WEIGHTS
+    return f"{folder.name} (sha256 {file_digest(weights)})" if weights.is_file() else sam
+
+
+def _source(sam: str) -> str:
+    """Where `transformers` finds it."""
+    return PUBLIC.get(sam, str(Path(sam).expanduser()) if sam.startswith("~") else sam)
 
 
 def without_values(sam: str, n_classes: int) -> SemanticSam:
@@ -145,7 +182,7 @@ def _known_config(transformers, sam: str, n_classes: int):
     elif sam in PUBLIC:
         config = transformers.SamConfig(vision_config=PUBLIC_ENCODERS[sam])
     else:
-        config = transformers.SamConfig.from_pretrained(sam, local_files_only=True)
+        config = transformers.SamConfig.from_pretrained(_source(sam), local_files_only=True)
     config.mask_decoder_config.num_multimask_outputs = n_classes
     return config
 
@@ -154,11 +191,11 @@ def is_here(sam: str) -> bool:
     """Whether the weights of `sam` are on this machine: in its folder, or in the hub's cache."""
     from huggingface_hub import constants, try_to_load_from_cache
 
-    name, file = PUBLIC.get(sam, sam), "model.safetensors"
+    name = _source(sam)
     if Path(name).is_dir():
-        return (Path(name) / file).is_file()
+        return (Path(name) / _WEIGHTS).is_file()
     try:
-        return isinstance(try_to_load_from_cache(name, file, cache_dir=constants.HF_HUB_CACHE), str)
+        return isinstance(try_to_load_from_cache(name, _WEIGHTS, cache_dir=constants.HF_HUB_CACHE), str)
     except ValueError:  # no name that the hub can have
         return False
 

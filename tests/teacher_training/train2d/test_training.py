@@ -7,6 +7,7 @@ import torch
 from support import NEEDS_TRANSFORMERS
 
 from nnunetv2_muduo.storage import read_json
+from nnunetv2_muduo.teacher_training.train2d import training as training_module
 from nnunetv2_muduo.teacher_training.train2d.losses import cross_entropy_and_dice
 from nnunetv2_muduo.teacher_training.train2d.settings import FineTuningSettings
 from nnunetv2_muduo.teacher_training.train2d.training import FINAL, HISTORY, STATE, Crops, FineTuning
@@ -83,6 +84,45 @@ def test_the_learning_rate_falls_as_published(tmp_path):
         rates.append(tuning.optimizer.param_groups[0]["lr"])
     assert rates == pytest.approx([0.01 * (1 - i / 5) ** 0.9 for i in range(5)])
     assert tuning.optimizer.param_groups[0]["weight_decay"] == 0.1
+
+
+def test_stopped_between_two_looks_it_ends_as_undisturbed(tmp_path, monkeypatch):
+    """A look that nothing planned could change which weights are best, and the mean loss of the next one."""
+    monkeypatch.setattr(training_module, "N_LOOKS", 2)
+    training(tmp_path / "one", [crops(100)], n_iterations=6).run()
+    begun = training(tmp_path / "two", [crops(100)], n_iterations=6)
+    assert begun.run(most_seconds=0) is None
+    assert begun.said == begun.history == []
+    continued = training(tmp_path / "two", [crops(100)], n_iterations=6, seed=7)
+    continued.resume()
+    continued.run()
+    histories = [read_json(tmp_path / name / HISTORY)["history"] for name in ("one", "two")]
+    assert [look["iteration"] for look in histories[0]] == [3, 6]
+    assert histories[0] == histories[1]
+
+
+def test_a_loss_that_is_not_finite_touches_no_weight(tmp_path):
+    tuning = training(tmp_path)
+    tuning.step(crops(0))
+    before = {name: one.clone() for name, one in tuning.network.state_dict().items()}
+    spoilt = crops(1)
+    spoilt.images[0, 0, 0, 0, 0] = float("nan")
+    tuning.step(spoilt)
+    assert all(torch.equal(one, before[name]) for name, one in tuning.network.state_dict().items())
+    for _ in range(18):
+        tuning.step(spoilt)
+    with pytest.raises(RuntimeError, match="not finite in 20 steps in a row"):
+        tuning.step(spoilt)
+
+
+def test_held_out_crops_without_an_organ_choose_nothing(tmp_path, monkeypatch):
+    tuning = training(tmp_path, [crops(100)])
+    monkeypatch.setattr(training_module, "mean_dice", lambda counts: None)
+    tuning.run()
+    history = read_json(tmp_path / HISTORY)["history"]
+    assert [look["dice"] for look in history] == [None] * 4
+    last = tuning.network.state_dict()
+    assert all(torch.equal(one, last[name]) for name, one in read_fine_tuned(tmp_path / FINAL).weights.items())
 
 
 @pytest.mark.parametrize("held_out", [True, False])

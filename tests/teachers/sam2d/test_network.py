@@ -77,3 +77,49 @@ def test_another_number_of_classes_keeps_the_encoder(transformers, saved):
 def test_a_folder_without_weights_is_named(transformers, tmp_path):
     with pytest.raises(ValueError, match=r"no SAM with safetensors weights at .*model\.safetensors"):
         build(str(tmp_path), 2)
+
+
+def test_weights_that_are_no_sams_are_refused_not_filled_with_random_ones(transformers, saved, tmp_path):
+    from safetensors.torch import load_file, save_file
+
+    def folder(name, weights, **config):
+        own = tmp_path / name
+        transformers.SamConfig(**{**TINY, **config}).save_pretrained(own)
+        save_file(weights, own / "model.safetensors", metadata={"format": "pt"})
+        return str(own)
+
+    weights = load_file(saved / "model.safetensors")
+    assert build(folder("same", weights), 2)
+    renamed = {name.replace("vision_encoder.layers", "image_encoder.blocks"): one for name, one in weights.items()}
+    larger = {**TINY["vision_config"], "hidden_size": 96}
+    for other in (folder("renamed", renamed), folder("larger", weights, vision_config=larger)):
+        with pytest.raises(ValueError, match=r"holds no weights of such a SAM: \d+ are missing .* vision_encoder"):
+            build(other, 2)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3, 5])
+def test_what_turns_tokens_into_masks_goes_on_from_sams_own_four(transformers, saved, n_classes):
+    ours = build(str(saved), n_classes).sam.mask_decoder.state_dict()
+    sams = transformers.SamModel.from_pretrained(saved).mask_decoder.state_dict()
+    first_layer = "output_hypernetworks_mlps.{}.proj_in.weight"
+    kept = [torch.equal(ours[first_layer.format(i)], sams[first_layer.format(i)]) for i in range(min(n_classes + 1, 4))]
+    assert all(kept)
+    assert (first_layer.format(4) in ours) == (n_classes == 5)
+    same_tokens = ours["mask_tokens.weight"].shape == sams["mask_tokens.weight"].shape
+    assert same_tokens == (n_classes == 3)
+    assert not same_tokens or torch.equal(ours["mask_tokens.weight"], sams["mask_tokens.weight"])
+
+
+def test_a_folder_is_known_by_its_weights_and_found_below_home(transformers, saved, tmp_path, monkeypatch):
+    import shutil
+
+    from nnunetv2_muduo.storage import file_digest
+    from nnunetv2_muduo.teachers.sam2d.network import identity_of, is_here
+
+    shutil.copytree(saved, tmp_path / "home" / "my_sam")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    digest = file_digest(saved / "model.safetensors")
+    assert identity_of("~/my_sam") == identity_of(str(tmp_path / "home" / "my_sam")) == f"my_sam (sha256 {digest})"
+    assert is_here("~/my_sam")
+    assert build("~/my_sam", 2).canvas_size == 256
+    assert [identity_of(name) for name in ("tiny", "vit_b")] == ["tiny", "vit_b"]
