@@ -6,7 +6,7 @@ added up. What a GPU makes of that is an assumption: no GPU was at hand when thi
 benchmarks.speed.estimates` measures a machine's own throughput and memory against the count (docs/speed.md).
 """
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Any
 
 import torch
@@ -37,6 +37,10 @@ class Count:
     """What is kept in float32 for the backward pass, beside the weights."""
     n_weights: int
     """Those that learn."""
+
+    def times(self, n_networks: int) -> "Count":
+        """What the batch costs in several such networks, all kept until the backward pass."""
+        return Count(*(n_networks * value for value in astuple(self)))
 
 
 def count_batch(settings: dict[str, Any], n_channels: int, n_labels: int) -> Count:

@@ -13,6 +13,7 @@ from nnunetv2_muduo.imageio.modalities import channel_names
 from nnunetv2_muduo.nnunet_schedule import NNUNET_SCHEDULE
 from nnunetv2_muduo.trainer_classes import trainer_class
 from nnunetv2_muduo.trainers.plans import fit_plans, wanted_patch
+from nnunetv2_muduo.trainers.semi_supervised import StepCosts
 from nnunetv2_muduo.user_files import expecting_fields, read_description, read_plans
 
 if TYPE_CHECKING:
@@ -35,9 +36,13 @@ def estimate_of(raw: Path, preprocessed: Path, asked: Asked, trainer: type) -> F
         settings = _settings(plans, asked.configuration, config, trainer)
         count = estimates.count_batch(settings, len(channel_names(dataset_json)), n_labels)
     sam = _sam(config, trainer, settings, n_labels)
+    costs = trainer.step_costs(config) if trainer.needs_unlabeled else StepCosts()
     frozen = (_teachers(config) if trainer.needs_teachers else []) + ([sam.frozen] if sam else [])
-    gib = estimates.memory_gib(count, config.optimizer, sum(n for n, _ in frozen))
-    hours = _hours(config, trainer, count, settings["batch_size"], frozen)
+    if costs.further_passes:
+        passes_flops = costs.further_passes * count.forward_flops / settings["batch_size"]
+        frozen.append((count.n_weights, passes_flops))
+    gib = estimates.memory_gib(count.times(costs.n_networks), config.optimizer, sum(n for n, _ in frozen))
+    hours = _hours(config, trainer, count, costs.n_networks, settings["batch_size"], frozen)
     if sam and sam.n_iterations:
         gib = max(gib, estimates.memory_gib(sam.canvases, "adamw", sam.n_frozen))
         hours["fine-tuning of the SAM"] = sam.fine_tuning_tflops / PER_HOUR
@@ -52,12 +57,17 @@ def _settings(plans: dict[str, Any], configuration: str, config: TrainingConfig,
 
 
 def _hours(
-    config: TrainingConfig, trainer: type, count: estimates.Count, batch_size: int, frozen: list[tuple[int, float]]
+    config: TrainingConfig,
+    trainer: type,
+    count: estimates.Count,
+    n_networks: int,
+    batch_size: int,
+    frozen: list[tuple[int, float]],
 ) -> dict[str, float]:
     """Hours of the student, with what frozen networks say of its patches, and of the generators that a method has."""
     n_epochs = config.num_epochs or trainer.default_num_epochs
     n_iterations = config.num_iterations_per_epoch or NNUNET_SCHEDULE["num_iterations_per_epoch"]
-    student = estimates.training_tflops(count, 2 if trainer.needs_unlabeled else 1, n_epochs, n_iterations)
+    student = n_networks * estimates.training_tflops(count, 2 if trainer.needs_unlabeled else 1, n_epochs, n_iterations)
     student += n_epochs * n_iterations * batch_size * sum(flops for _, flops in frozen) / 1e12
     hours = {"student": student / PER_HOUR}
     for generator in map(trainer_class, _generators(trainer, config)):

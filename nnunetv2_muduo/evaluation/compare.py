@@ -61,8 +61,12 @@ def test_differences(differences: np.ndarray, rng: np.random.Generator, n_resamp
     interval = stats.bootstrap(
         (differences,), np.mean, n_resamples=n_resamples, method="percentile", rng=rng
     ).confidence_interval
-    p = stats.wilcoxon(differences).pvalue if differences.any() else 1.0
-    return {**row, "ci_low": interval.low, "ci_high": interval.high, "p": p}
+    return {**row, "ci_low": interval.low, "ci_high": interval.high, "p": wilcoxon_p(differences)}
+
+
+def wilcoxon_p(differences: np.ndarray) -> float:
+    """Two-sided p of Wilcoxon's signed rank test of paired differences; 1 where there is none."""
+    return float(stats.wilcoxon(differences).pvalue) if differences.any() else 1.0
 
 
 def holm(p_values: list[float]) -> np.ndarray:

@@ -21,7 +21,7 @@ from nnunetv2_muduo.distillation.pseudo_labels import agreement_of_logits, agree
 from nnunetv2_muduo.trainers import distributed
 from nnunetv2_muduo.trainers.moving_average import MovingAverageTrainer
 from nnunetv2_muduo.trainers.out_of_memory import ChunkFallback
-from nnunetv2_muduo.trainers.semi_supervised import UnlabeledPatches
+from nnunetv2_muduo.trainers.semi_supervised import StepCosts, UnlabeledPatches
 from nnunetv2_muduo.trainers.taught import TaughtTrainer
 
 
@@ -48,6 +48,10 @@ class AskingTrainer(TaughtTrainer, MovingAverageTrainer):
     @property
     def keeps_average(self) -> bool:
         return self.muduo_config.keeps_average
+
+    @classmethod
+    def step_costs(cls, config) -> StepCosts:
+        return StepCosts(further_passes=int(config.keeps_average))
 
     @property
     def wants_clean_view(self) -> bool:

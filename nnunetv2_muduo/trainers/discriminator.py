@@ -40,6 +40,11 @@ def classes(n_labeled: int, n_unlabeled: int, device: torch.device) -> Tensor:
     return torch.tensor([LABELED] * n_labeled + [UNLABELED] * n_unlabeled, device=device)
 
 
+def equal_say(truth: Tensor) -> Tensor:
+    """Weights [2] of `UNLABELED` and `LABELED` in the loss, for both to count the same however many patches there are."""
+    return 1 / torch.bincount(truth, minlength=2).clamp(min=1)
+
+
 def _halving(n_in: int, n_out: int, sizes: list[int]) -> nn.Conv3d:
     halved = [size > 1 for size in sizes]
     kernel, stride = ([on if h else off for h in halved] for on, off in ((4, 3), (2, 1)))

@@ -3,7 +3,9 @@
 docs/reliability.md lists every fault with its test.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from batchgenerators.utilities.file_and_folder_operations import join
@@ -144,8 +146,10 @@ class FaultTolerantTrainer(SteppingTrainer):
             self.save_checkpoint(join(self.output_folder, BEST))
 
     def _n_checkpoint_bytes(self) -> int:
-        momenta = [t for state in self.optimizer.state.values() for t in state.values() if isinstance(t, Tensor)]
-        return sum(t.nbytes for t in (*self.network.state_dict().values(), *momenta))
+        """Of weights, optimizer, and what the method keeps beside them; weights that have two names are written once."""
+        content = self.network.state_dict(), self.optimizer.state_dict(), self.my_init_kwargs[STATE_KEY]
+        storages = (tensor.untyped_storage() for tensor in _tensors_in(content))
+        return sum({storage.data_ptr(): storage.nbytes() for storage in storages}.values())
 
     def load_checkpoint(self, filename_or_checkpoint: str) -> None:
         """nnU-Net's loading. Continuing (`--c`), a checkpoint that is damaged or another trainer's gives way to the next.
@@ -187,3 +191,12 @@ class FaultTolerantTrainer(SteppingTrainer):
             )
         self.print_to_log_file(f"Continuing from {found[0]}.")
         return found[0]
+
+
+def _tensors_in(content: Any) -> Iterator[Tensor]:
+    """All tensors within mappings, lists and tuples."""
+    if isinstance(content, Tensor):
+        yield content
+    elif isinstance(content, dict | list | tuple):
+        for part in content.values() if isinstance(content, dict) else content:
+            yield from _tensors_in(part)

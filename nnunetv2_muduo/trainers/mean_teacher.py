@@ -1,4 +1,13 @@
-"""Mean Teacher (Tarvainen and Valpola 2017, arXiv 1703.01780): agreement with the moving average of the student's own weights."""
+"""Mean Teacher (Tarvainen and Valpola 2017, arXiv 1703.01780): agreement with the moving average of the student's own weights.
+
+    unlabeled patch ─┬─────────► student ─► probabilities ─┬─► mean squared difference
+                     └─ noise ─► average ─► probabilities ─┘
+
+Own reading: the average starts with the student's weights, where MuDuo's port (after SSL4MIS) draws others, which its first
+update replaces anyway; noise is added to what nnU-Net has normalized, where the port's, of the same size, is added to whatever it
+loads; the ramp-up takes a fifth of the training (`semi_supervised`). nnU-Net's loss is twice the port's, cross-entropy plus Dice
+instead of their mean, so that 0.1 is half as much against it.
+"""
 
 from dataclasses import dataclass
 
@@ -8,7 +17,7 @@ from torch import Tensor
 from nnunetv2_muduo.config import TrainingConfig, positive, share, weight
 from nnunetv2_muduo.data.loader import resume_generator
 from nnunetv2_muduo.trainers.moving_average import MovingAverageTrainer
-from nnunetv2_muduo.trainers.semi_supervised import UnlabeledPatches
+from nnunetv2_muduo.trainers.semi_supervised import StepCosts, UnlabeledPatches
 
 
 @dataclass(frozen=True)
@@ -29,6 +38,10 @@ class nnUNetTrainerMeanTeacher(MovingAverageTrainer):
     """Mean squared error between the probabilities of the student and those of its moving average, whose input is noisy."""
 
     config_class = MeanTeacherConfig
+
+    @classmethod
+    def step_costs(cls, config: MeanTeacherConfig) -> StepCosts:
+        return StepCosts(further_passes=1)
 
     def initialize(self):
         super().initialize()

@@ -7,6 +7,7 @@
 Own reading: the paper has one organ, a head with one map and zeros where a patch has no organ; here there is a map per organ,
 and an organ that is not there lies far away everywhere. The discriminator pools whatever size is left (that of SSL4MIS sees
 a corner of a 128^3 patch) and learns from the maps that the step has made already, where the paper makes them anew after it.
+Of labeled patches it sees those that nnU-Net draws anywhere, as the paper draws all: where a patch lies would give it away.
 The student is optimized by nnU-Net's loss, SGD and schedule. MuDuo's release has no code for this row of its table.
 """
 
@@ -20,8 +21,9 @@ from torch import Tensor, nn
 from nnunetv2_muduo.config import TrainingConfig, positive, weight
 from nnunetv2_muduo.data.signed_distances import SignedDistancesTransform, targets_and_distances
 from nnunetv2_muduo.trainers import distributed
-from nnunetv2_muduo.trainers.discriminator import LABELED, Discriminator, classes
+from nnunetv2_muduo.trainers.discriminator import LABELED, Discriminator, classes, equal_say
 from nnunetv2_muduo.trainers.semi_supervised import SemiSupervisedTrainer, UnlabeledPatches
+from nnunetv2_muduo.trainers.unsupported import part_of
 
 
 @dataclass(frozen=True)
@@ -53,8 +55,17 @@ class nnUNetTrainerSASSNet(SemiSupervisedTrainer):
         target, distances = targets_and_distances(target)
         loss = super().labeled_loss(data, target)
         maps = self.distance_maps()
-        self.seen_labeled = maps.detach(), data[:, self.judged_channels]
+        n = self.n_drawn_at_random(len(maps))
+        self.seen_labeled = maps[:n].detach(), data[:n, self.judged_channels]
         return loss + self.muduo_config.shape_weight * self.shape_loss(maps, distances, target)
+
+    def n_drawn_at_random(self, batch_size: int) -> int:
+        """How many patches of a labeled batch, the first ones, nnU-Net's loader draws anywhere; the others are around organs.
+
+        The discriminator sees these alone: unlabeled patches lie anywhere, and where a patch lies should not tell it which it
+        is. All of the batch, where the loader draws every patch around organs.
+        """
+        return round(batch_size * (1 - self.oversample_foreground_percent)) or batch_size
 
     def shape_loss(self, maps: Tensor, distances: Tensor, target: Tensor | list[Tensor]) -> Tensor:
         """Mean squared difference of signed distances [B, n_organs, a, b, c], without voxels that are to be ignored."""
@@ -88,7 +99,8 @@ class nnUNetTrainerSASSNet(SemiSupervisedTrainer):
             logits = self.discriminator(torch.cat([labeled_maps, maps]), torch.cat([labeled_images, images]))
             truth = classes(len(labeled_maps), len(maps), logits.device)
             self.discriminator_optimizer.zero_grad(set_to_none=True)
-            (distributed.share_weight(len(truth)) * F.cross_entropy(logits, truth)).backward()
+            loss = F.cross_entropy(logits, truth, weight=equal_say(truth))
+            (distributed.share_weight(len(truth)) * loss).backward()
             norm = nn.utils.clip_grad_norm_(self.discriminator.parameters(), math.inf)  # measured, nothing is clipped
             if bool(norm.isfinite()):
                 self.discriminator_optimizer.step()
@@ -119,7 +131,7 @@ class nnUNetTrainerSASSNet(SemiSupervisedTrainer):
 
     def _add_shape_head(self) -> None:
         """A head beside the last segmentation layer. It is no part of the network, whose weights stay nnU-Net's."""
-        last_layer = distributed.bare(self.network).decoder.seg_layers[-1]
+        last_layer = part_of(distributed.bare(self.network), "decoder.seg_layers", type(self).__name__)[-1]
         last_layer.register_forward_pre_hook(self._keep_features)
         head = nn.Conv3d(last_layer.in_channels, len(self.organ_labels), 1).to(self.device)
         self.optimizer.add_param_group({"params": head.parameters()})

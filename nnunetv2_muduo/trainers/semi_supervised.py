@@ -56,6 +56,18 @@ class UnlabeledPatches:
     clean_view: Tensor | None = None
 
 
+@dataclass(frozen=True)
+class StepCosts:
+    """What a method's step costs beside plain nnU-Net's on both halves, teachers aside; `muduo check` asks.
+
+    n_networks: that learn from both halves, the student among them.
+    further_passes: of a network like the student over the unlabeled patches, without gradients.
+    """
+
+    n_networks: int = 1
+    further_passes: int = 0
+
+
 class SemiSupervisedTrainer(MuDuoTrainer):
     """nnU-Net's network trained on labeled and unlabeled cases. Subclasses say what unlabeled patches teach, and log it."""
 
@@ -216,6 +228,11 @@ class SemiSupervisedTrainer(MuDuoTrainer):
     def generators(cls, config: TrainingConfig) -> tuple[str, ...]:
         """Trainers of the generators that a training with a config needs, in the order in which they are trained."""
         return (cls.prompt_generator,) if cls.prompt_generator else ()
+
+    @classmethod
+    def step_costs(cls, config: TrainingConfig) -> StepCosts:
+        """What a step costs with a config. For subclasses."""
+        return StepCosts()
 
     def generator_schedule(self) -> list[int]:
         """Epochs, and iterations of each, of the method's prompt generator."""

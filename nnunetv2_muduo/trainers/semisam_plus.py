@@ -11,7 +11,9 @@ generalist is asked, on CT or on PET by the config.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -52,19 +54,39 @@ class nnUNetTrainerSemiSAMPlus(TaughtTrainer, nnUNetTrainerMeanTeacher):
     config_class = SemiSAMPlusConfig
     logged = ("generalist_losses",)
 
+    n_not_finite: int = 0
+    """Answers of the present step that are no finite numbers."""
+
     def unlabeled_loss(self, student_logits: Tensor, patches: UnlabeledPatches) -> tuple[Tensor, dict]:
         loss, _ = super().unlabeled_loss(student_logits, patches)
+        self.n_not_finite = 0
         from_generalist = self.generalist_loss(student_logits.softmax(1), patches.physical)
         # The base weighs the sum by the rising weight, which is above 0 here: the generalist has a falling one.
         share = self.generalist_weight() / self.consistency_weight()
-        return loss + share * from_generalist, {"generalist_losses": from_generalist.detach().cpu().numpy()}
+        measures = {"generalist_losses": from_generalist.detach().cpu().numpy(), "n_not_finite": self.n_not_finite}
+        return loss + share * from_generalist, measures
+
+    def no_measures(self) -> dict[str, Any]:
+        return {**super().no_measures(), "n_not_finite": 0}
+
+    def epoch_measures(self, outputs: dict[str, Any]) -> dict[str, Any]:
+        """The base's; answers that are no finite numbers, and taught nothing, are counted in the log."""
+        if n := int(np.sum(outputs["n_not_finite"])):
+            self.print_to_log_file(
+                f"WARNING: the generalist's answers about {n} organs were not finite numbers and taught nothing. Look for "
+                "extreme values in the unlabeled images, or at the generalist's file."
+            )
+        return super().epoch_measures(outputs)
 
     def generalist_weight(self) -> float:
         """Weight of the generalist in this epoch: that of the ramp-up, backwards over the whole training."""
         return self.muduo_config.generalist_weight * ramp_up(self.num_epochs - self.current_epoch, self.num_epochs)
 
     def generalist_loss(self, student_probs: Tensor, physical: dict[str, Tensor]) -> Tensor:
-        """Mean over the organs that the student sees in a patch, and over patches, of the difference from the answers."""
+        """Mean over the organs that the student sees in a patch, and over patches, of the difference from the answers.
+
+        An answer that is not finite teaches nothing; `n_not_finite` counts them.
+        """
         generalist, loss = self.muduo_config.generalist, 0.0 * student_probs.sum()
         with torch.no_grad(), self._autocast():
             embeddings = self.ensemble.encode(generalist, physical[generalist])
@@ -72,8 +94,11 @@ class nnUNetTrainerSemiSAMPlus(TaughtTrainer, nnUNetTrainerMeanTeacher):
             if organs:
                 with torch.no_grad(), self._autocast():
                     answers = self.ask(embeddings[sample : sample + 1], student_probs[sample].detach(), organs)
-                own = student_probs[sample, [1 + organ for organ in organs]]
-                loss = loss + certainty_weighted_difference(own, *answers).mean()
+                answered = answers[1].flatten(1).isfinite().all(1)
+                self.n_not_finite += int((~answered).sum())
+                own = student_probs[sample, [1 + organ for organ in organs]][answered]
+                differences = certainty_weighted_difference(own, *(answer[answered] for answer in answers))
+                loss = loss + differences.sum() / answered.sum().clamp(min=1)
         return loss / len(student_probs)
 
     @staticmethod

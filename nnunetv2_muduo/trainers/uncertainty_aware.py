@@ -1,8 +1,9 @@
 """Uncertainty-aware Mean Teacher, UA-MT (Yu et al. 2019, arXiv 1907.07034): agreement where the moving average is certain.
 
 Own reading: the paper segments one organ, so that its threshold and its divisor are written for two classes; here they are
-those of n classes (ln n and n), where MuDuo's port keeps ln 2 and 2. nnU-Net's networks have no dropout: the teacher alone
-gets one at its bottleneck, so that the student stays nnU-Net's. Passes run one after the other, in the memory of one.
+those of n classes (ln n and n), where MuDuo's port keeps ln 2 and 2, has 4 passes for 8, and counts its ramp-up in iterations
+where its other methods count epochs. nnU-Net's networks have no dropout, the paper's V-Net has: the teacher alone gets one at its
+bottleneck, so that the student stays nnU-Net's. Passes run one after the other, in the memory of one.
 """
 
 from dataclasses import dataclass
@@ -20,7 +21,8 @@ from nnunetv2_muduo.distillation.uncertainty import (
 )
 from nnunetv2_muduo.trainers import distributed
 from nnunetv2_muduo.trainers.mean_teacher import MeanTeacherConfig, nnUNetTrainerMeanTeacher
-from nnunetv2_muduo.trainers.semi_supervised import UnlabeledPatches
+from nnunetv2_muduo.trainers.semi_supervised import StepCosts, UnlabeledPatches
+from nnunetv2_muduo.trainers.unsupported import part_of
 
 
 @dataclass(frozen=True)
@@ -40,11 +42,15 @@ class nnUNetTrainerUAMeanTeacher(nnUNetTrainerMeanTeacher):
     config_class = UAMeanTeacherConfig
     logged = ("certain_voxels",)
 
+    @classmethod
+    def step_costs(cls, config: UAMeanTeacherConfig) -> StepCosts:
+        return StepCosts(further_passes=1 + config.uncertainty_passes)
+
     def initialize(self):
         super().initialize()
         teacher = self.mean_teacher.module
         if not any(isinstance(part, _DropoutNd) and part.p > 0 for part in teacher.modules()):
-            teacher.encoder.stages[-1].register_forward_hook(self._drop_channels)
+            part_of(teacher, "encoder.stages", type(self).__name__)[-1].register_forward_hook(self._drop_channels)
 
     def unlabeled_loss(self, student_logits: Tensor, patches: UnlabeledPatches) -> tuple[Tensor, dict]:
         target_probs = self.teacher_probs(patches.student_view)

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from torch import nn
+
 from nnunetv2_muduo.data.supported import why_no_such_training
 from nnunetv2_muduo.data.unlabeled import why_no_physical_units
 from nnunetv2_muduo.imageio.modalities import channel_names, modality_of
@@ -18,6 +20,18 @@ def why_unsupported(trainer) -> str | None:
     if reason := why_no_labels(trainer.dataset_json["labels"]):
         return f"{Path(trainer.preprocessed_dataset_folder_base, 'dataset.json')}: {reason}."
     return _why_no_channels_for_it(trainer, name)
+
+
+def part_of(network: nn.Module, path: str, trainer_name: str) -> nn.Module:
+    """The part of a network at a path of attributes. Raises NotImplementedError where the plan's network has none there."""
+    part = network
+    for name in path.split("."):
+        part = getattr(part, name, None)
+    if part is None:
+        raise NotImplementedError(
+            f"{trainer_name} needs a network with {path}, as nnU-Net's own have; the plan's {type(network).__name__} has none."
+        )
+    return part
 
 
 def _why_no_channels_for_it(trainer, name: str) -> str | None:

@@ -8,6 +8,7 @@ import torch
 from fixtures.check import ARCHITECTURE
 from support import write_config
 
+from nnunetv2_muduo.check import estimates
 from nnunetv2_muduo.check.estimates import (
     ASSUMED_TFLOPS,
     CONTEXT_GIB,
@@ -110,6 +111,28 @@ def test_a_patch_at_the_teachers_spacing_is_counted(dataset, check, tmp_path, mo
         _, found = check()
         hours[spacing_mm] = float(re.search(r"student ([\d.]+) h", found["estimate"][1]).group(1))
     assert 6 < hours[8.0] / hours[None] < 9
+
+
+RIVALS = {  # hours and GiB as multiples of self-training's student, whose step is one network's, labeled and unlabeled half
+    "MeanTeacher": ((6.2 + 1) / 6.2, 1.0),
+    "UAMeanTeacher": ((6.2 + 9) / 6.2, 1.0),
+    "CPS": (2.0, 2.0),
+    "SASSNet": (1.0, 1.0),
+}
+
+
+@pytest.mark.parametrize("method", RIVALS)
+def test_further_networks_of_a_method_are_counted(dataset, check, tmp_path, monkeypatch, method):
+    def estimated(name):
+        _, found = check("-tr", f"nnUNetTrainer{name}")
+        numbers = re.search(r"about (\d+) GiB of GPU memory, student ([\d.]+) h", found["estimate"][1])
+        return tuple(float(number) for number in numbers.groups())
+
+    monkeypatch.setattr(estimates, "CONTEXT_GIB", 0.0)
+    write_config(monkeypatch, tmp_path, patch_size=192, num_epochs=10_000, num_iterations_per_epoch=250)
+    (gib, hours), (own_gib, own_hours) = estimated("SelfTraining"), estimated(method)
+    assert own_hours / hours == pytest.approx(RIVALS[method][0], rel=0.05)
+    assert own_gib / gib == pytest.approx(RIVALS[method][1], rel=0.2)
 
 
 def test_nothing_is_computed(monkeypatch):

@@ -8,7 +8,7 @@ from support import make_trainer, write_config
 from torch import nn
 
 from nnunetv2_muduo.data.signed_distances import signed_distances
-from nnunetv2_muduo.trainers.discriminator import Discriminator, classes
+from nnunetv2_muduo.trainers.discriminator import Discriminator, classes, equal_say
 
 
 @pytest.fixture
@@ -66,11 +66,13 @@ def test_the_judge_learns_to_tell_them_apart_and_the_student_nothing_by_it(train
     (labeled, images), (unlabeled, other_images) = trainer.seen_labeled, trainer.seen_unlabeled
     trainer.forget_gradients()
     trainer.discriminator.apply(lambda part: setattr(part, "p", 0.0) if isinstance(part, nn.Dropout3d) else None)
-    seen = torch.cat([labeled, unlabeled]), torch.cat([images, other_images])
+    seen, truth = (torch.cat([labeled, unlabeled]), torch.cat([images, other_images])), [1, 0, 0]
+    assert len(labeled) == 1, "of two labeled patches nnU-Net draws the second around an organ"
 
     def error():
         with torch.no_grad():
-            return float(F.cross_entropy(trainer.discriminator(*seen), torch.tensor([1, 1, 0, 0])))
+            right = trainer.discriminator(*seen).log_softmax(1)[range(len(truth)), truth]
+            return float(-(right[:1].mean() + right[1:].mean()) / 2)  # labeled and unlabeled ones count the same
 
     errors = [error()]
     for _ in range(3):
@@ -81,6 +83,22 @@ def test_the_judge_learns_to_tell_them_apart_and_the_student_nothing_by_it(train
     assert errors[-1] < errors[0]
     assert gradient_norm(trainer.network) == gradient_norm(trainer.shape_head) == 0
     assert classes(2, 2, torch.device("cpu")).tolist() == [1, 1, 0, 0]
+
+
+def test_the_judge_sees_labeled_patches_that_lie_anywhere_as_unlabeled_ones_do(trainer, monkeypatch):
+    batch = next(trainer.dataloader_train)
+    trainer.learn_from_labels(batch)
+    assert torch.equal(trainer.seen_labeled[1], batch["data"][:1])
+    assert [trainer.n_drawn_at_random(n) for n in (1, 2, 3, 4, 8)] == [1, 1, 2, 3, 5]
+    monkeypatch.setattr(trainer, "oversample_foreground_percent", 1.0)
+    assert trainer.n_drawn_at_random(2) == 2  # none lies anywhere
+
+
+def test_in_the_judges_error_both_kinds_count_the_same():
+    logits, truth = torch.randn(5, 2), torch.tensor([1, 0, 0, 0, 0])
+    loss = F.cross_entropy(logits, truth, weight=equal_say(truth))
+    right = logits.log_softmax(1)[range(5), truth]
+    assert float(loss) == pytest.approx(float(-(right[0] + right[1:].mean()) / 2))
 
 
 def test_features_are_kept_for_training_alone(trainer):

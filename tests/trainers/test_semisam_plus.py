@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from support import make_trainer, write_config
+from support import log_of, make_trainer, write_config
 
 from nnunetv2_muduo.trainers.semi_supervised import UnlabeledPatches
 
@@ -91,6 +91,40 @@ def test_clicks_lie_in_the_students_organ_whatever_the_axes(trainer, monkeypatch
     (places, labels), *_ = seen
     assert labels.tolist() == [[1]]
     assert organ[tuple(places[0, 0].long().tolist())]
+
+
+@pytest.mark.parametrize("prompt", ["clicks", "mask"])
+def test_an_answer_that_is_not_finite_teaches_nothing_and_is_counted(prepared_dataset, tmp_path, monkeypatch, prompt):
+    trainer = started(tmp_path, monkeypatch, generalist_prompt=prompt)
+    shape = trainer.patch_size
+    logits = torch.zeros(1, 3, *shape)
+    logits[:, 0] = 4
+    logits[0, 1, 2:9, 4:11, 3:8] = logits[0, 2, 12:18, 12:18, 12:18] = 8
+    logits.requires_grad_()
+    patches = UnlabeledPatches(torch.randn(1, 2, *shape), {"ct": torch.randn(1, 1, *shape)}, None)
+    teacher = trainer.ensemble.teachers["ct"]
+
+    def spoilt(*args, own=teacher.decode, n=2):
+        """Of two organs the first answer is spoilt, of all it is both."""
+        answers = own(*args)
+        answers[:n] = torch.nan
+        return answers
+
+    both, _ = (
+        trainer.generalist_loss(logits.softmax(1), patches.physical),
+        monkeypatch.setattr(teacher, "decode", spoilt),
+    )
+    assert both > 0
+    _, measures = trainer.unlabeled_loss(logits, patches)
+    assert measures["generalist_losses"] == 0
+    assert measures["n_not_finite"] == 2
+    monkeypatch.setattr(teacher, "decode", lambda *args: spoilt(*args, n=1))
+    loss, measures = trainer.unlabeled_loss(logits, patches)
+    assert torch.isfinite(loss)
+    assert 0 < measures["generalist_losses"] < 1
+    assert measures["n_not_finite"] == 1
+    trainer.epoch_measures({"generalist_losses": [0.1], "n_not_finite": [2, 1]})
+    assert "WARNING: the generalist's answers about 3 organs were not finite numbers" in log_of(trainer)
 
 
 def test_its_weight_falls_as_the_other_rises(trainer):

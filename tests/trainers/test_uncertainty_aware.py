@@ -1,5 +1,6 @@
 """UA-MT's teacher: passes, dropout, and which voxels count."""
 
+import dataclasses
 import math
 
 import numpy as np
@@ -55,12 +56,31 @@ def test_where_nothing_is_certain_nothing_is_taught(trainer, monkeypatch):
     assert logits.grad.abs().max() == 0
 
 
-def test_passes_differ_by_noise_and_by_dropped_channels(trainer):
+@pytest.mark.parametrize("what", ["noise", "dropout", "nothing"])
+def test_passes_differ_by_noise_and_by_dropped_channels(trainer, monkeypatch, what):
     view = torch.randn(1, 2, 24, 24, 24)
-    trainer._noise = torch.zeros_like
-    answers = torch.stack([trainer.teacher_probs(view) for _ in range(3)])
-    assert (answers[0] - answers[1]).abs().max() > 1e-4
+    if what != "noise":
+        monkeypatch.setattr(trainer, "_noise", torch.zeros_like)
+    if what != "dropout":
+        trainer.muduo_config = dataclasses.replace(trainer.muduo_config, teacher_dropout=0.0)
+    answers = torch.stack([trainer.teacher_probs(view) for _ in range(2)])
+    assert ((answers[0] - answers[1]).abs().max() > 1e-4) == (what != "nothing")
     assert not answers.requires_grad
+
+
+@pytest.mark.parametrize(("method", "part"), [("UAMeanTeacher", "encoder.stages"), ("SASSNet", "decoder.seg_layers")])
+def test_plans_with_a_network_of_another_build_are_refused(prepared_dataset, tmp_path, monkeypatch, method, part):
+    write_config(monkeypatch, tmp_path, patch_size=24)
+    trainer = make_trainer(f"nnUNetTrainer{method}")
+
+    def flat(plans_manager, *args, **kwargs):
+        return torch.nn.Sequential(torch.nn.Conv3d(2, 3, 1))
+
+    monkeypatch.setattr(type(trainer), "build_network_architecture", staticmethod(flat))
+    with pytest.raises(
+        NotImplementedError, match=f"{method} needs a network with {part}, .* the plan's Sequential has none"
+    ):
+        trainer.initialize()
 
 
 def test_dropout_drops_whole_channels_and_keeps_the_mean(trainer):
