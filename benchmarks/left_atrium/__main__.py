@@ -10,7 +10,7 @@ from pathlib import Path
 import benchmarks.left_atrium as package
 from benchmarks.left_atrium.dataset import DEVELOPMENT, NAMES, TEST, make_dataset
 from benchmarks.left_atrium.report import write_report
-from benchmarks.left_atrium.size import METHODS, Size, row_name
+from benchmarks.left_atrium.size import METHODS, PublishedSize, Size, row_name
 from benchmarks.left_atrium.training import is_done, result_file, run_row
 
 RESULTS = Path(__file__).parents[1] / "results" / "left_atrium"
@@ -19,11 +19,12 @@ DEVELOPED = "development"
 
 def main() -> int:
     args = parse_arguments()
-    size, deadline = Size(), time.monotonic() + 60 * args.minutes
+    size, deadline = PublishedSize() if args.published else Size(), time.monotonic() + 60 * args.minutes
+    out = args.out or RESULTS.with_name(f"{RESULTS.name}{size.results_suffix}")
     for n in args.labels:
         make_dataset(args.data, args.folder.resolve() / f"labels_{n}", n, size)
     rows = list(product(args.labels, args.seeds, args.methods))
-    out, cases = (args.out / DEVELOPED, DEVELOPMENT) if args.development else (args.out, TEST)
+    out, cases = (out / DEVELOPED, DEVELOPMENT) if args.development else (out, TEST)
 
     def run(row: tuple[int, int, str]) -> bool:
         n, seed, method = row
@@ -32,7 +33,7 @@ def main() -> int:
         if is_done(measured, size) or time.monotonic() > deadline:
             return True
         try:
-            run_row(folder, method, seed, size, cases, measured)
+            run_row(folder, method, seed, size, cases, measured, args.device)
         except subprocess.CalledProcessError as error:
             print(f"{method}, {n} labels, seed {seed}: FAILED, see {folder / 'logs'} ({error.cmd[0]})", flush=True)
             return False
@@ -41,7 +42,7 @@ def main() -> int:
 
     with ThreadPoolExecutor(args.processes) as pool:
         succeeded = list(pool.map(run, rows))
-    print(write_report(out, NAMES[cases]))
+    print(write_report(out, NAMES[cases], size.about))
     return int(not all(succeeded))
 
 
@@ -64,9 +65,15 @@ def parse_arguments() -> argparse.Namespace:
         action="store_true",
         help="measure the last 30 training cases, for choices, instead of the test cases",
     )
+    parser.add_argument(
+        "--published",
+        action="store_true",
+        help="the published size, for images at full resolution and a GPU; CFR downloads vit_b",
+    )
+    parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
     parser.add_argument("--processes", type=int, default=2, help="trainings at a time, a core each")
     parser.add_argument("--minutes", type=float, default=1e9, help="start no training after this time")
-    parser.add_argument("--out", type=Path, default=RESULTS, help="rows that are done, and the table")
+    parser.add_argument("--out", type=Path, help="rows that are done, and the table (default: benchmarks/results/...)")
     return parser.parse_args()
 
 

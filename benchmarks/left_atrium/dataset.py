@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 from benchmarks.left_atrium.size import Size
@@ -20,10 +21,12 @@ NAMES = {
 }
 
 
-def environment(folder: Path, **more: str) -> dict[str, str]:
-    """nnU-Net's three folders below `folder`, loaders in the process itself, a thread each."""
+def environment(folder: Path, device: str, **more: str) -> dict[str, str]:
+    """nnU-Net's three folders below `folder`; on a CPU loaders in the process itself, a thread each."""
     own = {f"nnUNet_{name}": str(folder / name) for name in ("raw", "preprocessed", "results")}
-    return {**os.environ, **own, "nnUNet_n_proc_DA": "0", "OMP_NUM_THREADS": "1", **more}
+    alone = {"nnUNet_n_proc_DA": "0", "OMP_NUM_THREADS": "1"} if device == "cpu" else {}
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # nnU-Net's commands beside this Python
+    return {**os.environ, "PATH": path, **own, **alone, **more}
 
 
 def make_dataset(data: Path, folder: Path, n_labels: int, size: Size) -> None:
@@ -33,7 +36,7 @@ def make_dataset(data: Path, folder: Path, n_labels: int, size: Size) -> None:
         return
     write_raw(data, folder / "raw" / DATASET, n_labels)
     command = f"nnUNetv2_plan_and_preprocess -d 801 -c {CONFIGURATION} -npfp 1 -np 1"
-    subprocess.run(command.split(), env=environment(folder, nnUNet_n_proc_DA="1"), check=True)
+    subprocess.run(command.split(), env=environment(folder, "cpu", nnUNet_n_proc_DA="1"), check=True)
     shrink_plans(folder / "preprocessed" / DATASET / f"{PLANS}.json", size)
     done.touch()
 

@@ -35,12 +35,12 @@ def described(size: Size) -> dict:
     return json.loads(json.dumps(asdict(size)))
 
 
-def run_row(folder: Path, method: str, seed: int, size: Size, cases: str, measured: Path) -> None:
+def run_row(folder: Path, method: str, seed: int, size: Size, cases: str, measured: Path, device: str) -> None:
     """Train, predict and measure what is not done yet.
 
     Args:
         folder: where data set and models of this number of labels are. cases: `TEST` or `DEVELOPMENT`. measured: file of the
-            result.
+            result. device: "cpu" or "cuda".
 
     Raises:
         subprocess.CalledProcessError: a command failed; its output is in `folder/logs`.
@@ -48,30 +48,24 @@ def run_row(folder: Path, method: str, seed: int, size: Size, cases: str, measur
     results = folder / "results" / f"{method}_seed{seed}"
     results.mkdir(parents=True, exist_ok=True)
     config = results / "config.yaml"
-    config.write_text(yaml.safe_dump(size.config(method)), encoding="utf-8")
-    own = environment(folder, nnUNet_results=str(results), nnUNet_muduo_config=str(config))
+    config.write_text(yaml.safe_dump(size.config(method, seed)), encoding="utf-8")
+    own = environment(folder, device, nnUNet_results=str(results), nnUNet_muduo_config=str(config))
     log = folder / "logs" / f"{method}_seed{seed}.txt"
     log.parent.mkdir(exist_ok=True)
     model = results / DATASET / f"{trainer_name(method)}__{PLANS}__{CONFIGURATION}" / "fold_all"
     if not (model / "checkpoint_final.pth").is_file():
+        seeded = [sys.executable, "-m", "benchmarks.left_atrium.seeded", str(seed)]
+        of_training = f"-tr {trainer_name(method)} -device {device}".split()
+        _run([*seeded, "prepare", "-d", "801", "-c", CONFIGURATION, "-f", "all", *of_training], own, log)
         goes_on = ["--c"] if (model / "checkpoint_latest.pth").is_file() else []
-        command = [
-            sys.executable,
-            "-m",
-            "benchmarks.left_atrium.seeded_training",
-            str(seed),
-            "801",
-            CONFIGURATION,
-            "all",
-        ]
-        _run([*command, "-tr", trainer_name(method), "-device", "cpu", *goes_on], own, log)
+        _run([*seeded, "train", "801", CONFIGURATION, "all", *of_training, *goes_on], own, log)
     predictions = folder / f"predicted{cases}" / f"{method}_seed{seed}"
     images = folder / "raw" / DATASET / f"images{cases}"
-    names = f"-d 801 -c {CONFIGURATION} -f all -tr {trainer_name(method)} -device cpu --disable_tta -npp 1 -nps 1"
+    names = f"-d 801 -c {CONFIGURATION} -f all -tr {trainer_name(method)} -device {device} --disable_tta -npp 1 -nps 1"
     _run(["nnUNetv2_predict", "-i", str(images), "-o", str(predictions), *names.split()], own, log)
     truths = sorted((folder / "raw" / DATASET / f"labels{cases}").iterdir())
     row = {"method": method, "seed": seed, "size": described(size), "train_seconds": train_seconds(results)}
-    row["computed_in"] = str(fast_dtype(torch.device("cpu")) or torch.float32).removeprefix("torch.")
+    row["computed_in"] = str(fast_dtype(torch.device(device)) or torch.float32).removeprefix("torch.")
     row["cases"] = {truth.name: measure(predictions / truth.name, truth) for truth in truths}
     measured.parent.mkdir(parents=True, exist_ok=True)
     write_json(row, measured)

@@ -1,6 +1,7 @@
 """The table of the left atrium's rows, and CFR's ratio to Mean Teacher."""
 
 import pytest
+from scipy import stats
 
 from benchmarks.left_atrium.report import ratio_to_mean_teacher, write_report
 from benchmarks.left_atrium.size import METHODS, Size, row_name, trainer_name
@@ -38,15 +39,16 @@ def test_one_label_has_its_section(tmp_path):
 def test_every_method_has_a_trainer_that_reads_its_config(method, monkeypatch):
     monkeypatch.delenv("nnUNet_muduo_config", raising=False)
     trainer = getattr(trainers, trainer_name(method))
-    config = load_config(Size().config(method), trainer.config_class)
+    config = load_config(Size().config(method, 0), trainer.config_class)
     assert config.num_epochs == Size().num_epochs
     if method == "CFR":
         assert config.sam == "tiny"
+        assert load_config(Size().config(method, 5), trainer.config_class).sam_seed == 5
 
 
 def test_a_row_may_name_another_weight(tmp_path):
-    assert Size().config(row_name("CPS@0.5"))["consistency_weight"] == 0.5
-    assert "consistency_weight" not in Size().config("CPS")
+    assert Size().config(row_name("CPS@0.5"), 0)["consistency_weight"] == 0.5
+    assert "consistency_weight" not in Size().config("CPS", 0)
     assert trainer_name("CPS@0.5") == trainer_name("CPS")
     for wrong in ("CPT", "CPS@", "CPS@x", "CPS@-1", "CPS@nan", "Supervised@1"):
         with pytest.raises(ValueError, match=r"^CP|^Supervised@1|could not convert"):
@@ -57,3 +59,20 @@ def test_a_row_may_name_another_weight(tmp_path):
     text = write_report(tmp_path, "20 test cases")
     places = [text.index(f"| {method} |") for method in ("Supervised", "CPS", "CPS@0.5", "SASSNet")]
     assert places == sorted(places)
+
+
+def test_a_gain_stands_beside_the_cases_that_have_it_and_its_p(tmp_path):
+    """A single case that was missed by the other makes a mean difference, and no gain of the method."""
+    gains = {"CPS": [0.02] * 9 + [-0.01], "MeanTeacher": [0.3] + [-0.001] * 5 + [0.001] * 4}
+    (tmp_path / "labels_8").mkdir()
+    for method, of_cases in {"Supervised": [0.0] * 10, **gains}.items():
+        result = row(method, 0, 0.5)
+        case = result["cases"]["a"]
+        result["cases"] = {f"{i:02d}": {**case, "dice": 0.5 + gain} for i, gain in enumerate(of_cases)}
+        write_json(result, tmp_path / "labels_8" / f"{method}_seed0.json")
+    lines = {line.split(" | ")[0]: line for line in write_report(tmp_path, "10 cases").splitlines() if line[:2] == "| "}
+    assert "| +1.7 | 9 of 10 (0.0" in lines["| CPS"]
+    assert "| +3.0 | 5 of 10 (1)" in lines["| MeanTeacher"]
+    p = {method: float(lines[f"| {method}"].split("(")[-1].split(")")[0]) for method in gains}
+    assert p["CPS"] == pytest.approx(stats.wilcoxon(gains["CPS"]).pvalue, rel=0.05)
+    assert p["MeanTeacher"] > 0.3
