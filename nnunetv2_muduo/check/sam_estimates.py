@@ -10,7 +10,7 @@ from nnunetv2_muduo.check.estimates import Count, count_of
 from nnunetv2_muduo.teacher_training.train2d.settings import FineTuningSettings
 from nnunetv2_muduo.teachers.sam2d.checkpoint import read_without_values
 from nnunetv2_muduo.teachers.sam2d.network import SemanticSam, let_learn, without_values
-from nnunetv2_muduo.teachers.sam2d.slices import CanvasLayout, layout_of, thickest_axis
+from nnunetv2_muduo.teachers.sam2d.slices import layout_of, thickest_axis
 
 
 @dataclass(frozen=True)
@@ -50,8 +50,8 @@ def count_sam(config, settings: dict[str, Any], n_labels: int) -> SamCount:
         FileNotFoundError, ValueError: the SAM's size can't be told, or the patch's slices are larger than its canvas.
     """
     network = _without_values(config, n_labels)
-    size = network.canvas_size
-    n_canvases = FineTuningSettings.batch_size * planned_layout(config, settings, size).n_canvases
+    size, (patch_size, axis) = network.canvas_size, cut_patch(config, settings)
+    n_canvases = FineTuningSettings.batch_size * layout_of(patch_size, axis, size).n_canvases
     batch = torch.empty(n_canvases, 3, size, size, device="meta")
     n_iterations = config.sam_iterations if config.sam_file is None else 0
     n_weights = sum(one.numel() for one in network.parameters())
@@ -64,7 +64,7 @@ def _without_values(config, n_labels: int) -> SemanticSam:
     return let_learn(without_values(config.sam, n_labels), config.sam)
 
 
-def planned_layout(config, settings: dict[str, Any], canvas_size: int) -> CanvasLayout:
-    """Where the slices of a plan's patch lie. Raises ValueError where they are larger than the canvas."""
-    axis = thickest_axis(settings["spacing"]) if config.slice_axis is None else config.slice_axis
-    return layout_of(settings["patch_size"], axis, canvas_size)
+def cut_patch(config, settings: dict[str, Any]) -> tuple[list[int], int]:
+    """The training's patch, of the config or else of the plan's configuration, and the axis across which it is cut."""
+    patch_size = [config.patch_size] * 3 if config.patch_size else settings["patch_size"]
+    return patch_size, thickest_axis(settings["spacing"]) if config.slice_axis is None else config.slice_axis

@@ -13,7 +13,6 @@ generalist is asked, on CT or on PET by the config.
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -55,27 +54,23 @@ class nnUNetTrainerSemiSAMPlus(TaughtTrainer, nnUNetTrainerMeanTeacher):
     logged = ("generalist_losses",)
 
     n_not_finite: int = 0
-    """Answers of the present step that are no finite numbers."""
+    """Answers of the present epoch that are no finite numbers."""
 
     def unlabeled_loss(self, student_logits: Tensor, patches: UnlabeledPatches) -> tuple[Tensor, dict]:
         loss, _ = super().unlabeled_loss(student_logits, patches)
-        self.n_not_finite = 0
         from_generalist = self.generalist_loss(student_logits.softmax(1), patches.physical)
         # The base weighs the sum by the rising weight, which is above 0 here: the generalist has a falling one.
         share = self.generalist_weight() / self.consistency_weight()
-        measures = {"generalist_losses": from_generalist.detach().cpu().numpy(), "n_not_finite": self.n_not_finite}
-        return loss + share * from_generalist, measures
-
-    def no_measures(self) -> dict[str, Any]:
-        return {**super().no_measures(), "n_not_finite": 0}
+        return loss + share * from_generalist, {"generalist_losses": from_generalist.detach().cpu().numpy()}
 
     def epoch_measures(self, outputs: dict[str, Any]) -> dict[str, Any]:
         """The base's; answers that are no finite numbers, and taught nothing, are counted in the log."""
-        if n := int(np.sum(outputs["n_not_finite"])):
+        if self.n_not_finite:
             self.print_to_log_file(
-                f"WARNING: the generalist's answers about {n} organs were not finite numbers and taught nothing. Look for "
-                "extreme values in the unlabeled images, or at the generalist's file."
+                f"WARNING: the generalist's answers about {self.n_not_finite} organs were not finite numbers and taught nothing. "
+                "Look for extreme values in the unlabeled images, or at the generalist's file."
             )
+            self.n_not_finite = 0
         return super().epoch_measures(outputs)
 
     def generalist_weight(self) -> float:

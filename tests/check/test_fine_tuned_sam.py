@@ -1,6 +1,8 @@
 """`muduo check` of CFR: the extra, the fine-tuned SAM of the fold's labels, or what it will be made from."""
 
 import importlib.util
+import json
+import re
 
 import pytest
 from support import NEEDS_TRANSFORMERS, make_trainer, prepare_tiny, write_config
@@ -62,6 +64,15 @@ def test_a_file_must_be_of_the_folds_labels(prepared_dataset, tmp_path, monkeypa
     other = checked(prepared_dataset, fold=1)
     assert other.status == PROBLEM
     assert "fine-tuned on other cases than the fold's" in other.found
+    for other_view, said in (
+        ({"patch_size": 16}, r"patch_size \[24, 24, 24\], here \[16, 16, 16\]"),
+        ({"student_channels": "pet"}, r"channels \[0, 1\], here \[1\]"),
+        ({"slice_axis": 2}, "axis 0, here 2"),
+    ):
+        write_config(monkeypatch, tmp_path, **{**CONFIG, **other_view}, sam_file=str(file))
+        found = checked(prepared_dataset)
+        assert found.status == PROBLEM
+        assert re.search(f"another view of the data: {said}$", found.found)
     write_config(monkeypatch, tmp_path, **CONFIG, sam_file=str(tmp_path / "none"))
     assert checked(prepared_dataset).status == PROBLEM
     write_config(monkeypatch, tmp_path, **CONFIG, sam_file=str(file))
@@ -86,6 +97,17 @@ def change_a_label(root):
     array[0, 0, 0, 0] = 2
     blosc2.remove_urlpath(path)
     blosc2.asarray(array, urlpath=path)
+
+
+def test_more_channels_than_a_sam_sees_are_a_problem(dataset, check, monkeypatch, tmp_path):
+    write_config(monkeypatch, tmp_path, **CONFIG)
+    path = dataset / "dataset.json"
+    description = json.loads(path.read_text())
+    description["channel_names"] |= {"2": "T1", "3": "T2"}
+    path.write_text(json.dumps(description))
+    status, line = check("-tr", nnUNetTrainerCFR.__name__)[1]["fine-tuned"]
+    assert status == PROBLEM
+    assert "a 2D SAM sees at most 3 channels, not 4: choose some with student_channels" in line
 
 
 @NEEDS_TRANSFORMERS

@@ -102,16 +102,22 @@ def test_continued_training_equals_an_undisturbed_one_bit_for_bit(name, prepared
         assert len(logged[0][key]) == 3
 
 
-def test_a_step_that_is_not_finite_touches_nothing(name, prepared_dataset, tmp_path, monkeypatch):
+@pytest.mark.parametrize("half", ["labeled", "unlabeled"])
+def test_a_step_that_is_not_finite_touches_nothing(name, prepared_dataset, tmp_path, monkeypatch, half):
     write_config(monkeypatch, tmp_path, consistency_weight=1.0, ramp_up_epochs=1, **SMALL)
     trainer = started(name)
     trainer.train_step(next(trainer.dataloader_train))
-    before, own = weights_of(trainer.network), copy.deepcopy(trainer.own_state())
-    batch = next(trainer.dataloader_train)
-    batch["data"] = torch.full_like(batch["data"], float("nan"))
+    before = weights_of(trainer.network), copy.deepcopy(trainer.own_state()), optimizer_of(trainer)
+    batch, unlabeled = next(trainer.dataloader_train), trainer.next_unlabeled()
+    spoilt = batch if half == "labeled" else unlabeled
+    spoilt["data"] = torch.full_like(spoilt["data"], float("nan"))
+    monkeypatch.setattr(trainer, "next_unlabeled", lambda: unlabeled)
     assert not trainer.train_step(batch)["finite"]
-    assert_equal(before, weights_of(trainer.network))
-    assert_equal(own, trainer.own_state())
+    assert_equal(before, (weights_of(trainer.network), trainer.own_state(), optimizer_of(trainer)))
+
+
+def optimizer_of(trainer):
+    return copy.deepcopy(trainer.optimizer.state_dict())
 
 
 def test_the_checkpoint_holds_nnunets_network_and_no_more(name, prepared_dataset, tmp_path, monkeypatch):

@@ -9,9 +9,10 @@ import pytest
 import torch
 from nnunetv2.inference.predict_from_raw_data import predict_entry_point
 from stock_command import nnunet_train, train_fold
-from support import DATASET, NEEDS_TRANSFORMERS, write_config
+from support import DATASET, NEEDS_TRANSFORMERS, seed_everything, weights_of, write_config
 
 from nnunetv2_muduo.cli import main
+from nnunetv2_muduo.trainers.base import MuDuoTrainer
 
 pytestmark = pytest.mark.long
 
@@ -87,8 +88,50 @@ def test_weights_to_start_from_and_all_cases(prepared_dataset, tmp_path, monkeyp
     write_config(monkeypatch, tmp_path, **QUICKEST)
     train_fold(0, method)
     start = model(prepared_dataset, method) / "fold_0" / "checkpoint_final.pth"
+    begins, first_epoch = [], MuDuoTrainer.on_train_epoch_start
+
+    def on_train_epoch_start(self):
+        average = getattr(self, "mean_teacher", None)
+        begins.append([weights_of(one) for one in (self.network, average and average.module) if one is not None])
+        first_epoch(self)
+
+    monkeypatch.setattr(MuDuoTrainer, "on_train_epoch_start", on_train_epoch_start)
     train_fold("all", method, "-pretrained_weights", str(start))
     assert (start.parents[1] / "fold_all" / "checkpoint_final.pth").is_file()
+    given = torch.load(start, weights_only=False)["network_weights"]
+    assert len(begins[-1]) == (2 if any(name in method for name in ("Mean", "SAM", "CFR")) else 1)
+    for begun in begins[-1]:  # the student, and its moving average; nnU-Net leaves the last layers out
+        assert all(torch.equal(weights, given[name]) for name, weights in begun.items() if ".seg_layers." not in name)
+
+
+@EACH
+def test_a_training_that_was_interrupted_goes_on_as_an_undisturbed_one(prepared_dataset, tmp_path, monkeypatch, method):
+    write_config(monkeypatch, tmp_path, **{**QUICKEST, "num_epochs": 3})
+    initialize = MuDuoTrainer.initialize
+    monkeypatch.setattr(
+        MuDuoTrainer, "initialize", lambda self: setattr(self, "save_every", 1) or initialize(self)
+    )  # nnU-Net keeps a checkpoint of every fiftieth epoch
+    final = model(prepared_dataset, method) / "fold_0" / "checkpoint_final.pth"
+    seed_everything()
+    train_fold(0, method)
+    undisturbed = torch.load(final, weights_only=False)["network_weights"]
+    shutil.rmtree(final.parent)
+    with monkeypatch.context() as patch:
+        begin = MuDuoTrainer.on_epoch_start
+        patch.setattr(MuDuoTrainer, "on_epoch_start", lambda self: interrupted_after(self, 2) or begin(self))
+        seed_everything()
+        with pytest.raises(KeyboardInterrupt):
+            train_fold(0, method)
+    assert not final.exists()
+    train_fold(0, method, "--c")
+    went_on = torch.load(final, weights_only=False)["network_weights"]
+    assert all(torch.equal(weights, undisturbed[name]) for name, weights in went_on.items())
+
+
+def interrupted_after(trainer, n_epochs):
+    """A user's Ctrl-C; the training of a generator is not disturbed."""
+    if trainer.needs_unlabeled and trainer.current_epoch == n_epochs:
+        raise KeyboardInterrupt
 
 
 def write_residual_plans(preprocessed):
