@@ -36,16 +36,18 @@ def without_folders(config: dict) -> dict:
     return {k: Path(v).name if k in TEACHER_FIELDS else v for k, v in config.items()}
 
 
-def is_done(file: Path, settings: dict) -> bool:
+def is_done(file: Path, group: Group, size: StudySize, row: Row) -> bool:
     """Whether there is a result of just these settings, and of the small teachers that are there now, if it had any.
 
-    A teacher's file that a row itself names is known by its name.
+    Of the size's config those fields count that the row's method reads. A teacher's file that a row itself names is known by
+    its name.
     """
-    result, named = read_json(file) or {}, settings["row"]["overrides"]
-    small = {m: digest for m, digest in result.get("teachers", {}).items() if f"{m}_teacher" not in named}
+    result, wanted = read_json(file) or {}, without_folders(row.config(size))
+    differing = [key for key, value in result.get("config", {}).items() if wanted.get(key, value) != value]
+    small = {m: digest for m, digest in result.get("teachers", {}).items() if f"{m}_teacher" not in row.overrides}
     others = [modality for modality, digest in small.items() if digest not in _digests()]
-    is_small = settings["size"]["teacher"] == "small"
-    return result.get("settings") == settings and not (is_small and others)
+    same = result.get("settings") == settings_of(group, size, row) and not differing
+    return same and not (size.teacher == "small" and others)
 
 
 @cache

@@ -40,7 +40,7 @@ class Runner:
     def run(self, row: Row, n_labeled: int, seed: int) -> bool:
         """Run a row, unless it is done or the time is up; true where it failed."""
         result = results.result_file(self.out, self.group, n_labeled, seed, row)
-        if results.is_done(result, results.settings_of(self.group, self.size, row)):
+        if results.is_done(result, self.group, self.size, row):
             return False
         if time.monotonic() > self.deadline:
             return False

@@ -26,7 +26,7 @@ class StudySize:
             "ct_teacher": "small" if self.teacher == "small" else "sam_med3d",
             "pet_teacher": "small" if self.teacher == "small" else "seganypet",
             "sam": "tiny" if self.teacher == "small" else "vit_b",
-            "sam_iterations": 600 if self.teacher == "small" else 6000,
+            "sam_iterations": 3000 if self.teacher == "small" else 6000,
             "num_epochs": self.n_epochs,
             "prompt_generator_num_epochs": self.n_shared_epochs + self.n_epochs,
             "num_iterations_per_epoch": self.n_iterations_per_epoch,

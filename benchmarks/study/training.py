@@ -40,7 +40,7 @@ def train(split: Split, row: Row, device: torch.device) -> Trained:
         trainer.initialize()
         settings = settings_of(split.group, split.size, row)
         record = Path(trainer.output_folder) / "study.json"
-        if is_done(record, settings):
+        if is_done(record, split.group, split.size, row):
             trainer.load_checkpoint(str(Path(trainer.output_folder) / FINAL))
             return Trained(trainer, read_json(record))
         entries = {"settings": settings, **_train(trainer, split, row)}

@@ -6,36 +6,51 @@ import pandas as pd
 
 from benchmarks.study import results
 from benchmarks.study.patients import DEVELOPMENT, REPORTED
-from benchmarks.study.rows import MUDUO, SUPERVISED
-from benchmarks.study.study_size import SMALL
+from benchmarks.study.rows import BY_NAME, MUDUO, SUPERVISED
+from benchmarks.study.study_size import SMALL, StudySize
+from nnunetv2_muduo.config import MuDuoConfig
 from nnunetv2_muduo.storage import read_json
 from nnunetv2_muduo.teachers.weights import teacher_digest
+from nnunetv2_muduo.trainers.cfr import CFRConfig
 
 
 def test_a_row_is_done_where_its_settings_are_the_same(tmp_path):
     file = results.result_file(tmp_path, REPORTED, 5, 0, MUDUO)
     settings = results.settings_of(REPORTED, SMALL, MUDUO)
-    assert not results.is_done(file, settings)
+    assert not results.is_done(file, REPORTED, SMALL, MUDUO)
     results.write_result(
         {"settings": settings, "cases": {"a": {"liver": [0.5, 0.5, None]}}, "pseudo_labels": [{}]}, file
     )
-    assert results.is_done(file, settings)
-    assert results.is_done(file, results.settings_of(REPORTED, SMALL, replace(MUDUO, title="another title")))
+    assert results.is_done(file, REPORTED, SMALL, MUDUO)
+    assert results.is_done(file, REPORTED, SMALL, replace(MUDUO, title="another title"))
     for group, size, row in (
         (DEVELOPMENT, SMALL, MUDUO),
         (REPORTED, replace(SMALL, n_epochs=24), MUDUO),
         (REPORTED, SMALL, replace(MUDUO, overrides={"n_points": 1})),
     ):
-        assert not results.is_done(file, results.settings_of(group, size, row))
+        assert not results.is_done(file, group, size, row)
+
+
+def test_a_row_is_done_where_what_its_method_reads_of_the_sizes_config_is_the_same(tmp_path, monkeypatch):
+    rows = [BY_NAME["cfr"], SUPERVISED]
+    for row, config_class in zip(rows, (CFRConfig, MuDuoConfig), strict=True):
+        read = {key: value for key, value in row.config(SMALL).items() if key in config_class().to_dict()}
+        entries = {"settings": results.settings_of(REPORTED, SMALL, row), "config": config_class(**read).to_dict()}
+        results.write_result(entries, tmp_path / f"{row.name}.json")
+        assert results.is_done(tmp_path / f"{row.name}.json", REPORTED, SMALL, row)
+    own = StudySize.config
+    monkeypatch.setattr(StudySize, "config", lambda self: {**own(self), "sam_iterations": 7})
+    done = [results.is_done(tmp_path / f"{row.name}.json", REPORTED, SMALL, row) for row in rows]
+    assert done == [False, True], "supervised training has no SAM"
 
 
 def test_a_row_of_other_teachers_is_not_done(tmp_path):
     file, settings = tmp_path / "muduo.json", results.settings_of(REPORTED, SMALL, MUDUO)
     digest = teacher_digest("small_ct")
     results.write_result({"settings": settings, "teachers": {"ct": digest}}, file)
-    assert results.is_done(file, settings)
+    assert results.is_done(file, REPORTED, SMALL, MUDUO)
     results.write_result({"settings": settings, "teachers": {"ct": digest, "pet": "0" * 64}}, file)
-    assert not results.is_done(file, settings)
+    assert not results.is_done(file, REPORTED, SMALL, MUDUO)
 
 
 def test_groups_have_folders_of_their_own(tmp_path):
