@@ -47,7 +47,7 @@ def test_what_cannot_be_done_is_said(prepared_dataset, tmp_path, monkeypatch, ca
         (command(tmp_path / "a", "--c"), "no training to continue"),
         (command(tmp_path / "a", "--iterations", "0"), "n_iterations must be above 0"),
         (command(tmp_path / "a", sam=tmp_path), "no SAM with safetensors weights"),
-        ([*command(tmp_path / "a"), "-f", "9"], "fold"),
+        ([*command(tmp_path / "a"), "-f", "9"], "The split has 5 folds (5 labeled cases): use fold 0 to 4, or all."),
         ([*command(tmp_path / "a"), "-p", "nnUNetPlansOfNobody"], "There are no plans"),
     ):
         assert main(words) == 1

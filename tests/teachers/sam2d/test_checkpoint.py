@@ -6,7 +6,7 @@ from safetensors.torch import save_file
 from support import NEEDS_TRANSFORMERS
 
 from nnunetv2_muduo.teachers.sam2d.checkpoint import read_fine_tuned, save_fine_tuned
-from nnunetv2_muduo.teachers.sam2d.network import build
+from nnunetv2_muduo.teachers.sam2d.network import TINY, build, identity_of
 
 
 @NEEDS_TRANSFORMERS
@@ -22,7 +22,18 @@ def test_a_network_is_read_as_it_was_written(tmp_path):
     with torch.no_grad():
         assert torch.equal(again(image), network.eval()(image))
     assert not any(one.requires_grad for one in again.parameters())
-    assert str(tmp_path).encode() not in (tmp_path / "sam.safetensors").read_bytes()
+
+
+@NEEDS_TRANSFORMERS
+def test_where_its_sam_lay_is_not_in_the_file(tmp_path):
+    import transformers
+
+    folder = tmp_path / "of_a_person" / "my_sam"
+    transformers.SamModel(transformers.SamConfig(**TINY)).save_pretrained(folder)
+    save_fine_tuned(build(str(folder), 3), {"recipe": {"sam": identity_of(str(folder))}}, tmp_path / "sam.safetensors")
+    content = (tmp_path / "sam.safetensors").read_bytes()
+    assert b"my_sam (sha256 " in content
+    assert b"of_a_person" not in content
 
 
 def test_what_is_no_such_file_is_named(tmp_path):

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from nnunetv2_muduo.teachers.sam2d.slices import as_three_channels, from_canvases, thickest_axis, to_canvases
+from nnunetv2_muduo.teachers.sam2d.slices import as_three_channels, from_canvases, layout_of, thickest_axis, to_canvases
 
 SHAPES = [(5, 7, 9), (1, 1, 1), (40, 5, 6), (16, 16, 16), (3, 32, 32), (9, 10, 31), (17, 32, 1), (80, 11, 11)]
 
@@ -51,6 +51,8 @@ def test_slices_beyond_the_tiles_lie_on_a_further_canvas():
 
 
 def test_left_atrium_of_the_paper_has_81_tiles_of_113_pixels():
+    layout = layout_of((112, 112, 80), 2, 1024)
+    assert (layout.n_rows, layout.n_columns, layout.tile, layout.n_canvases) == (9, 9, (113, 113), 1)
     canvases = to_canvases(torch.ones(1, 112, 112, 80), 2, 1024)
     assert canvases.shape == (1, 1, 1024, 1024)
     assert canvases.sum() == 112 * 112 * 80
