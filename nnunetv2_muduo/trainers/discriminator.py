@@ -1,5 +1,6 @@
 """SASSNet's discriminator: are these distance maps of a labeled patch or of an unlabeled one? (arXiv 2007.10732)"""
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
@@ -40,9 +41,14 @@ def classes(n_labeled: int, n_unlabeled: int, device: torch.device) -> Tensor:
     return torch.tensor([LABELED] * n_labeled + [UNLABELED] * n_unlabeled, device=device)
 
 
-def equal_say(truth: Tensor) -> Tensor:
-    """Weights [2] of `UNLABELED` and `LABELED` in the loss, for both to count the same however many patches there are."""
-    return 1 / torch.bincount(truth, minlength=2).clamp(min=1)
+def equal_say(truth: Tensor, n_of_classes: Sequence[int]) -> Tensor:
+    """Weights [B] of patches in the loss: half of it is of each class, however many patches of it there are on all GPUs.
+
+    Args:
+        truth: [B], as `classes` gives it.
+        n_of_classes: patches of `UNLABELED` and of `LABELED`.
+    """
+    return torch.tensor([0.5 / max(n, 1) for n in n_of_classes], dtype=torch.float32, device=truth.device)[truth]
 
 
 def _halving(n_in: int, n_out: int, sizes: list[int]) -> nn.Conv3d:

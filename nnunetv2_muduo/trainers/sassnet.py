@@ -14,6 +14,7 @@ The student is optimized by nnU-Net's loss, SGD and schedule. MuDuo's release ha
 import math
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -63,9 +64,10 @@ class nnUNetTrainerSASSNet(SemiSupervisedTrainer):
         """How many patches of a labeled batch, the first ones, nnU-Net's loader draws anywhere; the others are around organs.
 
         The discriminator sees these alone: unlabeled patches lie anywhere, and where a patch lies should not tell it which it
-        is. All of the batch, where the loader draws every patch around organs.
+        is. All of the batch, where the loader draws every patch around organs; of several GPUs some may have none of them.
         """
-        return round(batch_size * (1 - self.oversample_foreground_percent)) or batch_size
+        n = round(batch_size * (1 - self.oversample_foreground_percent))
+        return n if n or self.is_ddp else batch_size
 
     def shape_loss(self, maps: Tensor, distances: Tensor, target: Tensor | list[Tensor]) -> Tensor:
         """Mean squared difference of signed distances [B, n_organs, a, b, c], without voxels that are to be ignored."""
@@ -99,8 +101,9 @@ class nnUNetTrainerSASSNet(SemiSupervisedTrainer):
             logits = self.discriminator(torch.cat([labeled_maps, maps]), torch.cat([labeled_images, images]))
             truth = classes(len(labeled_maps), len(maps), logits.device)
             self.discriminator_optimizer.zero_grad(set_to_none=True)
-            loss = F.cross_entropy(logits, truth, weight=equal_say(truth))
-            (distributed.share_weight(len(truth)) * loss).backward()
+            n_everywhere = distributed.sum_over_ranks(np.array([len(maps), len(labeled_maps)]))
+            weights = distributed.world_size() * equal_say(truth, n_everywhere)
+            (weights * F.cross_entropy(logits, truth, reduction="none")).sum().backward()
             norm = nn.utils.clip_grad_norm_(self.discriminator.parameters(), math.inf)  # measured, nothing is clipped
             if bool(norm.isfinite()):
                 self.discriminator_optimizer.step()

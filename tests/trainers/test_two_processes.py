@@ -106,6 +106,7 @@ def run_rank(rank: int, root, port: int, name: str) -> None:
     trainer = ready_trainer(root, name)  # before the group exists: nnU-Net's DDP is for CUDA alone
     dist.init_process_group("gloo", rank=rank, world_size=2)
     trainer.is_ddp, trainer.local_rank = True, rank
+    trainer._set_batch_size_and_oversample()  # nnU-Net's: the first patch lies anywhere, the second around an organ
     wrap_all(trainer)
     batches = torch.load(root / "batches.pth")
     shares = {"labeled": [slice(0, 1), slice(1, 2)], "unlabeled": [slice(0, 2), slice(2, 3)]}
