@@ -45,15 +45,15 @@ class nnUNetTrainerCPS(SemiSupervisedTrainer):
     config_class = CPSConfig
     logged = ("disagreement",)
 
-    @classmethod
-    def step_costs(cls, config: TrainingConfig) -> StepCosts:
-        return StepCosts(n_networks=2)
-
     network_number: int = 1
     """Which of the two stands in the student's place."""
 
     dice_average: float = math.nan
     """Moving average of the student's pseudo Dice on validation patches, NaN before the first."""
+
+    @classmethod
+    def step_costs(cls, config: TrainingConfig) -> StepCosts:
+        return StepCosts(n_networks=2)
 
     # ------------------------------------------------------------------ a step
 

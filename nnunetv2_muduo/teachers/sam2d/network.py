@@ -166,8 +166,8 @@ def without_values(sam: str, n_classes: int) -> SemanticSam:
 def known_canvas_size(sam: str) -> int | None:
     """Edge of the picture that `sam` sees, in pixels; None where nothing on this machine tells it."""
     try:
-        return without_values(sam, n_classes=2).canvas_size
-    except (RuntimeError, ValueError):
+        return _known_config(require_transformers(), sam, n_classes=2).vision_config.image_size
+    except (RuntimeError, OSError):
         return None
 
 
