@@ -3,10 +3,10 @@
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 from benchmarks.left_atrium.size import Size
+from benchmarks.own_commands import path_with_own_commands
 from nnunetv2_muduo.storage import read_json, write_json
 
 DATASET = "Dataset801_LeftAtrium"
@@ -25,8 +25,7 @@ def environment(folder: Path, device: str, **more: str) -> dict[str, str]:
     """nnU-Net's three folders below `folder`; on a CPU loaders in the process itself, a thread each."""
     own = {f"nnUNet_{name}": str(folder / name) for name in ("raw", "preprocessed", "results")}
     alone = {"nnUNet_n_proc_DA": "0", "OMP_NUM_THREADS": "1"} if device == "cpu" else {}
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # nnU-Net's commands beside this Python
-    return {**os.environ, "PATH": path, **own, **alone, **more}
+    return {**os.environ, "PATH": path_with_own_commands(), **own, **alone, **more}
 
 
 def make_dataset(data: Path, folder: Path, n_labels: int, size: Size) -> None:

@@ -2,11 +2,11 @@
 
 import hashlib
 import os
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import nnunetv2_muduo
+from benchmarks.own_commands import path_with_own_commands
 from benchmarks.study.patients import Group
 from benchmarks.study.study_size import StudySize
 from nnunetv2_muduo.storage import read_json
@@ -69,4 +69,4 @@ class Split:
         """nnU-Net's variables, this interpreter's commands first, and the trainers of the package and of the controls."""
         own = {name: str(self.folder / name) for name in VARIABLES}
         own |= {"nnUNet_compile": "f", "nnUNet_extTrainer": os.pathsep.join(map(str, PLUGINS))}
-        return {**os.environ, **own, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+        return {**os.environ, **own, "PATH": path_with_own_commands()}
