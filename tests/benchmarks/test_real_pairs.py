@@ -53,12 +53,11 @@ def test_no_folder_of_this_machine_stands_in_a_result(tmp_path):
 
 def test_a_row_is_done_with_the_teacher_that_it_names(tmp_path):
     group, file = Group("split_0", 1, 13), tmp_path / "result.json"
-    of_teacher = [
-        results.settings_of(group, real_pairs.SIZE, real_pairs.rows(tmp_path / n)[-1]) for n in ("a.pth", "b.pth")
-    ]
-    results.write_result({"settings": of_teacher[0], "teachers": {"pet": "0" * 64}}, file)
-    assert results.is_done(file, of_teacher[0])
-    assert not results.is_done(file, of_teacher[1])
+    of_a, of_b = (real_pairs.rows(tmp_path / name)[-1] for name in ("a.pth", "b.pth"))
+    settings = results.settings_of(group, real_pairs.SIZE, of_a)
+    results.write_result({"settings": settings, "teachers": {"pet": "0" * 64}}, file)
+    assert results.is_done(file, group, real_pairs.SIZE, of_a)
+    assert not results.is_done(file, group, real_pairs.SIZE, of_b)
 
 
 def test_patients_of_two_splits_with_one_number_are_two_cases(tmp_path):
