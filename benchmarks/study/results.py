@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from benchmarks.study.configs import config_read
 from benchmarks.study.patients import Group
 from benchmarks.study.rows import Row
 from benchmarks.study.study_size import StudySize
@@ -37,17 +38,25 @@ def without_folders(config: dict) -> dict:
 
 
 def is_done(file: Path, group: Group, size: StudySize, row: Row) -> bool:
-    """Whether there is a result of just these settings, and of the small teachers that are there now, if it had any.
+    """Whether there is a result of just these settings, of the config that the row's training reads today, defaults among it,
+    and of the small teachers that are there now, if it had any.
 
-    Of the size's config those fields count that the row's method reads. A teacher's file that a row itself names is known by
-    its name.
+    A teacher's file that a row itself names is known by its name.
     """
-    result, wanted = read_json(file) or {}, without_folders(row.config(size))
-    differing = [key for key, value in result.get("config", {}).items() if wanted.get(key, value) != value]
+    result = read_json(file)
+    if result is None or result.get("settings") != settings_of(group, size, row):
+        return False
     small = {m: digest for m, digest in result.get("teachers", {}).items() if f"{m}_teacher" not in row.overrides}
     others = [modality for modality, digest in small.items() if digest not in _digests()]
-    same = result.get("settings") == settings_of(group, size, row) and not differing
-    return same and not (size.teacher == "small" and others)
+    return _holds(result["config"], config_read(row, size)) and not (size.teacher == "small" and others)
+
+
+def _holds(config: dict, wanted: dict) -> bool:
+    """Whether a stored config, or the configs of an ensemble's rows, has every field that is wanted."""
+    return all(
+        name in config and (_holds(config[name], value) if isinstance(value, dict) else config[name] == value)
+        for name, value in without_folders(wanted).items()
+    )
 
 
 @cache

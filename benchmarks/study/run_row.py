@@ -61,7 +61,8 @@ def run_ensemble(split: Split, row: Row, device: torch.device, predictions: Path
         entries.append(trained.entries)
     average(folders, predictions)
     costs = ("steps", "seconds", "tflop", "steps_before", "seconds_before", "tflop_before")
-    return {cost: sum(each[cost] for each in entries) for cost in costs}
+    configs = {name: each["config"] for name, each in zip(row.ensemble_of, entries, strict=True)}
+    return {**{cost: sum(each[cost] for each in entries) for cost in costs}, "config": configs}
 
 
 if __name__ == "__main__":

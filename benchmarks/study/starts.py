@@ -11,8 +11,7 @@ import numpy as np
 import torch
 import yaml
 
-import nnunetv2_muduo.trainers as package_trainers
-from benchmarks.study import controls
+from benchmarks.study.configs import trainer_class
 from benchmarks.study.counting import CountedTraining, no_costs
 from benchmarks.study.rows import SUPERVISED_TRAINER, Row
 from benchmarks.study.split import CONFIGURATION, FOLD, PLANS, Split
@@ -44,9 +43,9 @@ def make_trainer(split: Split, row: Row, device: torch.device, seed_part: str, *
     """A row's trainer, named after the row, with freshly seeded random numbers; its config must be in place."""
     seed_all(split.seed_of(seed_part))
     plans, dataset_json = (read_json(split.preprocessed / name) for name in (f"{PLANS}.json", "dataset.json"))
-    own = getattr(package_trainers, row.trainer, None) or getattr(controls, row.trainer)
-    trainer_class = type(f"{row.trainer}_{row.name}".replace(".", "p"), (CountedTraining, *mixins, own), {})
-    return trainer_class({**plans, "continue_training": False}, CONFIGURATION, FOLD, dataset_json, device)
+    bases = (CountedTraining, *mixins, trainer_class(row))
+    own_class = type(f"{row.trainer}_{row.name}".replace(".", "p"), bases, {})
+    return own_class({**plans, "continue_training": False}, CONFIGURATION, FOLD, dataset_json, device)
 
 
 def start(trainer, split: Split, row: Row) -> dict[str, float]:

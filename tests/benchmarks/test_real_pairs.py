@@ -6,6 +6,7 @@ import pytest
 
 from benchmarks import real_pairs
 from benchmarks.study import results
+from benchmarks.study.configs import config_read
 from benchmarks.study.patients import Group
 from benchmarks.study.rows import BY_NAME, MUDUO
 from nnunetv2_muduo.storage import read_json
@@ -55,7 +56,8 @@ def test_a_row_is_done_with_the_teacher_that_it_names(tmp_path):
     group, file = Group("split_0", 1, 13), tmp_path / "result.json"
     of_a, of_b = (real_pairs.rows(tmp_path / name)[-1] for name in ("a.pth", "b.pth"))
     settings = results.settings_of(group, real_pairs.SIZE, of_a)
-    results.write_result({"settings": settings, "teachers": {"pet": "0" * 64}}, file)
+    config = results.without_folders(config_read(of_a, real_pairs.SIZE))
+    results.write_result({"settings": settings, "config": config, "teachers": {"pet": "0" * 64}}, file)
     assert results.is_done(file, group, real_pairs.SIZE, of_a)
     assert not results.is_done(file, group, real_pairs.SIZE, of_b)
 
