@@ -178,8 +178,8 @@ class MuDuoConfig(TeachersConfig):
     """Suppress the neighborhood of a chosen point before the next is chosen, so that points spread over the organ."""
 
     pair_score: str = one_of("agreement", "difference", "product")
-    """By what pairs are ranked: the teachers' `agreement`; the `difference` between it and their mean agreement with the
-    student; or the `product` of it and their disagreement with the student, 1 minus that mean."""
+    """By what pairs are ranked: the teachers' `agreement`; the `difference` between the agreement of their masks and that with
+    the student's; or the `product` of `agreement` and their disagreement with the student, 1 minus the masks' mean IoU."""
 
     kept_pairs: str = one_of("best_half", "best_half_of_memory", "all", "threshold")
     """Which (sample, organ) pairs teach: per organ the `best_half` of the batch by `pair_score`, those in the best half of the
@@ -201,8 +201,8 @@ class MuDuoConfig(TeachersConfig):
     average_share: float = share(0.0)
     """Share of the student's moving average in the mixture, a third voice, at the end of the ramp-up, with which it grows."""
 
-    ramp_down_epochs: float = from_zero(0)
-    """Epochs at the end of the training over which the weight falls as it rose. 0: it stays."""
+    ramp_down_share: float = share(0.0)
+    """Share of the training, at its end, over which the weight falls as it rose. 0: it stays."""
 
     organ_weights: str = one_of("equal", "by_lead")
     """Weights of organs in the loss: `equal`, or less for organs on which the student has overtaken the teachers (`by_lead`)."""

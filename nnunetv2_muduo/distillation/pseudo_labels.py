@@ -69,23 +69,32 @@ def agreement_of_logits(
 
 
 @torch.no_grad()
-def agreement_with_student(
+def agreements_of_masks(
     student_probs: Tensor, teacher_logits: dict[str, Tensor], pairs: Pairs, chunk: int | None = None
-) -> Tensor:
-    """Soft IoU [n_pairs] of teachers and student, as a mean over the teachers, `chunk` pairs at a time.
+) -> tuple[Tensor, Tensor]:
+    """IoU of masks, cut off at one half: of teachers and student, as a mean over the teachers, and of the two teachers.
 
     Args:
         student_probs: probabilities [B, 1 + n_organs, *patch_size], background first.
+
+    Returns:
+        Both [n_pairs], `chunk` pairs at a time; with one teacher the latter is 1.
     """
     samples, organs = pairs.indices(student_probs.device)
     chunk = chunk or PAIRS_PER_CHUNK
-    ious = [student_probs.new_zeros(0)]
+    with_student, of_teachers = [student_probs.new_zeros(0)], [student_probs.new_zeros(0)]
     for start in range(0, len(pairs), chunk):
         part = slice(start, start + chunk)
         own = student_probs[samples[part], 1 + organs[part]]
-        probs = probs_of(of_pairs(teacher_logits, part), own.shape[1:])
-        ious.append(torch.stack([soft_iou(of_teacher, own) for of_teacher in probs.values()]).mean(0))
-    return torch.cat(ious)
+        masks = [cut_off(probs) for probs in probs_of(of_pairs(teacher_logits, part), own.shape[1:]).values()]
+        with_student.append(torch.stack([soft_iou(mask, cut_off(own)) for mask in masks]).mean(0))
+        of_teachers.append(soft_iou(masks[0], masks[1]) if len(masks) == 2 else torch.ones_like(with_student[-1]))
+    return torch.cat(with_student), torch.cat(of_teachers)
+
+
+def cut_off(probs: Tensor) -> Tensor:
+    """1 where a probability exceeds one half, else 0."""
+    return (probs > 0.5).to(probs.dtype)
 
 
 def all_finite(teacher_logits: dict[str, Tensor]) -> Tensor:

@@ -4,28 +4,44 @@ The paper ranks the pairs of a batch by the teachers' agreement. Scores that als
 pairs of earlier batches, and weights that fall where the student is ahead are this package's own (docs/method.md).
 """
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 
-LEAD_DECAY = 0.99  # share of the old mean lead that remains with each batch in which an organ has a pair
-FULL_DEFICIT = 0.2  # of the teachers' lead, in soft IoU, at which an organ has no weight any more
+LEAD_DECAY = 0.99  # share of the old mean lead that remains with a batch in which an organ has a pair; less at first
+FULL_DEFICIT = 0.2  # of the teachers' lead, in IoU, at which an organ has no weight any more
 
 
-def pair_scores(agreement: Tensor, with_student: Tensor | None, kind: str, least_agreement: float = 0.0) -> Tensor:
+class Agreements(NamedTuple):
+    """What is measured of the pairs of a batch, matrices [n_samples, n_organs] that are NaN where a pair is invalid.
+
+    agreement: soft IoU of the two teachers' probabilities (eq. 4).
+    with_student: IoU of a teacher's mask and the student's, mean over the teachers.
+    lead: how much more the two teachers' masks agree with each other than with the student's.
+
+    The latter two are NaN where the config asks for neither. They compare masks, since of soft maps, whose IoU with themselves
+    is less than 1, that of a sure student and an unsure teacher is higher than that of two unsure teachers.
+    """
+
+    agreement: Tensor
+    with_student: Tensor
+    lead: Tensor
+
+
+def pair_scores(measured: Agreements, kind: str, least_agreement: float = 0.0) -> Tensor:
     """What pairs are ranked by [n_samples, n_organs]; NaN where a pair is invalid, -inf below `least_agreement`.
 
     Args:
-        agreement: soft IoU of the two teachers [n_samples, n_organs]; NaN marks an invalid pair.
-        with_student: mean soft IoU of teachers and student, likewise; None is enough for `agreement`.
         kind: `agreement`, `difference` or `product`, as the config's `pair_score`.
     """
     if kind == "difference":
-        scores = agreement - with_student
+        scores = measured.lead
     elif kind == "product":
-        scores = agreement * (1 - with_student)
+        scores = measured.agreement * (1 - measured.with_student)
     else:
-        scores = agreement
-    return scores.masked_fill(agreement < least_agreement, -torch.inf)
+        scores = measured.agreement
+    return scores.masked_fill(measured.agreement < least_agreement, -torch.inf)
 
 
 def select_pairs(scores: Tensor, how: str, threshold: float = 0.5, earlier: Tensor | None = None) -> Tensor:
@@ -73,17 +89,22 @@ def pair_weights(kept: Tensor, organ_weights: Tensor | None = None) -> Tensor:
     return weights if organ_weights is None else weights * organ_weights
 
 
-def followed_lead(mean_lead: Tensor, agreement: Tensor, with_student: Tensor) -> Tensor:
-    """Moving average [n_organs] of the teachers' lead, after a batch: how much more they agree with each other than with the
-    student. NaN until an organ has had a pair.
+def followed_lead(mean_lead: Tensor, n_batches: Tensor, lead: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean of the teachers' lead over the batches in which an organ has a pair, later a moving average: after a batch.
 
     Args:
-        mean_lead: before the batch [n_organs].
-        agreement, with_student: as for `pair_scores`, of the batch.
+        mean_lead: before the batch [n_organs]; NaN until an organ has had a pair.
+        n_batches: in which each organ had a pair so far [n_organs].
+        lead: of the batch [n_samples, n_organs].
+
+    Returns:
+        Both after the batch.
     """
-    lead = (agreement - with_student).nanmean(0)
-    after = torch.where(mean_lead.isnan(), lead, mean_lead.lerp(lead, 1 - LEAD_DECAY))
-    return torch.where(lead.isnan(), mean_lead, after)
+    of_batch = lead.nanmean(0)
+    seen = ~of_batch.isnan()
+    n_batches = n_batches + seen
+    new_share = (1 / n_batches.clamp(min=1)).clamp(min=1 - LEAD_DECAY)
+    return torch.where(seen, mean_lead.nan_to_num().lerp(of_batch, new_share), mean_lead), n_batches
 
 
 def weights_by_lead(mean_lead: Tensor) -> Tensor:

@@ -34,7 +34,7 @@ class nnUNetTrainerMuDuo_paper(nnUNetTrainerMuDuo):
         "consistency": "mse",
         "consistency_weight": 0.1,
         "ramp_up_epochs": 120,
-        "ramp_down_epochs": 0,
+        "ramp_down_share": 0.0,
         "optimizer": "sgd",
     }
 
@@ -61,13 +61,13 @@ class nnUNetTrainerMuDuo_CTTeacherOnly(nnUNetTrainerMuDuo):
 class nnUNetTrainerMuDuo_PETTeacherOnly(nnUNetTrainerMuDuo):
     """SegAnyPET alone: nobody to agree with, every valid pair teaches."""
 
-    config_overrides = {"teachers": "pet"}
+    config_overrides = {"teachers": "pet", "pet_mask_prompt_source": "student"}
 
 
 class nnUNetTrainerMuDuo_NoFilter(nnUNetTrainerMuDuo):
     """Both teachers, every valid pair teaches."""
 
-    config_overrides = {"kept_pairs": "all"}
+    config_overrides = {"kept_pairs": "all", "least_agreement": 0.0}
 
 
 class nnUNetTrainerMuDuo_FixedThreshold(nnUNetTrainerMuDuo):

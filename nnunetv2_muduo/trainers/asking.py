@@ -17,7 +17,7 @@ from nnunetv2_muduo.data.pairs import Pairs, asked_map, valid_pairs
 from nnunetv2_muduo.data.views import split_views
 from nnunetv2_muduo.distillation.losses import ramp_up
 from nnunetv2_muduo.distillation.mixture import Mixture
-from nnunetv2_muduo.distillation.pseudo_labels import agreement_of_logits, agreement_with_student
+from nnunetv2_muduo.distillation.pseudo_labels import agreement_of_logits, agreements_of_masks
 from nnunetv2_muduo.trainers import distributed
 from nnunetv2_muduo.trainers.moving_average import MovingAverageTrainer
 from nnunetv2_muduo.trainers.out_of_memory import ChunkFallback
@@ -96,16 +96,19 @@ class AskingTrainer(TaughtTrainer, MovingAverageTrainer):
 
     @torch.no_grad()
     def measure(self, answers: Answers, student_probs: Tensor) -> Tensor:
-        """Agreements on the pairs of a batch, side by side [B, 3 * n_organs]: of the two teachers, NaN where a pair is invalid;
-        of teachers and student, NaN where nothing asks for it; and 1 where an answer is not finite, which makes a pair invalid.
+        """`Agreements` of the pairs of a batch, and 1 where an answer is not finite, which makes a pair invalid: four matrices,
+        side by side [B, 4 * n_organs], so that processes exchange them at once.
         """
         pairs, logits = answers.pairs, answers.teacher_logits
         agreement = self.within_memory(agreement_of_logits, logits, self.patch_size)
-        with_student = torch.full_like(agreement, torch.nan)
+        with_student = lead = torch.full_like(agreement, torch.nan)
         if self.muduo_config.measures_lead:
-            with_student = self.within_memory(agreement_with_student, student_probs, logits, pairs)
-        not_finite = pairs.as_matrix(agreement.isnan().to(agreement.dtype), missing=0.0)
-        return torch.cat([pairs.as_matrix(agreement), pairs.as_matrix(with_student), not_finite], 1)
+            with_student, of_teachers = self.within_memory(agreements_of_masks, student_probs, logits, pairs)
+            lead = of_teachers - with_student
+        finite = agreement.isfinite()
+        not_finite = pairs.as_matrix((~finite).to(agreement.dtype), missing=0.0)
+        valid = (values.where(finite, torch.nan) for values in (agreement, with_student, lead))
+        return torch.cat([*map(pairs.as_matrix, valid), not_finite], 1)
 
     def mixture(self, answers: Answers, alpha: Tensor) -> Mixture:
         """The answers mixed, with CT's share of each pair [n_pairs], into pseudo labels."""

@@ -8,9 +8,10 @@ from torch import Tensor
 from nnunetv2_muduo.data.fixed_patches import FixedPatch, fixed_patches
 from nnunetv2_muduo.data.pairs import Pairs
 from nnunetv2_muduo.distillation.pseudo_labels import probs_of
+from nnunetv2_muduo.distillation.selection import Agreements
 
 N_PATCHES = 2  # the fewest of which the best half leaves one out
-ALPHA = 0.5  # share of CT in the mixture: a training draws one for every patch, here pictures must be comparable
+ALPHA = 0.5  # share of CT in the mixture: a training draws one for every patch, pictures must be comparable
 
 
 @dataclass(frozen=True)
@@ -31,11 +32,12 @@ class Inspection:
 
 
 @torch.no_grad()
-def inspect_patches(trainer, patches: list[FixedPatch] | None = None) -> Inspection:
+def inspect_patches(trainer, patches: list[FixedPatch] | None = None, alphas: Tensor | None = None) -> Inspection:
     """Ask a trainer's student and teachers about patches; draws no random number, leaves no tensor on the GPU.
 
     Args:
         patches: default: two of `fixed_patches`.
+        alphas: share of CT in the mixture of each patch [B] (default: one half).
 
     Raises:
         ValueError: see `fixed_patches`.
@@ -43,17 +45,19 @@ def inspect_patches(trainer, patches: list[FixedPatch] | None = None) -> Inspect
     patches = patches or fixed_patches(trainer.unlabeled_dataset(), trainer.patch_size, N_PATCHES)
     views, prompt_map = (torch.stack(part) for part in zip(*((p.views, p.prompt_map) for p in patches), strict=True))
     student_probs, answers = trainer.ask_at_rest(views, prompt_map)
-    agreement, with_student, _ = trainer.measure(answers, student_probs).tensor_split(3, 1)
-    kept = trainer.pair_filter.choose(agreement, with_student).cpu()
+    *of_pairs, _ = trainer.measure(answers, student_probs).tensor_split(4, 1)
+    agreements = Agreements(*of_pairs)
+    kept = trainer.pair_filter.choose(agreements).cpu()
+    alphas = torch.full((len(patches),), ALPHA) if alphas is None else alphas
+    masks = _masks(trainer, answers, alphas[answers.pairs.samples].to(trainer.device))
     student_labels = student_probs.argmax(1).cpu()
-    return Inspection(patches, answers.pairs, student_labels, _masks(trainer, answers), agreement.cpu(), kept)
+    return Inspection(patches, answers.pairs, student_labels, masks, agreements.agreement.cpu(), kept)
 
 
-def _masks(trainer, answers) -> dict[str, Tensor]:
+def _masks(trainer, answers, alpha: Tensor) -> dict[str, Tensor]:
     probs = probs_of(answers.teacher_logits, trainer.patch_size)
     masks = {modality: (of_teacher > 0.5).cpu() for modality, of_teacher in probs.items()}
-    if len(probs) == 2:
-        alpha = torch.full((len(answers.pairs),), ALPHA, device=trainer.device)
+    if len(probs) == 2 or answers.average_probs is not None:
         mixed = trainer.mixture(answers, alpha).labels(slice(0, len(answers.pairs)))
         masks["mixed"] = (mixed > 0.5).cpu()
     return masks

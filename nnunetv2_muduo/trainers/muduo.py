@@ -21,6 +21,7 @@ from nnunetv2_muduo.data.pairs import Pairs
 from nnunetv2_muduo.distillation.losses import ramp_up
 from nnunetv2_muduo.distillation.pair_filter import PairFilter
 from nnunetv2_muduo.distillation.pseudo_labels import consistency_loss
+from nnunetv2_muduo.distillation.selection import Agreements
 from nnunetv2_muduo.labels import organ_names
 from nnunetv2_muduo.trainers import distributed, organ_presence, pictures
 from nnunetv2_muduo.trainers.asking import AskingTrainer
@@ -41,18 +42,19 @@ class nnUNetTrainerMuDuo(AskingTrainer):
         pairs = answers.pairs
         # Chosen over the batch of all GPUs; as a mean over this GPU's patches, which the base class weighs by their number.
         measured = distributed.gather_rows(self.measure(answers, student_probs.detach()))
-        agreement, with_student, not_finite = measured.tensor_split(3, 1)
-        kept = self.pair_filter.choose(agreement, with_student)
+        *of_pairs, not_finite = measured.tensor_split(4, 1)
+        agreements = Agreements(*of_pairs)
+        kept = self.pair_filter.choose(agreements)
         own_weights = distributed.own_rows(self.pair_filter.weights(kept), pairs.n_samples)
         own_weights = own_weights * (len(kept) / pairs.n_samples)
-        self.pair_filter.remember(agreement, with_student)
+        self.pair_filter.remember(agreements)
         mixture, weights = self.mixture(answers, self._draw_alpha(pairs)), pairs.from_matrix(own_weights)
         loss = self.within_memory(
             consistency_loss, student_probs, mixture.labels, pairs, weights, self.muduo_config.consistency
         )
         measures = {
-            "agreement": agreement.nanmean(0),
-            "n_valid": (~agreement.isnan()).sum(0),  # of each organ, as n_kept and n_not_finite
+            "agreement": agreements.agreement.nanmean(0),
+            "n_valid": (~agreements.agreement.isnan()).sum(0),  # of each organ, as n_kept and n_not_finite
             "n_kept": kept.sum(0),
             "n_not_finite": not_finite.sum(0).long(),
         }
@@ -60,8 +62,8 @@ class nnUNetTrainerMuDuo(AskingTrainer):
 
     def consistency_weight(self) -> float:
         """The base's, which falls again over the last epochs where the config says so."""
-        n = self.muduo_config.ramp_down_epochs
-        falls = ramp_up(self.num_epochs - self.current_epoch, n) if n else 1.0
+        n_epochs = self.muduo_config.ramp_down_share * self.num_epochs
+        falls = ramp_up(self.num_epochs - self.current_epoch, n_epochs) if n_epochs else 1.0
         return super().consistency_weight() * falls
 
     def _draw_alpha(self, pairs: Pairs) -> Tensor:

@@ -73,7 +73,7 @@ def _drawn(rows: list[PanelRow], organ_names: dict[int, str], title: str) -> Fig
     for row, axes in zip(rows, grid, strict=True):
         for key, panel in zip(columns, axes, strict=False):
             _draw_column(panel, row, key)
-        _draw_verdicts(axes[-1], row, organ_names, two_teachers="mixed" in row.masks)
+        _draw_verdicts(axes[-1], row, organ_names, two_teachers=row.masks.keys() >= {"ct", "pet"})
         case = wrapped(row.case, _inches(axes[0])[1], NAME_SIZE)
         axes[0].set_ylabel(case, color=FOREGROUND, size=NAME_SIZE, linespacing=1)
     for key, panel in zip(columns, grid[0], strict=False):

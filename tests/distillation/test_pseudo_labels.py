@@ -10,7 +10,7 @@ from nnunetv2_muduo.distillation import pseudo_labels
 from nnunetv2_muduo.distillation.mixture import Mixture
 from nnunetv2_muduo.distillation.pseudo_labels import (
     agreement_of_logits,
-    agreement_with_student,
+    agreements_of_masks,
     consistency_loss,
     mix,
     soft_iou,
@@ -160,14 +160,33 @@ def test_a_single_teacher_is_never_in_disagreement():
     assert torch.equal(pseudo_labels.pseudo_label(only, alpha, (8, 8, 8)), upsampled(teacher_logits["pet"]) > 0.5)
 
 
-def test_agreement_with_the_student_is_a_mean_over_teachers():
+def test_masks_of_student_and_teachers_are_compared():
     pairs, teacher_logits, student_logits, *_ = make_case()
     probs = student_logits.detach().softmax(1)
-    own = probs[pairs.samples, 1 + pairs.organs]
-    ious = [soft_iou(upsampled(teacher_logits[m]), own) for m in ("ct", "pet")]
-    torch.testing.assert_close(agreement_with_student(probs, teacher_logits, pairs), (ious[0] + ious[1]) / 2)
+    own = probs[pairs.samples, 1 + pairs.organs] > 0.5
+    masks = {m: upsampled(teacher_logits[m]) > 0.5 for m in ("ct", "pet")}
+
+    def iou(a, b):
+        return ((a & b).flatten(1).sum(1) / (a | b).flatten(1).sum(1).clamp(min=1)).float()
+
+    with_student, of_teachers = agreements_of_masks(probs, teacher_logits, pairs)
+    torch.testing.assert_close(with_student, (iou(masks["ct"], own) + iou(masks["pet"], own)) / 2)
+    torch.testing.assert_close(of_teachers, iou(masks["ct"], masks["pet"]))
+    assert with_student.max() > 0
     only = {"ct": teacher_logits["ct"]}
-    torch.testing.assert_close(agreement_with_student(probs, only, pairs, chunk=1), ious[0])
+    with_student, alone = agreements_of_masks(probs, only, pairs, chunk=1)
+    torch.testing.assert_close(with_student, iou(masks["ct"], own))
+    assert alone.eq(1).all()
+
+
+def test_a_student_that_says_what_teachers_say_has_no_lead_however_sure():
+    """Soft maps would give the sure student a lead: their IoU with a sharp map is higher than with themselves."""
+    line = torch.linspace(-4, 4, 8).view(1, 1, 8, 1, 1).expand(1, 1, 8, 8, 8)
+    answers, pairs = {"ct": line, "pet": line}, valid_pairs(torch.ones(1, 1, 8, 8, 8, dtype=torch.int16), [1])
+    for sureness in (1.0, 10.0):
+        own = (sureness * line).sigmoid()
+        with_student, of_teachers = agreements_of_masks(torch.cat([1 - own, own], 1), answers, pairs)
+        assert with_student.item() == of_teachers.item() == pytest.approx(1)
 
 
 @pytest.mark.parametrize("modalities", [("ct", "pet"), ("pet",)])

@@ -74,7 +74,7 @@ EVERYTHING = {
     "least_agreement": 0.001,
     "pseudo_label": "soft",
     "average_share": 0.3,
-    "ramp_down_epochs": 2,
+    "ramp_down_share": 0.5,
     "organ_weights": "by_lead",
 }
 
