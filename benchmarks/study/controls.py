@@ -10,38 +10,51 @@ from batchgeneratorsv2.transforms.intensity.contrast import ContrastTransform
 from batchgeneratorsv2.transforms.utils.random import RandomTransform
 from torch import Tensor
 
-from nnunetv2_muduo.config import MuDuoConfig, load_config
-from nnunetv2_muduo.data.pairs import valid_pairs
+from nnunetv2_muduo.config import load_config
+from nnunetv2_muduo.data.pairs import Pairs
 from nnunetv2_muduo.data.prompt_map_writing import write_prompt_map
 from nnunetv2_muduo.data.unlabeled_dataset import UnlabeledDataset
-from nnunetv2_muduo.distillation.losses import pair_losses
-from nnunetv2_muduo.distillation.pseudo_labels import agreement_of_logits
-from nnunetv2_muduo.distillation.selection import pair_weights
+from nnunetv2_muduo.distillation.pair_filter import PairFilter
+from nnunetv2_muduo.distillation.selection import Agreements
 from nnunetv2_muduo.trainers import (
     nnUNetTrainerMuDuo,
+    nnUNetTrainerMuDuo_PETTeacherOnly,
     nnUNetTrainerMuDuo_Supervised,
     nnUNetTrainerSelfTraining,
     nnUNetTrainerSelfTraining_Generation0,
 )
-from nnunetv2_muduo.trainers.semi_supervised import SemiSupervisedTrainer, UnlabeledPatches
+
+SURE_LOGIT = 20.0
+
+class PromptMapAnswers:
+    """In the teachers' place: answers with the prompt map itself, as surely as any teacher could."""
+
+    def __init__(self, organ_labels: list[int]):
+        self.organ_labels = organ_labels
+
+    def predict(
+        self, images: dict[str, Tensor], prompt_map: Tensor, student_probs: Tensor, pairs: Pairs, chunk: int | None = None
+    ) -> dict[str, Tensor]:
+        """As `TeacherEnsemble.predict`, at the patch's own resolution."""
+        samples, organs = pairs.indices(prompt_map.device)
+        labels = torch.tensor(self.organ_labels, device=prompt_map.device)[organs]
+        masks = prompt_map[samples] == labels.view(-1, 1, 1, 1, 1)
+        return {"pet": SURE_LOGIT * (2.0 * masks - 1.0)}
 
 
-class nnUNetTrainerStudyMapAsLabel(SemiSupervisedTrainer):
-    """MuDuo's loss and weight on all valid pairs, with the prompt map itself as pseudo label: no teacher says anything."""
+class nnUNetTrainerStudyMapAsLabel(nnUNetTrainerMuDuo_PETTeacherOnly):
+    """MuDuo with the prompt map itself in the teachers' place: every pair of the map teaches, no teacher says anything."""
 
-    config_class = MuDuoConfig
-    prompt_generator = "nnUNetTrainerMuDuoPromptGenerator"
-    on_teachers_patch = True
+    config_overrides = {
+        **nnUNetTrainerMuDuo_PETTeacherOnly.config_overrides,
+        "valid_by": "prompt_map",
+        "prompting_network": "student",
+        "prompting_view": "augmented",
+    }
 
-    def unlabeled_loss(self, student_logits: Tensor, patches: UnlabeledPatches) -> tuple[Tensor, dict]:
-        pairs = valid_pairs(patches.prompt_map, self.organ_labels)
-        labels = torch.tensor(self.organ_labels)[pairs.organs]
-        masks = patches.prompt_map[pairs.samples, 0] == labels.view(-1, 1, 1, 1)
-        weights = pair_weights(pairs.as_matrix(torch.ones(len(pairs)), 0.0) > 0)
-        samples, organs = pairs.indices(self.device)
-        probs = student_logits.softmax(1)[samples, 1 + organs]
-        losses, _ = pair_losses(probs, self._to_device(masks), "dice")
-        return (pairs.from_matrix(self._to_device(weights)) * losses).sum() + 0.0 * student_logits.sum(), {}
+    def before_training(self) -> None:
+        super().before_training()
+        self.ensemble, self.teacher_digests = PromptMapAnswers(self.organ_labels), {}
 
 
 class nnUNetTrainerStudySecondNetwork(nnUNetTrainerSelfTraining_Generation0):
@@ -84,7 +97,24 @@ class nnUNetTrainerStudyTrueMasks(nnUNetTrainerStudyMapAsLabel):
             write_prompt_map(organ_map[None], self.true_maps, case, self.organ_labels, list(self.patch_size))
 
     def unlabeled_dataset(self) -> UnlabeledDataset:
-        return UnlabeledDataset(self.preparation.unlabeled_folder, self.true_maps, self.unlabeled_cases, ())
+        folders = self.preparation.unlabeled_folder, self.true_maps
+        return UnlabeledDataset(*folders, self.unlabeled_cases, list(self.physical.values()))
+
+
+class ChoiceByChance(PairFilter):
+    """Keeps as large a share of each organ's pairs as the filter has kept so far, but by chance; all else is the filter's."""
+
+    def __init__(self, *args):
+        super().__init__(*args)
+        self.n_valid, self.n_kept = torch.zeros_like(self.n_batches), torch.zeros_like(self.n_batches)
+        self.chance = torch.Generator().manual_seed(torch.initial_seed())
+
+    def choose(self, measured: Agreements) -> Tensor:
+        valid = ~measured.agreement.isnan()
+        self.n_valid += valid.sum(0)
+        self.n_kept += super().choose(measured).sum(0)
+        drawn = torch.rand(valid.shape, generator=self.chance).to(valid.device)
+        return valid & (drawn < self.n_kept / self.n_valid.clamp(min=1))
 
 
 class nnUNetTrainerStudyRandomChoice(nnUNetTrainerMuDuo):
@@ -92,26 +122,19 @@ class nnUNetTrainerStudyRandomChoice(nnUNetTrainerMuDuo):
 
     def initialize(self):
         super().initialize()
-        within_memory, generator = self.within_memory, torch.Generator().manual_seed(torch.initial_seed())
-
-        def by_chance(function, *args):
-            result = within_memory(function, *args)
-            if function is not agreement_of_logits:
-                return result
-            return torch.rand(result.shape, generator=generator).to(result)
-
-        self.within_memory = by_chance
+        self.pair_filter = ChoiceByChance(self.muduo_config, len(self.organ_labels), self.device)
 
 
 class nnUNetTrainerStudyFourLabeled(nnUNetTrainerMuDuo_Supervised):
-    """Twice as many labeled patches in a step: as many as MuDuo's labeled and unlabeled ones."""
+    """Twice as many labeled patches in a step: as many as MuDuo's labeled and unlabeled ones, the same half around organs."""
 
     def _set_batch_size_and_oversample(self):
         super()._set_batch_size_and_oversample()
         self.batch_size *= 2
+        self.oversample_foreground_percent = 0.5  # of four patches nnU-Net's third would be one
 
 
-class nnUNetTrainerStudyMildAugmentation(nnUNetTrainerMuDuo_Supervised):
+class MildAugmentation:
     """Of nnU-Net's augmentation what small patches bear well: turns and scales, brightness and contrast."""
 
     kept = (MultiplicativeBrightnessTransform, ContrastTransform)
@@ -125,3 +148,11 @@ class nnUNetTrainerStudyMildAugmentation(nnUNetTrainerMuDuo_Supervised):
             if not isinstance(each, RandomTransform) or isinstance(each.transform, self.kept)
         ]
         return transforms
+
+
+class nnUNetTrainerStudyMildAugmentation(MildAugmentation, nnUNetTrainerMuDuo_Supervised):
+    """Supervised training with mild augmentation."""
+
+
+class nnUNetTrainerStudyMuDuoMildAugmentation(MildAugmentation, nnUNetTrainerMuDuo):
+    """MuDuo with it, of labeled and unlabeled patches."""

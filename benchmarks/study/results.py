@@ -27,7 +27,7 @@ def result_file(out: Path, group: Group, n_labeled: int, seed: int, row: Row) ->
 
 def settings_of(group: Group, size: StudySize, row: Row) -> dict:
     """What a result depends on beside code, teachers, labels and seed, as it stands in the file."""
-    of_row = {k: v for k, v in asdict(row).items() if k != "title"}
+    of_row = {k: v for k, v in asdict(row).items() if k not in ("title", "after")}
     of_row["overrides"] = without_folders(row.overrides)
     return json.loads(json.dumps({"group": asdict(group), "size": asdict(size), "row": of_row}))
 
