@@ -8,9 +8,9 @@ from pathlib import Path
 import benchmarks.study as package
 from benchmarks.small_teachers.label_cohorts import STUDY_SEED
 from benchmarks.study import results
-from benchmarks.study.patients import Group, label_maps_by_group
+from benchmarks.study.patients import TEACHERS, Group, label_maps_by_group
 from benchmarks.study.report import write_report
-from benchmarks.study.rows import Row
+from benchmarks.study.rows import OF_TEACHERS, Row
 from benchmarks.study.runner import Runner
 from benchmarks.study.study_size import LARGE, SMALL, StudySize
 from nnunetv2_muduo.parallel import n_cores
@@ -40,10 +40,13 @@ def run(args: argparse.Namespace, group: Group, rows: Sequence[Row]) -> bool:
     folder = args.folder.resolve() / group.name
     out = args.out.with_name(f"{args.out.name}_large") if args.large else args.out  # each size has its own
     studies = make_studies(args.label_maps, group, folder / "studies", size, n_processes)
+    of_teachers: tuple[Path, ...] = ()
+    if any(row.start == OF_TEACHERS for row in rows):
+        of_teachers = tuple(make_studies(args.label_maps, TEACHERS, folder / "of_teachers", size, n_processes))
     device = "cuda" if args.large else "cpu"
-    runner = Runner(folder, out, group, size, studies, device, n_processes, deadline)
+    runner = Runner(folder, out, group, size, studies, device, n_processes, deadline, of_teachers)
     any_failed = runner.run_all(rows, args.labeled, args.seeds)
-    print(write_report(out, group, describe(group, size, studies)) or "No row is done yet.")
+    print(write_report(out, group, describe(group, size, studies), rows) or "No row is done yet.")
     return any_failed
 
 

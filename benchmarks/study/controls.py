@@ -26,6 +26,7 @@ from nnunetv2_muduo.trainers import (
 
 SURE_LOGIT = 20.0
 
+
 class PromptMapAnswers:
     """In the teachers' place: answers with the prompt map itself, as surely as any teacher could."""
 
@@ -33,7 +34,12 @@ class PromptMapAnswers:
         self.organ_labels = organ_labels
 
     def predict(
-        self, images: dict[str, Tensor], prompt_map: Tensor, student_probs: Tensor, pairs: Pairs, chunk: int | None = None
+        self,
+        images: dict[str, Tensor],
+        prompt_map: Tensor,
+        student_probs: Tensor,
+        pairs: Pairs,
+        chunk: int | None = None,
     ) -> dict[str, Tensor]:
         """As `TeacherEnsemble.predict`, at the patch's own resolution."""
         samples, organs = pairs.indices(prompt_map.device)

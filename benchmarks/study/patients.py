@@ -28,6 +28,8 @@ class Group:
 
 DEVELOPMENT = Group("development", n_val=2, n_test=14)
 REPORTED = Group("reported", n_val=2, n_test=32)
+TEACHERS = Group("teachers", n_val=2, n_test=0)
+"""Whose labels the small teachers learned: for the row that uses them otherwise."""
 
 
 def label_maps_by_group(label_folder: Path) -> dict[str, list[Path]]:
@@ -40,7 +42,7 @@ def label_maps_by_group(label_folder: Path) -> dict[str, list[Path]]:
     by_name = sorted(study, key=lambda file: mapped_case(file).patient_name)
     order = np.random.default_rng(ORDER_SEED).permutation(len(by_name))
     drawn = [by_name[index] for index in order]
-    return {"teachers": teachers, DEVELOPMENT.name: drawn[:N_DEVELOPMENT], REPORTED.name: drawn[N_DEVELOPMENT:]}
+    return {TEACHERS.name: teachers, DEVELOPMENT.name: drawn[:N_DEVELOPMENT], REPORTED.name: drawn[N_DEVELOPMENT:]}
 
 
 def draw_members(studies: list[Path], group: Group, n_labeled: int, seed: int) -> dict[str, dict[str, Path]]:

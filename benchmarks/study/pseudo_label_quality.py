@@ -84,12 +84,13 @@ def _draw_place(dataset, loader: nnUNetDataLoader, place_in_batch: int) -> tuple
 def measure(trainer, patches: list[tuple[FixedPatch, np.ndarray]]) -> list[dict]:
     """Dice of both teachers' masks, their mixture and the student for every pair, and whether its batch of two kept it.
 
-    Dice is NaN where neither side has the organ.
+    CT's share in the mixture of a patch is drawn as a training draws it, at every moment the same. Dice is NaN where neither
+    side has the organ.
     """
-    rows = []
+    rows, alphas = [], torch.rand(len(patches), generator=torch.Generator().manual_seed(0))
     for start in range(0, len(patches), BATCH_SIZE):
         batch, truths = zip(*patches[start : start + BATCH_SIZE], strict=True)
-        inspection = inspect_patches(trainer, list(batch))
+        inspection = inspect_patches(trainer, list(batch), alphas[start : start + BATCH_SIZE])
         rows += [
             {"epoch": trainer.current_epoch, "patch": start + sample}
             | _measured_pair(trainer, inspection, pair, truths[sample])
@@ -117,8 +118,8 @@ def _measured_pair(trainer, inspection: Inspection, pair: int, truth: np.ndarray
 def summary(rows: list[dict]) -> list[dict]:
     """A line for each epoch, organ and kind of pair (kept, rejected): what a result keeps of a training's pairs.
 
-    `pairs` counts them, `absent` those whose patch does not have the organ. Dice is the mean over the others, of which each has
-    all of them: the same pairs for teachers, mixture and student.
+    `pairs` counts them, `absent` those whose patch does not have the organ, and `invented_...` at how many of these somebody sees
+    it. Dice is the mean over the others, of which each has all of them: the same pairs for teachers, mixture and student.
     """
     if not rows:
         return []
@@ -126,6 +127,8 @@ def summary(rows: list[dict]) -> list[dict]:
     for (epoch, kept, organ), pairs in table.groupby(["epoch", "kept", "organ"]):
         means = pairs[pairs["there"]].filter(like="dice_").mean().dropna().round(4)
         counts = {"pairs": len(pairs), "absent": int((~pairs["there"]).sum())}
+        seen = pairs[~pairs["there"]].filter(like="dice_").notna().sum()
+        counts |= {f"invented_{name.removeprefix('dice_')}": int(n) for name, n in seen.items()}
         lines.append({"epoch": int(epoch), "kept": bool(kept), "organ": int(organ), **counts, **means.to_dict()})
     return lines
 

@@ -1,6 +1,7 @@
 """Report of a group: tables in Markdown beside the results, and the parts of README and docs that come from them."""
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
@@ -9,7 +10,17 @@ from benchmarks.study import tables
 from benchmarks.study.patients import Group
 from benchmarks.study.quality_table import quality_table
 from benchmarks.study.results import read_results
-from benchmarks.study.rows import MAP_AS_LABEL, MEAN_TEACHER, MUDUO, SELF_TRAINING, STUDY, SUPERVISED
+from benchmarks.study.rows import (
+    FROM_SCRATCH,
+    MAP_AS_LABEL,
+    MEAN_TEACHER,
+    MUDUO,
+    SELF_TRAINING,
+    STUDY,
+    SUPERVISED,
+    UPPER_BOUNDS,
+    Row,
+)
 from nnunetv2_muduo.evaluation.text import markdown_table
 
 ROOT = Path(__file__).parents[2]
@@ -17,18 +28,25 @@ SHOWN = (SUPERVISED, MEAN_TEACHER, SELF_TRAINING, MAP_AS_LABEL, MUDUO)
 """Rows of the README's table."""
 NOTES = """\
 Mean over test cases of each organ, then over organs, ± the standard deviation of this mean over the seeds (each draws other
-labeled cases, patches and weights). Organs that a case does not have are left out; a missed one counts Dice 0 and NSD 0 and
-has no HD95. Steps, TFLOP (10^12 operations of training steps, forward and backward) and minutes hold the shared network and
-generators that a row goes on from, as if it were alone. Minutes were measured on whatever else the machine did. A difference
-is one row's Dice minus another's, paired by seed and case (means over a case's organs), with a bootstrap interval over
-cases; p over cases: Wilcoxon signed rank over the cases' means over seeds; p over seeds: paired t test; both corrected by
-Holm over the rows of a table. Pseudo labels: pairs of patch and organ in patches drawn as in training; kept as a batch of
-two of them would be; Dice over those whose organ is in the patch, mean over organs; `absent` is the share of the others;
-`gain` the mixture's Dice minus the student's on the same pairs."""
+labeled cases, patches and weights). Organs that a case does not have are left out, but of strict Dice, in which one that is
+seen all the same counts 0; a missed one counts Dice 0 and NSD 0 and has no HD95. Steps, TFLOP (10^12 operations of training
+steps, forward and backward) and minutes hold the shared network and generators that a row goes on from, as if it were alone.
+Minutes were measured on whatever else the machine did; making the prompt maps is not in them. Methods with a prompt map,
+self-training among them, draw half of the unlabeled patches around its organs, the others draw theirs anywhere. Trainings
+compute in bfloat16 where the CPU has it, which a result's file says. A difference is one row's Dice minus another's, paired
+by seed and case (means over a case's organs), with a bootstrap interval over cases; p over cases: Wilcoxon signed rank over
+the cases' means over seeds; p over seeds: paired t test; both corrected by Holm over the rows of a table. Pseudo labels:
+pairs of patch and organ in patches drawn as in training; kept as a batch of two of them would be; Dice over those whose
+organ is in the patch, mean over organs; `absent` is the share of the others, `invented` at how many of these the organ is
+seen all the same; CT's share in a mixture is drawn for each patch, as in training; `gain` is the mixture's Dice minus the
+student's on the same pairs."""
 
 
-def write_report(out: Path, group: Group, heading: str) -> str:
-    """Markdown of all results of a group, written beside them and returned; empty where there are none."""
+def write_report(out: Path, group: Group, heading: str, steps: Iterable[Row] = ()) -> str:
+    """Markdown of all results of a group, written beside them and returned; empty where there are none.
+
+    steps: rows of which some stand on top of others.
+    """
     results = in_order(read_results(out, group))
     if not results:
         return ""
@@ -36,6 +54,8 @@ def write_report(out: Path, group: Group, heading: str) -> str:
     for n_labeled in sorted({result["labels"] for result in results}):
         for title, table in _tables(results, n_labeled).items():
             parts += [f"## {n_labeled} labels: {title}", as_markdown(table)] if len(table) else []
+        of_steps = tables.steps_table(results, n_labeled, steps)
+        parts += [f"## {n_labeled} labels: steps (Dice, points)", as_markdown(of_steps)] if len(of_steps) else []
     quality = quality_table(results)
     parts += ["## Pseudo labels against the hidden truth (Dice, %)", as_markdown(quality)] if len(quality) else []
     text = "\n\n".join([*parts, NOTES]) + "\n"
@@ -50,9 +70,17 @@ def in_order(results: list[dict]) -> list[dict]:
 
 
 def _tables(results: list[dict], n_labeled: int) -> dict[str, pd.DataFrame]:
+    scratch = [result for result in results if result["row"].endswith(FROM_SCRATCH)]
+    bounds = [result for result in results if result["row"] in (MUDUO.name, *UPPER_BOUNDS)]
+    main = [result for result in results if result not in scratch and result["row"] not in UPPER_BOUNDS]
+    muduo_scratch = f"{MUDUO.name}{FROM_SCRATCH}"
     return {
         "results": tables.results_table(results, n_labeled),
-        "MuDuo minus each row (Dice, points)": tables.differences_table(results, n_labeled, MUDUO.name),
+        "MuDuo minus each row (Dice, points)": tables.differences_table(main, n_labeled, MUDUO.name),
+        "from scratch, MuDuo minus each row (Dice, points)": tables.differences_table(
+            scratch, n_labeled, muduo_scratch
+        ),
+        "MuDuo minus upper bounds (Dice, points)": tables.differences_table(bounds, n_labeled, MUDUO.name),
         "MuDuo against supervised, organ by organ (Dice, %)": tables.organs_table(
             results, n_labeled, MUDUO.name, SUPERVISED.name
         ),

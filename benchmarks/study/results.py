@@ -104,4 +104,5 @@ def measures_table(results: list[dict]) -> pd.DataFrame:
         for case, organs in result["cases"].items()
         for organ, values in organs.items()
     ]
-    return pd.DataFrame(lines).astype(dict.fromkeys(MEASURES, float))
+    columns = ["labels", "row", "seed", "case", "organ", *MEASURES]
+    return pd.DataFrame(lines, columns=columns).astype(dict.fromkeys(MEASURES, float))

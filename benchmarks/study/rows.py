@@ -10,6 +10,9 @@ from benchmarks.study.study_size import StudySize
 from nnunetv2_muduo.nnunet_plugin.nnUNetTrainerMuDuo import names_of_trainers
 from nnunetv2_muduo.trainers import nnUNetTrainerMuDuo_paper
 
+OF_TEACHERS = "teachers"
+"""Start of the row that uses the labels of the teachers' patients otherwise."""
+
 MUDUO_TRAINER, SUPERVISED_TRAINER = "nnUNetTrainerMuDuo", "nnUNetTrainerMuDuo_Supervised"
 CONTROL = "nnUNetTrainerStudy"
 """Begin of the names of the trainers in `controls`."""
@@ -28,7 +31,8 @@ class Row:
     overrides: dict = field(default_factory=dict)
     """Config fields."""
     start: str = "all"
-    """Channels of the shared network that it goes on from; `scratch`: initial weights and as many iterations in all."""
+    """Channels of the shared network that it goes on from; `teachers`: that of the teachers' patients; `scratch`: initial weights
+    and as many iterations in all."""
     length: float = 1.0
     """Iterations after the start, as a share of the other rows'."""
     ensemble_of: tuple[str, ...] = ()
@@ -51,7 +55,7 @@ PAPER_VALUES = {
     "consistency_weight": 0.2,
     "ramp_up_epochs": 25,
 }
-"""The paper's, on the study's schedule: the ramp-up takes all of it, and twice the weight, as nnU-Net's loss is twice the paper's."""
+"""The paper's, on the study's schedule, all of it ramp-up; twice the weight, as nnU-Net's loss is twice the paper's."""
 
 PET, CT = {"student_channels": "pet"}, {"student_channels": "ct"}
 SUPERVISED = Row("supervised", "supervised, PET/CT", SUPERVISED_TRAINER)
@@ -100,19 +104,25 @@ CONTROLS = (
     Row("augmented", "supervised, mild augmentation", f"{CONTROL}MildAugmentation"),
     Row("muduo_augmented", "MuDuo, mild augmentation", f"{CONTROL}MuDuoMildAugmentation"),
     Row("ensemble", "supervised, ensemble of PET and PET/CT", "", ensemble_of=("supervised_pet", "supervised")),
-    Row("no_map_points", "teachers without the map's points", MUDUO_TRAINER, {"ct_prompts": "mask", "pet_prompts": "mask"}),
+    Row(
+        "no_map_points",
+        "teachers without the map's points",
+        MUDUO_TRAINER,
+        {"ct_prompts": "mask", "pet_prompts": "mask"},
+    ),
     Row("random_choice", "pairs chosen by chance, as many as by the filter", f"{CONTROL}RandomChoice"),
     Row("true_masks", "true masks as pseudo labels (upper bound)", f"{CONTROL}TrueMasks", {"average_share": 0.0}),
     replace(
         SUPERVISED,
         name="teachers_patients",
         title="supervised, pre-trained on the teachers' patients and their labels",
-        start="teachers",
+        start=OF_TEACHERS,
     ),
     replace(SUPERVISED, name="all_labels", title="supervised, labels of all cases (upper bound)", all_labels=True),
 )
+FROM_SCRATCH = "_scratch"
 SCRATCH = tuple(
-    replace(row, name=f"{row.name}_scratch", title=f"{row.title}, from scratch", start="scratch", observed=False)
+    replace(row, name=f"{row.name}{FROM_SCRATCH}", title=f"{row.title}, from scratch", start="scratch", observed=False)
     for row in (SUPERVISED, MEAN_TEACHER, SELF_TRAINING, MAP_AS_LABEL, MUDUO)
 )
 UPPER_BOUNDS = ("true_masks", "all_labels")

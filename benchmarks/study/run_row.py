@@ -11,7 +11,7 @@ from nnunetv2.training.logging.nnunet_logger import MetaLogger
 from benchmarks.precision import fast_dtype
 from benchmarks.study import results
 from benchmarks.study.datasets import make_dataset
-from benchmarks.study.patients import Group
+from benchmarks.study.patients import TEACHERS, Group
 from benchmarks.study.prediction import average, predict
 from benchmarks.study.rows import BY_NAME, Row
 from benchmarks.study.split import Split
@@ -26,11 +26,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("arguments", help="JSON of what `runner` wants done")
     args = json.loads(parser.parse_args().arguments)
-    split = Split(
-        Path(args["folder"]), Group(**args["group"]), StudySize(**args["size"]), args["n_labeled"], args["seed"]
-    )
     row, device = Row(**args["row"]), torch.device(args["device"])
-    make_dataset(split, [Path(study) for study in args["studies"]], dict(os.environ))
+    split = made_split(args)
     # Drawn after every epoch, it takes a tenth of the time of such short ones, and nnU-Net has no switch for it.
     MetaLogger.plot_progress_png = lambda *_: None
     # Of every trainer in this process: the preparation finds generators by their names.
@@ -42,6 +39,17 @@ def main() -> None:
     keys = {"row": row.name, "title": row.title, "labels": args["labels"], "seed": split.seed}
     entries["settings"] = results.settings_of(split.group, split.size, row)  # of an ensemble too
     results.write_result({**keys, **entries, **results.measured_cases(table)}, Path(args["result"]))
+
+
+def made_split(args: dict) -> Split:
+    """The row's split, with its data set; where it starts with the teachers' patients, theirs too."""
+    folder, size, seed, of_teachers = Path(args["folder"]), StudySize(**args["size"]), args["seed"], None
+    if theirs := [Path(study) for study in args["studies_of_teachers"]]:
+        of_teachers = Split(folder, TEACHERS, size, len(theirs) - TEACHERS.n_val, seed)
+        make_dataset(of_teachers, theirs, dict(os.environ))
+    split = Split(folder, Group(**args["group"]), size, args["n_labeled"], seed, of_teachers)
+    make_dataset(split, [Path(study) for study in args["studies"]], dict(os.environ))
+    return split
 
 
 def run_training(split: Split, row: Row, device: torch.device, predictions: Path) -> dict:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from benchmarks.study import results
 from benchmarks.study.patients import Group
-from benchmarks.study.rows import Row
+from benchmarks.study.rows import OF_TEACHERS, Row
 from benchmarks.study.split import Split
 from benchmarks.study.study_size import StudySize
 from nnunetv2_muduo.parallel import n_cores
@@ -27,10 +27,12 @@ class Runner:
     group: Group
     size: StudySize
     studies: list[Path]
-    """Of the group's patients, in the drawn order; no other's are ever opened."""
+    """Of the group's patients, in the drawn order; no other's are ever opened, but the teachers' by a row that says so."""
     device: str
     n_processes: int
     deadline: float
+    studies_of_teachers: tuple[Path, ...] = ()
+    """Of the teachers' patients, for the row that starts with these."""
 
     def run_all(self, rows: Sequence[Row], labeled: Sequence[int], seeds: Sequence[int]) -> bool:
         """Run what is not done, row by row, several at a time; true where something failed, which stops nothing else."""
@@ -50,7 +52,9 @@ class Runner:
         arguments = {
             "folder": str(split.folder), "group": asdict(self.group), "size": asdict(self.size), "row": asdict(row),
             "n_labeled": split.n_labeled, "labels": n_labeled, "seed": seed, "device": self.device,
-            "studies": [str(study) for study in self.studies], "result": str(result.resolve()),
+            "studies": [str(study) for study in self.studies],
+            "studies_of_teachers": [str(study) for study in self.studies_of_teachers if row.start == OF_TEACHERS],
+            "result": str(result.resolve()),
         }  # fmt: skip
         command = [sys.executable, "-m", "benchmarks.study.run_row", json.dumps(arguments)]
         began = time.monotonic()

@@ -27,6 +27,8 @@ class Split:
     size: StudySize
     n_labeled: int
     seed: int
+    of_teachers: "Split | None" = None
+    """The teachers' patients, all with labels, for a row that starts with a network of these."""
 
     def __str__(self) -> str:
         return f"{self.n_labeled:2d} labels, seed {self.seed}"

@@ -13,7 +13,7 @@ import yaml
 
 from benchmarks.study.configs import trainer_class
 from benchmarks.study.counting import CountedTraining, no_costs
-from benchmarks.study.rows import SUPERVISED_TRAINER, Row
+from benchmarks.study.rows import OF_TEACHERS, SUPERVISED_TRAINER, Row
 from benchmarks.study.split import CONFIGURATION, FOLD, PLANS, Split
 from nnunetv2_muduo.claims import claimed
 from nnunetv2_muduo.config import CONFIG_VARIABLE
@@ -59,6 +59,10 @@ def start(trainer, split: Split, row: Row) -> dict[str, float]:
     costs = no_costs()
     if row.start == "scratch" or split.size.n_shared_epochs == 0:
         return costs
+    if row.start == OF_TEACHERS:
+        shared = network_of_teachers(split, trainer.device)
+        trainer.network.load_state_dict(shared["weights"])
+        return {key: shared[key] for key in costs}
     networks = {row.start: trainer.network}
     if hasattr(trainer, "peer"):
         networks[SECOND] = trainer.peer["network"]
@@ -67,6 +71,18 @@ def start(trainer, split: Split, row: Row) -> dict[str, float]:
         network.load_state_dict(shared["weights"])
         costs = {key: value + shared[key] for key, value in costs.items()}
     return costs
+
+
+def network_of_teachers(split: Split, device: torch.device) -> dict:
+    """As `shared_network`, of the teachers' patients and all of their labels.
+
+    Raises:
+        ValueError: their labels are others than the split's, so that a network of theirs could not go on with these.
+    """
+    own, theirs = (read_json(each.preprocessed / "dataset.json")["labels"] for each in (split, split.of_teachers))
+    if own != theirs:
+        raise ValueError(f"Labels of the teachers' patients are {theirs}, those of {split} are {own}.")
+    return shared_network(split.of_teachers, "all", device)
 
 
 def shared_network(split: Split, name: str, device: torch.device) -> dict:

@@ -62,6 +62,7 @@ def _train(trainer, split: Split, row: Row) -> dict:
         **{key: round(value, 6) for key, value in costs.items()},
         "config": without_folders(trainer.muduo_config.to_dict()),
         "teachers": getattr(trainer, "teacher_digests", {}),
+        "computed_in": str(trainer.autocast_dtype or "nnU-Net's own choice").removeprefix("torch."),
         **observed,
     }
 

@@ -19,7 +19,8 @@ class Inspection:
     """The masks of student and teachers, on the CPU. B patches [a, b, c]; see `Pairs` for the order of pairs.
 
     student_labels: label map [B, a, b, c].
-    masks: boolean masks [n_pairs, a, b, c] of each teacher, "ct" and "pet", and of their mixture, "mixed".
+    masks: boolean masks [n_pairs, a, b, c] of each teacher, "ct" and "pet", of the student's "average" where it has a voice, and
+        of the mixture of several of them, "mixed".
     agreement, kept: [B, n_organs] each, NaN and false where a pair is not valid.
     """
 
@@ -57,7 +58,10 @@ def inspect_patches(trainer, patches: list[FixedPatch] | None = None, alphas: Te
 def _masks(trainer, answers, alpha: Tensor) -> dict[str, Tensor]:
     probs = probs_of(answers.teacher_logits, trainer.patch_size)
     masks = {modality: (of_teacher > 0.5).cpu() for modality, of_teacher in probs.items()}
-    if len(probs) == 2 or answers.average_probs is not None:
+    if answers.average_probs is not None:
+        samples, organs = answers.pairs.indices(trainer.device)
+        masks["average"] = (answers.average_probs[samples, 1 + organs] > 0.5).cpu()
+    if len(masks) > 1:
         mixed = trainer.mixture(answers, alpha).labels(slice(0, len(answers.pairs)))
         masks["mixed"] = (mixed > 0.5).cpu()
     return masks

@@ -20,6 +20,7 @@ COLUMNS = {  # key: (title, background)
     "student": ("student", "ct"),
     "ct": ("CT teacher", "ct"),
     "pet": ("PET teacher", "pet"),
+    "average": ("student's average", "ct"),
     "mixed": ("mixed pseudo label", "ct"),
 }
 IMAGE_INCHES, GAP_INCHES, TITLE_INCHES, CASE_INCHES = 1.9, 0.05, 0.55, 0.35
@@ -34,8 +35,8 @@ DPI = 100
 class PanelRow:
     """One patch in one plane, all arrays [rows, columns].
 
-    masks: of the prompt map ("prompts"), the student, the "ct" and the "pet" teacher, and their mixture ("mixed"), by
-        label value. What is missing, as with one teacher alone, gets no column.
+    masks: of the prompt map ("prompts"), the student, the "ct" and the "pet" teacher, the student's "average" where it
+        has a voice, and their mixture ("mixed"), by label value. What is missing, as with one teacher alone, gets no column.
     agreement: of the two teachers, in [0, 1], for every organ that they were asked for; kept: those that teach.
     sides_known: whether the image says where the patient's left and right are; they are marked then.
     """

@@ -1,9 +1,10 @@
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
-from support import started_trainer
+from support import started_trainer, write_config
 
 from nnunetv2_muduo.teachers.patch_space import patch_probs
 from nnunetv2_muduo.trainers.inspection import inspect_patches
@@ -38,6 +39,7 @@ def test_a_consultation_says_what_the_teachers_say(prepared_dataset):
         assert inspection.agreement[sample, organ] == pytest.approx(float(expected), rel=1e-4)
         assert torch.equal(inspection.masks["ct"][pair], ct > 0.5)
         assert torch.equal(inspection.masks["mixed"][pair], (ct + pet) / 2 > 0.5)
+    assert "average" not in inspection.masks
     valid = ~inspection.agreement.isnan()
     assert valid.any()
     best = inspection.agreement.nan_to_num(-1).argmax(0)
@@ -45,3 +47,22 @@ def test_a_consultation_says_what_the_teachers_say(prepared_dataset):
         n_valid = int(valid[:, organ].sum())
         assert inspection.kept[:, organ].sum() == min(n_valid, 1)
         assert n_valid == 0 or inspection.kept[best[organ], organ]
+
+
+def test_the_average_and_a_share_of_ct_of_each_patch(prepared_dataset, tmp_path, monkeypatch):
+    write_config(monkeypatch, tmp_path, ct_teacher="small", pet_teacher="small", average_share=0.5, teachers="pet")
+    alone = inspect_patches(started_trainer())
+    assert alone.masks.keys() == {"pet", "average", "mixed"}
+    write_config(monkeypatch, tmp_path, ct_teacher="small", pet_teacher="small", average_share=0.5)
+    trainer = started_trainer()
+    inspection = inspect_patches(trainer, alphas=torch.tensor([0.0, 1.0]))
+    of_sample = inspection.pairs.samples
+    assert {0, 1} == set(of_sample.tolist())
+    views = torch.stack([patch.views for patch in inspection.patches])
+    average = trainer.average_probs(views[:, :2])[of_sample, 1 + inspection.pairs.organs]
+    assert torch.equal(inspection.masks["average"], average > 0.5)
+    trainer.muduo_config = replace(trainer.muduo_config, average_share=0.0)
+    inspection = inspect_patches(trainer, alphas=torch.tensor([0.0, 1.0]))
+    for pair, sample in enumerate(of_sample.tolist()):
+        teacher = inspection.masks["pet" if sample == 0 else "ct"][pair]
+        assert torch.equal(inspection.masks["mixed"][pair], teacher)

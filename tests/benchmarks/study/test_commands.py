@@ -9,8 +9,9 @@ import pytest
 
 from benchmarks.study import __main__ as study_command
 from benchmarks.study import command, development, runner
+from benchmarks.study.configs import config_read
 from benchmarks.study.patients import label_maps_by_group
-from benchmarks.study.rows import BY_NAME
+from benchmarks.study.rows import BY_NAME, Row
 from benchmarks.study.study_size import SMALL
 from nnunetv2_muduo.phantom.label_cohort import mapped_case
 from nnunetv2_muduo.storage import read_json, write_json
@@ -34,7 +35,8 @@ def call(tmp_path, monkeypatch):
         failed = told["row"]["name"] == "cps"
         if not failed:
             settings = {"group": told["group"], "size": told["size"]}
-            settings["row"] = {key: value for key, value in told["row"].items() if key != "title"}
+            settings["row"] = {key: value for key, value in told["row"].items() if key not in ("title", "after")}
+            config = config_read(Row(**told["row"]), SMALL)
             costs = dict.fromkeys(("steps", "seconds", "tflop", "steps_before", "seconds_before", "tflop_before"), 1.0)
             keys = {
                 "row": told["row"]["name"],
@@ -44,7 +46,10 @@ def call(tmp_path, monkeypatch):
             }
             Path(told["result"]).parent.mkdir(parents=True, exist_ok=True)
             cases = {"a": {"liver": [0.5, 0.5, 1.0]}}
-            write_json({**keys, "settings": settings, **costs, "cases": cases, "invented": {}}, Path(told["result"]))
+            write_json(
+                {**keys, "settings": settings, "config": config, **costs, "cases": cases, "invented": {}},
+                Path(told["result"]),
+            )
         return subprocess.CompletedProcess(arguments, int(failed))
 
     def run(module, *options):
@@ -89,6 +94,16 @@ def test_development_never_opens_a_reported_patient_and_has_results_of_its_own(c
     del call.opened[:]
     call(study_command, "--rows", "supervised", "--labeled", 5, "--seeds", 0)
     assert set(call.opened) == set(groups["reported"])
+
+
+def test_the_teachers_patients_are_opened_for_the_row_that_starts_with_them(call):
+    groups = label_maps_by_group(call.maps)
+    call(study_command, "--rows", "supervised", "teachers_patients", "--labeled", 5, "--seeds", 0, "--processes", 1)
+    assert set(call.opened) == {*groups["reported"], *groups["teachers"]}
+    told = {one["row"]["name"]: one["studies_of_teachers"] for one in call.begun}
+    assert told["supervised"] == []
+    theirs = {mapped_case(file).patient_name for file in groups["teachers"]}
+    assert {Path(study).parent.name for study in told["teachers_patients"]} == theirs
 
 
 def test_rows_of_a_file_come_after_supervised_and_muduo(call, tmp_path):

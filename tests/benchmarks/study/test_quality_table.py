@@ -15,13 +15,14 @@ def pair(organ, kept, mixed, student, there=True):
 
 def test_kept_and_rejected_pairs_are_means_over_organs_beside_the_student():
     pairs = [pair(1, True, 0.9, 0.7), pair(1, True, 0.7, 0.7), pair(2, True, 0.4, 0.6), pair(1, False, 0.2, 0.5)]
-    pairs.append(pair(2, True, 0.0, 0.0, there=False))
+    pairs += [pair(2, True, 0.0, seen, there=False) for seen in (0.0, float("nan"))]
     table = quality_table([{**KEYS, "pseudo_labels": summary(pairs)}, {**KEYS, "row": "supervised"}]).set_index("kept")
-    assert table.loc["kept", ["share (%)", "absent (%)"]].tolist() == [80, 25]
+    assert table.loc["kept", ["share (%)", "absent (%)"]].tolist() == [83.3, 40]
     assert table.loc["kept", "mixed"] == pytest.approx(60)  # of 80 and 40; what is not there is left out
     assert table.loc["kept", "student"] == pytest.approx(65)
     assert table.loc["kept", "gain"] == pytest.approx(-5)
-    assert table.loc["rejected", ["mixed", "student", "gain", "share (%)"]].tolist() == [20, 50, -30, 20]
+    assert table.loc["kept", ["invented by mixed (%)", "invented by student (%)"]].tolist() == [100, 50]
+    assert table.loc["rejected", ["mixed", "student", "gain", "share (%)"]].tolist() == [20, 50, -30, 16.7]
 
 
 def test_one_teacher_has_no_mixture_and_nothing_observed_no_table():

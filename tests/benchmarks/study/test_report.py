@@ -5,6 +5,7 @@ import pytest
 from benchmarks.study.patients import DEVELOPMENT, REPORTED
 from benchmarks.study.report import ROOT, write_docs, write_report
 from benchmarks.study.results import write_result
+from benchmarks.study.rows import Row
 
 
 @pytest.fixture
@@ -21,6 +22,29 @@ def test_all_results_of_a_group_are_written(out):
         assert said in text
     assert text.index("supervised, PET/CT") < text.index("| MuDuo")  # in the order of the study's rows
     assert write_report(out, DEVELOPMENT, "") == ""
+    assert "labels: steps" not in text
+    stepping = write_report(out, REPORTED, "", [Row("muduo", "MuDuo", after="supervised")])
+    assert "## 5 labels: steps (Dice, points)" in stepping
+
+
+def test_rows_from_scratch_and_upper_bounds_stand_apart(out, results):
+    for name in ("true_masks", "muduo_scratch", "supervised_scratch"):
+        for seed in (0, 1):
+            result = {**results[-1 if name == "muduo_scratch" else 0], "row": name, "title": name, "seed": seed}
+            write_result(result, out / "reported" / "05_labels" / f"{name}_seed{seed}.json")
+    parts = write_report(out, REPORTED, "").split("## ")
+    compared = {
+        part.splitlines()[0].partition(": ")[2]: [
+            line.split("|")[1].strip() for line in part.splitlines()[4:] if "|" in line
+        ]
+        for part in parts
+        if " minus " in part.splitlines()[0]
+    }
+    assert compared == {
+        "MuDuo minus each row (Dice, points)": ["supervised, PET/CT"],
+        "from scratch, MuDuo minus each row (Dice, points)": ["supervised_scratch"],
+        "MuDuo minus upper bounds (Dice, points)": ["true_masks"],
+    }
 
 
 def test_docs_change_between_their_markers_alone(results, tmp_path):

@@ -22,15 +22,27 @@ from nnunetv2_muduo.trainers.base import MuDuoTrainer
 
 TINY = replace(SMALL, n_features=4, n_iterations_per_epoch=10, n_shared_epochs=1, n_epochs=1)
 GROUP = Group("tiny", n_val=1, n_test=2)
-ROWS = ("supervised_pet", "muduo", "self_training", "second_map_as_label", "true_masks", "ensemble", "all_labels")
+ROWS = (
+    "supervised_pet",
+    "muduo",
+    "self_training",
+    "second_map_as_label",
+    "true_masks",
+    "ensemble",
+    "all_labels",
+    "teachers_patients",
+)
 
 
 @pytest.mark.slow
 def test_rows_are_trained_measured_and_kept(tmp_path):
     write_cohort(tmp_path / "cohort", 8, 0, TINY.spacing_mm, 1, Population())
-    studies = sorted(file.parent for file in (tmp_path / "cohort").glob("*/*/SEG.nii.gz"))
+    write_cohort(tmp_path / "of_teachers", 5, 1, TINY.spacing_mm, 1, Population())
+    studies, of_teachers = (
+        sorted(file.parent for file in (tmp_path / name).glob("*/*/SEG.nii.gz")) for name in ("cohort", "of_teachers")
+    )
     folders = tmp_path / "work", tmp_path / "out"
-    runner = Runner(*folders, GROUP, TINY, studies, "cpu", os.cpu_count(), time.monotonic() + 1e5)
+    runner = Runner(*folders, GROUP, TINY, studies, "cpu", os.cpu_count(), time.monotonic() + 1e5, tuple(of_teachers))
     assert not runner.run_all([BY_NAME[name] for name in ROWS], [2], [0])
 
     results = {result["row"]: result for result in read_results(tmp_path / "out", GROUP)}
@@ -39,7 +51,7 @@ def test_rows_are_trained_measured_and_kept(tmp_path):
         assert result["cases"].keys() == {"study_006", "study_007"}
         assert all(len(measures) == 3 for organs in result["cases"].values() for measures in organs.values())
     costs = {name: (result["steps"], result["steps_before"]) for name, result in results.items()}
-    assert costs["supervised_pet"] == (10, 10)
+    assert costs["supervised_pet"] == costs["teachers_patients"] == (10, 10)
     assert costs["muduo"] == costs["self_training"] == (10, 10 + 20)  # and a generator of as many iterations in all
     assert costs["ensemble"] == (20, 20)
     assert results["true_masks"]["tflop"] == pytest.approx(2 * results["all_labels"]["tflop"], rel=0.01)
@@ -50,14 +62,16 @@ def test_rows_are_trained_measured_and_kept(tmp_path):
     generators = {folder.name.split("-")[0] for folder in (split.folder / "nnUNet_results" / split.dataset).iterdir()}
     assert {"nnUNetTrainerMuDuoPromptGenerator", "nnUNetTrainerStudySecondNetwork"} <= generators
 
-    shared = torch.load(split.own_folder / "shared_all.pth", weights_only=True)["weights"]
-    (file,) = split.folder.glob(
-        f"nnUNet_results/{split.dataset}/nnUNetTrainerMuDuo_muduo__*/fold_0/checkpoint_final.pth"
-    )
-    weights = torch.load(file, weights_only=False)["network_weights"]
-    changes = [float((weights[name] - shared[name]).abs().max()) for name in shared]
-    assert 0 < max(changes) < 0.05  # some steps away from it; other initial weights would be ten times as far
-    assert read_json(file.with_name("study.json"))["settings"] == results["muduo"]["settings"]
+    of_theirs = split.own_folder.with_name("Dataset130_Study")  # three cases, all with labels
+    for name, folder in (("MuDuo_muduo", split.own_folder), ("MuDuo_Supervised_teachers_patients", of_theirs)):
+        shared = torch.load(folder / "shared_all.pth", weights_only=True)["weights"]
+        (file,) = split.folder.glob(
+            f"nnUNet_results/{split.dataset}/nnUNetTrainer{name}__*/fold_0/checkpoint_final.pth"
+        )
+        weights = torch.load(file, weights_only=False)["network_weights"]
+        changes = [float((weights[name] - shared[name]).abs().max()) for name in shared]
+        assert 0 < max(changes) < 0.05  # some steps away from it; other initial weights would be ten times as far
+    assert read_json(file.with_name("study.json"))["settings"] == results["teachers_patients"]["settings"]
 
 
 def build_network(deep_supervision: bool) -> nn.Module:

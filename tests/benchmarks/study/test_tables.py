@@ -4,6 +4,7 @@ import pytest
 from scipy import stats
 
 from benchmarks.study import tables
+from benchmarks.study.rows import Row
 
 
 def test_results_are_means_over_organs_with_the_spread_of_seeds_and_all_costs(results):
@@ -20,6 +21,22 @@ def test_missed_organs_count_zero_and_are_told(results):
         organs["liver"] = [0.0, 0.0, None]
     line = tables.results_table(results[:1], 5).to_dict("records")[0]
     assert (line["Dice (%)"], line["HD95 (mm)"], line["missed (%)"]) == ("25.0", "24.0", "50.0")
+
+
+def test_organs_that_are_not_there_count_zero_in_strict_dice(results):
+    of_supervised = results[0]  # liver 70 and brain 50 in three cases
+    assert tables.strict_dice(of_supervised) == pytest.approx(0.6)
+    of_supervised["invented"] = {"liver": 1, "prostate": 2}
+    assert tables.strict_dice(of_supervised) == pytest.approx((0.7 * 3 / 4 + 0.5) / 2)  # no case has a prostate
+    (line,) = tables.results_table(results[:1], 5).to_dict("records")
+    assert (line["Dice (%)"], line["strict Dice (%)"], line["invented a case"]) == ("60.0", "51.2", "1.00")
+
+
+def test_a_step_is_compared_with_the_row_it_stands_on(results):
+    steps = [Row("muduo", "MuDuo", after="supervised"), Row("other", "not run", after="muduo"), Row("supervised", "")]
+    (line,) = tables.steps_table(results, 5, steps).to_dict("records")
+    assert (line["row"], line["difference"], line["seeds"]) == ("MuDuo", "+25.0", 2)
+    assert tables.steps_table(results, 5, ()).empty
 
 
 def test_differences_are_paired_by_seed_and_case(results):
