@@ -10,11 +10,11 @@ from benchmarks.study.study_size import SMALL
 from nnunetv2_muduo import trainers
 
 FIELDS_OF_THE_STUDY = set(SMALL.config()) | {"num_epochs"}
-STEPS = read_rows(Path(rows.__file__).with_name("steps.yaml"))
+OF_FILES = [row for name in ("steps.yaml", "rivals.yaml") for row in read_rows(Path(rows.__file__).with_name(name))]
 
 
 @pytest.mark.parametrize(
-    "row", {row.name: row for row in (*STUDY, *CHOICES, *STEPS)}.values(), ids=lambda row: row.name
+    "row", {row.name: row for row in (*STUDY, *CHOICES, *OF_FILES)}.values(), ids=lambda row: row.name
 )
 def test_rows_name_trainers_and_fields_that_these_read(row):
     if row.ensemble_of:
@@ -55,6 +55,15 @@ def test_rows_of_a_file(tmp_path):
     assert (mean_teacher.trainer, mean_teacher.overrides, mean_teacher.observed) == (
         "nnUNetTrainerMeanTeacher", {"ema_decay": 0.9}, False,
     )  # fmt: skip
+    file.write_text("a: {trainer: nnUNetTrainerCPS, consistency_weight: 1}\nb: {after: a, num_epochs: 3}\n")
+    first, second = read_rows(file)
+    assert (second.trainer, second.overrides, second.after) == (
+        "nnUNetTrainerCPS", {"consistency_weight": 1, "num_epochs": 3}, "a",
+    )  # fmt: skip
+    assert (first.after, second.title) == ("", "a, and num_epochs 3")
+    file.write_text("b: {after: a}\n")
+    with pytest.raises(ValueError, match=r"rows.yaml: b stands after a, which is no row above it"):
+        read_rows(file)
     file.write_text("- weight_1\n")
     with pytest.raises(ValueError, match=r"rows.yaml must hold a mapping of row names to config fields"):
         read_rows(file)
