@@ -67,7 +67,7 @@ def test_patients_of_two_splits_with_one_number_are_two_cases(tmp_path):
         rows = (MUDUO, 0.1, 18), (BY_NAME["supervised"], 0.0, 18), (real_pairs.WITH_TEACHERS_LABELS, 0.0, 17)
         for row, more, first in rows:  # the last is another data set, in which the same patients have other numbers
             costs = dict.fromkeys(("steps", "seconds", "tflop", "steps_before", "seconds_before", "tflop_before"), 1.0)
-            content = {"row": row.name, "title": row.title, "labels": 5, "seed": seed, **costs}
+            content = {"row": row.name, "title": row.title, "labels": 5, "seed": seed, "invented": {}, **costs}
             content["cases"] = {f"study_{i:03d}": {"tumor": [dice + more, 0.5, 3.0]} for i in (first, first + 1)}
             results.write_result(content, results.result_file(tmp_path, Group(f"split_{seed}", 1, 2), 5, seed, row))
     text = real_pairs.write_summary(tmp_path)

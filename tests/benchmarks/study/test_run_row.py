@@ -54,7 +54,8 @@ def test_rows_are_trained_measured_and_kept(tmp_path):
     assert costs["supervised_pet"] == costs["teachers_patients"] == (10, 10)
     assert costs["muduo"] == costs["self_training"] == (10, 10 + 20)  # and a generator of as many iterations in all
     assert costs["ensemble"] == (20, 20)
-    assert results["true_masks"]["tflop"] == pytest.approx(2 * results["all_labels"]["tflop"], rel=0.01)
+    # Two halves, and the map brought to the patch as teachers' answers are, which counts beside so small a network.
+    assert 2 <= results["true_masks"]["tflop"] / results["all_labels"]["tflop"] < 2.1
     assert {pair["epoch"] for pair in results["muduo"]["pseudo_labels"]} == {1}
     assert results["muduo"]["teachers"].keys() == {"ct", "pet"}
     split = runner.split_of(BY_NAME["muduo"], 2, 0)
