@@ -274,7 +274,7 @@ def load_config(
         FileNotFoundError: the variable names a file that does not exist.
         ValueError: the file is no mapping, or has an unknown key (the nearest known one is named) or a bad value.
     """
-    own = {each.name for each in fields(config_class)}
+    own = field_names(config_class)
     values = {key: value for key, value in _read_file().items() if key in own}
     try:
         return config_class(**{**values, **(overrides or {})})
@@ -282,9 +282,14 @@ def load_config(
         raise ValueError(f"{error} ({CONFIG_VARIABLE}={os.environ.get(CONFIG_VARIABLE)})") from error
 
 
+def field_names(config_class: type[TrainingConfig]) -> set[str]:
+    """Names of the fields that a method reads."""
+    return {each.name for each in fields(config_class)}
+
+
 def fields_of_other_methods(config_class: type[TrainingConfig]) -> list[str]:
     """Keys of the config file that this method does not read."""
-    own = {each.name for each in fields(config_class)}
+    own = field_names(config_class)
     return [key for key in _read_file() if key not in own]
 
 

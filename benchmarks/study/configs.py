@@ -1,12 +1,10 @@
 """What a row's trainer is, and which config it reads."""
 
-from dataclasses import fields
-
 import nnunetv2_muduo.trainers as package_trainers
 from benchmarks.study import controls
 from benchmarks.study.rows import BY_NAME, Row
 from benchmarks.study.study_size import StudySize
-from nnunetv2_muduo.config import TrainingConfig
+from nnunetv2_muduo.config import TrainingConfig, field_names
 from nnunetv2_muduo.trainers.base import MuDuoTrainer
 
 OF_UNLABELED = ("consistency_weight", "ramp_up_epochs", "unlabeled_batch_size")
@@ -26,10 +24,10 @@ def config_read(row: Row, size: StudySize) -> dict:
     if row.ensemble_of:
         return {name: config_read(BY_NAME[name], size) for name in row.ensemble_of}
     trainer = trainer_class(row)
-    known = {each.name for each in fields(trainer.config_class)}
+    known = field_names(trainer.config_class)
     given = {name: value for name, value in row.config(size).items() if name in known}
     config = trainer.config_class(**{**given, **trainer.config_overrides}).to_dict()
     if trainer.needs_unlabeled:
         return config
-    shared = {each.name for each in fields(TrainingConfig)}.difference(OF_UNLABELED)
+    shared = field_names(TrainingConfig).difference(OF_UNLABELED)
     return {name: value for name, value in config.items() if name in shared}

@@ -72,7 +72,8 @@ def in_order(results: list[dict]) -> list[dict]:
 def _tables(results: list[dict], n_labeled: int) -> dict[str, pd.DataFrame]:
     scratch = [result for result in results if result["row"].endswith(FROM_SCRATCH)]
     bounds = [result for result in results if result["row"] in (MUDUO.name, *UPPER_BOUNDS)]
-    main = [result for result in results if result not in scratch and result["row"] not in UPPER_BOUNDS]
+    apart = {result["row"] for result in scratch}.union(UPPER_BOUNDS)
+    main = [result for result in results if result["row"] not in apart]
     muduo_scratch = f"{MUDUO.name}{FROM_SCRATCH}"
     return {
         "results": tables.results_table(results, n_labeled),

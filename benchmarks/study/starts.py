@@ -56,18 +56,14 @@ def start(trainer, split: Split, row: Row) -> dict[str, float]:
     Returns:
         What the shared networks have cost; see `counting.no_costs`.
     """
-    costs = no_costs()
-    if row.start == "scratch" or split.size.n_shared_epochs == 0:
-        return costs
+    costs, starts = no_costs(), []
     if row.start == OF_TEACHERS:
-        shared = network_of_teachers(split, trainer.device)
-        trainer.network.load_state_dict(shared["weights"])
-        return {key: shared[key] for key in costs}
-    networks = {row.start: trainer.network}
-    if hasattr(trainer, "peer"):
-        networks[SECOND] = trainer.peer["network"]
-    for name, network in networks.items():
-        shared = shared_network(split, name, trainer.device)
+        starts = [(trainer.network, network_of_teachers(split, trainer.device))]
+    elif row.start != "scratch" and split.size.n_shared_epochs:
+        starts = [(trainer.network, shared_network(split, row.start, trainer.device))]
+        if hasattr(trainer, "peer"):
+            starts.append((trainer.peer["network"], shared_network(split, SECOND, trainer.device)))
+    for network, shared in starts:
         network.load_state_dict(shared["weights"])
         costs = {key: value + shared[key] for key, value in costs.items()}
     return costs
@@ -96,7 +92,8 @@ def shared_network(split: Split, name: str, device: torch.device) -> dict:
 
 def _train_shared_network(split: Split, name: str, device: torch.device, file: Path) -> None:
     channels = name if name in ("pet", "ct") else "all"
-    overrides = {"num_epochs": split.size.n_shared_epochs, "student_channels": channels}
+    n_epochs = split.size.n_shared_epochs or split.size.n_epochs  # of the teachers' patients, where rows share no start
+    overrides = {"num_epochs": n_epochs, "student_channels": channels}
     row = Row(f"shared_{name}", "", SUPERVISED_TRAINER, overrides)
     with config_in_place(split, row):
         trainer = make_trainer(split, row, device, row.name)

@@ -18,6 +18,7 @@ from nnunetv2_muduo.data.views import split_views
 from nnunetv2_muduo.distillation.losses import ramp_up
 from nnunetv2_muduo.distillation.mixture import Mixture
 from nnunetv2_muduo.distillation.pseudo_labels import agreement_of_logits, agreements_of_masks
+from nnunetv2_muduo.distillation.selection import Agreements
 from nnunetv2_muduo.trainers import distributed
 from nnunetv2_muduo.trainers.moving_average import MovingAverageTrainer
 from nnunetv2_muduo.trainers.out_of_memory import ChunkFallback
@@ -109,6 +110,12 @@ class AskingTrainer(TaughtTrainer, MovingAverageTrainer):
         not_finite = pairs.as_matrix((~finite).to(agreement.dtype), missing=0.0)
         valid = (values.where(finite, torch.nan) for values in (agreement, with_student, lead))
         return torch.cat([*map(pairs.as_matrix, valid), not_finite], 1)
+
+    @staticmethod
+    def agreements_in(measured: Tensor) -> tuple[Agreements, Tensor]:
+        """What `measure` put side by side: the agreements, and where an answer is not finite [B, n_organs]."""
+        *of_pairs, not_finite = measured.tensor_split(4, 1)
+        return Agreements(*of_pairs), not_finite
 
     def mixture(self, answers: Answers, alpha: Tensor) -> Mixture:
         """The answers mixed, with CT's share of each pair [n_pairs], into pseudo labels."""

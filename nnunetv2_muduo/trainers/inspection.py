@@ -8,7 +8,6 @@ from torch import Tensor
 from nnunetv2_muduo.data.fixed_patches import FixedPatch, fixed_patches
 from nnunetv2_muduo.data.pairs import Pairs
 from nnunetv2_muduo.distillation.pseudo_labels import probs_of
-from nnunetv2_muduo.distillation.selection import Agreements
 
 N_PATCHES = 2  # the fewest of which the best half leaves one out
 ALPHA = 0.5  # share of CT in the mixture: a training draws one for every patch, pictures must be comparable
@@ -46,8 +45,7 @@ def inspect_patches(trainer, patches: list[FixedPatch] | None = None, alphas: Te
     patches = patches or fixed_patches(trainer.unlabeled_dataset(), trainer.patch_size, N_PATCHES)
     views, prompt_map = (torch.stack(part) for part in zip(*((p.views, p.prompt_map) for p in patches), strict=True))
     student_probs, answers = trainer.ask_at_rest(views, prompt_map)
-    *of_pairs, _ = trainer.measure(answers, student_probs).tensor_split(4, 1)
-    agreements = Agreements(*of_pairs)
+    agreements, _ = trainer.agreements_in(trainer.measure(answers, student_probs))
     kept = trainer.pair_filter.choose(agreements).cpu()
     alphas = torch.full((len(patches),), ALPHA) if alphas is None else alphas
     masks = _masks(trainer, answers, alphas[answers.pairs.samples].to(trainer.device))

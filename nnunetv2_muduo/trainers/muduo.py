@@ -21,7 +21,6 @@ from nnunetv2_muduo.data.pairs import Pairs
 from nnunetv2_muduo.distillation.losses import ramp_up
 from nnunetv2_muduo.distillation.pair_filter import PairFilter
 from nnunetv2_muduo.distillation.pseudo_labels import consistency_loss
-from nnunetv2_muduo.distillation.selection import Agreements
 from nnunetv2_muduo.labels import organ_names
 from nnunetv2_muduo.trainers import distributed, organ_presence, pictures
 from nnunetv2_muduo.trainers.asking import AskingTrainer
@@ -42,8 +41,7 @@ class nnUNetTrainerMuDuo(AskingTrainer):
         pairs = answers.pairs
         # Chosen over the batch of all GPUs; as a mean over this GPU's patches, which the base class weighs by their number.
         measured = distributed.gather_rows(self.measure(answers, student_probs.detach()))
-        *of_pairs, not_finite = measured.tensor_split(4, 1)
-        agreements = Agreements(*of_pairs)
+        agreements, not_finite = self.agreements_in(measured)
         kept = self.pair_filter.choose(agreements)
         own_weights = distributed.own_rows(self.pair_filter.weights(kept), pairs.n_samples)
         own_weights = own_weights * (len(kept) / pairs.n_samples)

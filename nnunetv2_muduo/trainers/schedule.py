@@ -4,11 +4,11 @@ import io
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
-from dataclasses import fields
 from tempfile import TemporaryDirectory
 
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 
+from nnunetv2_muduo.config import field_names
 from nnunetv2_muduo.nnunet_schedule import NNUNET_SCHEDULE
 from nnunetv2_muduo.trainer_classes import trainer_class
 
@@ -29,7 +29,7 @@ def set_schedule(trainer: nnUNetTrainer, **wanted: int | None) -> None:
 def follow_student(generator: nnUNetTrainer, student: nnUNetTrainer) -> None:
     """Give a prompt generator, before it is initialized, the config fields of its student's class that it reads, and the schedule
     that the student's class sets where the generator's own class sets none."""
-    known = {each.name for each in fields(generator.config_class)}
+    known = field_names(generator.config_class)
     of_student = {name: value for name, value in student.config_overrides.items() if name in known}
     generator.config_overrides = {**of_student, **generator.config_overrides}
     for name, of_nnunet in NNUNET_SCHEDULE.items():
