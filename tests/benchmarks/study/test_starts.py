@@ -1,8 +1,11 @@
 """Where rows start, and which patches they draw."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
+from benchmarks.study import starts
 from benchmarks.study.rows import BY_NAME, SUPERVISED, SUPERVISED_TRAINER, Row
 from benchmarks.study.starts import config_in_place, make_trainer, shared_network, start
 
@@ -54,6 +57,29 @@ def test_a_student_of_pet_starts_from_the_network_of_pet_and_one_from_scratch_fr
         assert same(trainer.network.state_dict(), initial) == (name == "supervised_scratch")
     assert {file.stem for file in split.own_folder.glob("shared_*.pth")} == {"shared_pet"}
     assert SUPERVISED.start == "all"
+
+
+@pytest.mark.parametrize("n_shared_epochs", [1, 0])
+def test_the_teachers_patients_are_a_start_also_where_rows_share_none(split, n_shared_epochs):
+    split = replace(split, size=replace(split.size, n_shared_epochs=n_shared_epochs))
+    split = replace(split, of_teachers=replace(split, n_labeled=3))
+    row = BY_NAME["teachers_patients"]
+    with config_in_place(split, row):
+        trainer = make_trainer(split, row, CPU, "rows")
+        trainer.initialize()
+        costs = start(trainer, split, row)
+    theirs = shared_network(split.of_teachers, "all", CPU)
+    assert same(trainer.network.state_dict(), theirs["weights"])
+    n_epochs = n_shared_epochs or split.size.n_epochs
+    assert costs["steps"] == n_epochs * split.size.n_iterations_per_epoch
+    assert not list(split.own_folder.glob("shared_*.pth"))
+
+
+def test_teachers_patients_with_other_labels_are_no_start(split, monkeypatch):
+    labels = iter([{"labels": {"background": 0, "liver": 1}}, {"labels": {"background": 0, "spleen": 1}}])
+    monkeypatch.setattr(starts, "read_json", lambda _: next(labels))
+    with pytest.raises(ValueError, match=r"Labels of the teachers' patients are .*spleen.*, those of .* are .*liver"):
+        starts.network_of_teachers(replace(split, of_teachers=replace(split, n_labeled=3)), CPU)
 
 
 def same(weights, others) -> bool:
