@@ -1,4 +1,4 @@
-"""Loss over prompt rounds, with SegAnyPET's confident learning for noisy labels."""
+"""Loss over prompt rounds."""
 
 import torch
 import torch.nn.functional as F
@@ -25,36 +25,17 @@ def dice_bce(logits: Tensor, truth_mask: Tensor) -> Tensor:
     return torch.where(y.any(1), dice_loss, of_absent) + cross_entropy
 
 
-def sum_over_rounds(logits_of_rounds: list[Tensor], truth_mask: Tensor, is_noisy: Tensor) -> Tensor:
+def sum_over_rounds(logits_of_rounds: list[Tensor], truth_mask: Tensor, rectified_mask: Tensor | None = None) -> Tensor:
     """Sum of the rounds' losses, mean over objects.
-
-    Cross prompting confident learning for the objects with labels of low quality (SegAnyPET, arXiv 2502.14351):
-    published are several predictions of one object under different prompts, their variance in each voxel as uncertainty
-    with its mean as threshold, and (2 L(prediction, y) + L(prediction, y_rectified)) / 3 summed over predictions. Our reading
-    are `rectify`, and that the rounds of a training are the different prompts.
 
     Args:
         logits_of_rounds: one [N, *spatial] per round.
         truth_mask: [N, *spatial].
-        is_noisy: [N], which objects have a label of low quality.
+        rectified_mask: [N, *spatial], of which a third of the loss is taken (`confident_learning`); an object whose label is
+            good has it here, too.
     """
     losses = torch.stack([dice_bce(logits, truth_mask) for logits in logits_of_rounds])
-    if is_noisy.any():
-        rectified = rectify(torch.stack(logits_of_rounds).detach().sigmoid(), truth_mask)
-        of_rectified = torch.stack([dice_bce(logits, rectified) for logits in logits_of_rounds])
-        losses = torch.where(is_noisy, (2 * losses + of_rectified) / 3, losses)
+    if rectified_mask is not None:
+        of_rectified = torch.stack([dice_bce(logits, rectified_mask) for logits in logits_of_rounds])
+        losses = (2 * losses + of_rectified) / 3
     return losses.sum(0).mean()
-
-
-def rectify(probs_of_rounds: Tensor, truth_mask: Tensor) -> Tensor:
-    """Labels [N, *spatial] with the rounds' mean answer wherever predictions differ no more than on average.
-
-    The published text says that labels are rectified by uncertainty; its code says how in an expression that is always empty.
-    This is our reading (docs/teachers.md): where U <= mean of U over the object's crop the mean answer, elsewhere y.
-
-    Args:
-        probs_of_rounds: [R, N, *spatial]; truth_mask: [N, *spatial], boolean.
-    """
-    uncertainty = probs_of_rounds.var(0, unbiased=False).flatten(1)
-    certain = uncertainty <= uncertainty.mean(1, keepdim=True)
-    return torch.where(certain.view_as(truth_mask), probs_of_rounds.mean(0) > 0.5, truth_mask)

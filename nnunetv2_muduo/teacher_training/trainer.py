@@ -8,6 +8,7 @@ from tqdm import tqdm
 
 from nnunetv2_muduo.teacher_training.absent import with_absent_organs
 from nnunetv2_muduo.teacher_training.checkpoints import load_last, require_as_begun, save_best, save_last
+from nnunetv2_muduo.teacher_training.confident_learning import rectified_mask
 from nnunetv2_muduo.teacher_training.crops import Cropper, Crops
 from nnunetv2_muduo.teacher_training.finite_steps import step_where_finite
 from nnunetv2_muduo.teacher_training.half_precision import half_where_possible
@@ -103,7 +104,13 @@ class TeacherTraining:
         crops, first = with_absent_organs(crops, maps, settings.absent_fraction, generator)
         organs = crops.truth_mask, crops.crop_index
         rounds = training_rounds(self.teacher, embeddings, *organs, first, settings, generator)
-        return sum_over_rounds(rounds, crops.truth_mask, crops.is_noisy)
+        rectified = self.rectified_mask(embeddings, crops) if crops.is_noisy.any() else None
+        return sum_over_rounds(rounds, crops.truth_mask, rectified)
+
+    def rectified_mask(self, embeddings: torch.Tensor, crops: Crops) -> torch.Tensor:
+        """The organs' labels, those of low quality rectified."""
+        of_organs = embeddings[crops.crop_index], crops.truth_mask, crops.is_noisy
+        return rectified_mask(self.teacher, *of_organs, self.prompt_generator)
 
     def _some_true(self, maps: torch.Tensor, crops: Crops) -> torch.Tensor:
         """The maps, of which a part is what a perfect student would give."""
