@@ -199,7 +199,7 @@ class MuDuoConfig(TeachersConfig):
     organ is the likeliest of the patch's (`argmax`), or nothing: the probabilities themselves are the label (`soft`)."""
 
     average_share: float = share(0.0)
-    """Share of the student's moving average in the mixture, a third voice, at the end of the ramp-up, with which it grows."""
+    """Share of the student's moving average in the mixture, a third voice, at the training's end, over which it grows evenly."""
 
     ramp_down_share: float = share(0.0)
     """Share of the training, at its end, over which the weight falls as it rose. 0: it stays."""

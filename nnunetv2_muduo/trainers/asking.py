@@ -15,7 +15,6 @@ from torch import Tensor, nn
 
 from nnunetv2_muduo.data.pairs import Pairs, asked_map, valid_pairs
 from nnunetv2_muduo.data.views import split_views
-from nnunetv2_muduo.distillation.losses import ramp_up
 from nnunetv2_muduo.distillation.mixture import Mixture
 from nnunetv2_muduo.distillation.pseudo_labels import agreement_of_logits, agreements_of_masks
 from nnunetv2_muduo.distillation.selection import Agreements
@@ -120,7 +119,9 @@ class AskingTrainer(TaughtTrainer, MovingAverageTrainer):
     def mixture(self, answers: Answers, alpha: Tensor) -> Mixture:
         """The answers mixed, with CT's share of each pair [n_pairs], into pseudo labels."""
         config = self.muduo_config
-        grown = config.average_share * ramp_up(self.current_epoch, self.ramp_up_epochs)
+        grown = (
+            config.average_share * self.current_epoch / self.num_epochs
+        )  # as the student learns, and overtakes the teachers
         return Mixture(
             answers.teacher_logits,
             answers.pairs,
