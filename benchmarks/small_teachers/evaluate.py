@@ -29,7 +29,7 @@ from nnunetv2_muduo.teacher_training.validation import dice_of_masks, held_out_c
 from nnunetv2_muduo.teacher_training.volumes import Volume
 from nnunetv2_muduo.teachers.click_rounds import chained_rounds, logits_of_crop
 from nnunetv2_muduo.teachers.clicks import interior_points
-from nnunetv2_muduo.teachers.prompts import mask_prompts
+from nnunetv2_muduo.teachers.prompts import empty_mask_prompts, mask_prompts
 from nnunetv2_muduo.teachers.robots import robot
 from nnunetv2_muduo.teachers.sam3d.model import Sam3DTeacher
 from nnunetv2_muduo.teachers.weights import load_teacher
@@ -114,7 +114,7 @@ def dice_by_prompt(teacher: Sam3DTeacher, crop: Crops, generator: torch.Generato
         for n, logits in enumerate(rounds, start=1):
             if n in N_CLICKS:
                 yield f"{n} clicks {title}", dice_of_masks(logits > 0, truth)
-    no_mask = embeddings.new_zeros(1, 1, *[teacher.low_res_size] * 3)
+    no_mask = empty_mask_prompts(1, teacher.low_res_size, embeddings)
     answer = teacher.decode(embeddings, interior_points(truth, N_POINTS, generator), no_mask)
     yield f"{N_POINTS} points at once", dice_of_masks(logits_of_crop(answer, size) > 0, truth)
     probs = simulated_student_probs(truth, crop.crop_index, generator)
@@ -133,7 +133,7 @@ def voxels_of_absent(
     """
     embedding = teacher.encode(crop.image)
     if (background := ~crop.labeled_mask).any():
-        no_mask = embedding.new_zeros(1, 1, *[teacher.low_res_size] * 3)
+        no_mask = empty_mask_prompts(1, teacher.low_res_size, embedding)
         answer = teacher.decode(embedding, interior_points(background, 1, generator), no_mask)
         yield ON_BACKGROUND, (logits_of_crop(answer, background.shape[-1]) > 0).flatten(1).sum(1).float()
     absent = [i for i, organ in enumerate(other.organs) if organ not in crop.organs]

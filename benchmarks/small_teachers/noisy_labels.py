@@ -111,6 +111,7 @@ def with_spoilt_half(volumes: list[Volume], folder: Path, seed: int) -> tuple[li
     return [spoilt_volume(v, folder, seed) if v.name in noisy else v for v in volumes], noisy
 
 
+@torch.no_grad()
 def rectified_labels(
     teacher: Sam3DTeacher, clean: list[Volume], given: list[Volume], noisy: frozenset[str], settings
 ) -> dict:
@@ -124,12 +125,16 @@ def rectified_labels(
         if volume.name in noisy and volume.centers
     ]
     of_organs = np.concatenate(of_cases)
-    nearer_organs = (of_organs[:, 1] > of_organs[:, 0]).mean()
-    nearer_cases = np.mean([rectified > label for label, rectified in (case.mean(0) for case in of_cases)])
-    names = ("given", "rectified", "nearer_organs", "nearer_cases", "organs", "cases")
-    return dict(
-        zip(names, (*of_organs.mean(0), nearer_organs, nearer_cases, len(of_organs), len(of_cases)), strict=True)
-    )
+    means_of_cases = np.array([case.mean(0) for case in of_cases])
+    given_dice, rectified_dice = of_organs.mean(0)
+    return {
+        "given": given_dice,
+        "rectified": rectified_dice,
+        "nearer_organs": (of_organs[:, 1] > of_organs[:, 0]).mean(),
+        "nearer_cases": (means_of_cases[:, 1] > means_of_cases[:, 0]).mean(),
+        "organs": len(of_organs),
+        "cases": len(of_cases),
+    }
 
 
 def of_case(teacher, cropper: Cropper, given: Volume, truth: Volume, generator) -> Iterator[tuple[float, float]]:

@@ -138,6 +138,8 @@ BY_NAME = {row.name: row for row in STUDY}
 def choice(name: str, overrides: dict, trainer: str = MUDUO_TRAINER, after: Row | None = None) -> Row:
     """A row for development: MuDuo, or another trainer, with config fields; after another row, with that one's too."""
     title = ", ".join(f"{key} {value}" for key, value in overrides.items()) or name
+    if trainer != MUDUO_TRAINER and title != name and not after:
+        title = f"{name}: {title}"  # of these fields alone nobody could tell whose they are
     if after:
         title, overrides = f"{after.name}, and {title}", {**after.overrides, **overrides}
     observed = trainer.startswith((MUDUO_TRAINER, f"{CONTROL}MuDuo")) and trainer != SUPERVISED_TRAINER

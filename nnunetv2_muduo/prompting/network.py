@@ -15,7 +15,7 @@ from nnunetv2_muduo.prompting.prompts import Prompt
 from nnunetv2_muduo.prompting.space import ImageSpace
 from nnunetv2_muduo.prompting.volume import TeacherVolume, crop
 from nnunetv2_muduo.teachers.patch_space import normalize_ct, normalize_pet, patch_probs
-from nnunetv2_muduo.teachers.prompts import mask_prompts
+from nnunetv2_muduo.teachers.prompts import empty_mask_prompts, mask_prompts
 from nnunetv2_muduo.teachers.sam3d.model import Sam3DTeacher
 
 MOST_PATCHES = 32
@@ -96,7 +96,7 @@ class NetworkTeacher:
         shown = asked.mask_in(corner, self.edge)
         if shown is None and 1 not in labels:
             shown = _seen_from(corner, self.edge, probs)
-        low_res = embedding.new_zeros(1, 1, *[self.network.low_res_size] * 3)
+        low_res = empty_mask_prompts(1, self.network.low_res_size, embedding)
         if shown is not None:
             low_res = mask_prompts(torch.from_numpy(shown)[None], self.network.low_res_size).to(embedding)
         if not len(places):

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from nnunetv2_muduo.teachers.click_rounds import logits_of_crop
 from nnunetv2_muduo.teachers.clicks import interior_points
+from nnunetv2_muduo.teachers.prompts import empty_mask_prompts
 from nnunetv2_muduo.teachers.sam3d.model import Sam3DTeacher
 
 N_CLICKS = 4
@@ -42,7 +43,7 @@ def answers_to_clicks(
     teacher: Sam3DTeacher, embeddings: Tensor, truth_mask: Tensor, generator: torch.Generator
 ) -> Tensor:
     """Probabilities [N_CLICKS, N, S, S, S] after a click inside each organ, drawn anew for every answer."""
-    no_mask = embeddings.new_zeros(len(truth_mask), 1, *[teacher.low_res_size] * 3)
+    no_mask = empty_mask_prompts(len(truth_mask), teacher.low_res_size, embeddings)
     clicks = [interior_points(truth_mask, 1, generator) for _ in range(N_CLICKS)]
     answers = [teacher.decode(embeddings, click, no_mask) for click in clicks]
     return torch.stack([logits_of_crop(answer, truth_mask.shape[-1]).sigmoid() for answer in answers])

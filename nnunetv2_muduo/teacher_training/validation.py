@@ -11,7 +11,7 @@ from nnunetv2_muduo.teacher_training.simulated_student_masks import simulated_st
 from nnunetv2_muduo.teacher_training.volumes import Volume
 from nnunetv2_muduo.teachers.click_rounds import chained_rounds, logits_of_crop
 from nnunetv2_muduo.teachers.clicks import interior_points
-from nnunetv2_muduo.teachers.prompts import mask_prompts
+from nnunetv2_muduo.teachers.prompts import empty_mask_prompts, mask_prompts
 from nnunetv2_muduo.teachers.robots import robot
 from nnunetv2_muduo.teachers.sam3d.model import Sam3DTeacher
 
@@ -73,7 +73,7 @@ def _dice_by_prompt(teacher: Sam3DTeacher, crop: Crops, generator: torch.Generat
     for n_clicks, logits in enumerate(clicks, start=1):
         if n_clicks in N_CLICKS:
             yield f"{n_clicks} click{'s' * (n_clicks > 1)}", dice_of_masks(logits > 0, truth)
-    no_mask = embeddings.new_zeros(1, 1, *[teacher.low_res_size] * 3)
+    no_mask = empty_mask_prompts(1, teacher.low_res_size, embeddings)
     yield f"{N_POINTS} points at once", answer(interior_points(truth, N_POINTS, generator), no_mask)
     yield "true mask", answer(None, mask_prompts(truth, teacher.low_res_size))
     probs = simulated_student_probs(truth, crop.crop_index, generator)

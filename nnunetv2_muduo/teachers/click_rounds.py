@@ -7,6 +7,7 @@ from torch import Tensor
 
 from nnunetv2_muduo.teachers.clicks import Points
 from nnunetv2_muduo.teachers.patch_space import patch_logits
+from nnunetv2_muduo.teachers.prompts import empty_mask_prompts
 from nnunetv2_muduo.teachers.robots import Robot
 from nnunetv2_muduo.teachers.sam3d.model import Sam3DTeacher
 
@@ -32,7 +33,7 @@ def chained_rounds(
         begin: points of the first round, or mask prompts [N, 1, s, s, s] that its click corrects. None for a click, without
             a mask before it.
     """
-    no_mask = embeddings.new_zeros(len(truth_mask), 1, *[teacher.low_res_size] * 3)
+    no_mask = empty_mask_prompts(len(truth_mask), teacher.low_res_size, embeddings)
     low_res_logits, first = (begin, None) if isinstance(begin, Tensor) else (no_mask, begin)
     prediction_mask, points = logits_of_crop(low_res_logits, truth_mask.shape[-1]) > CLICK_LOGIT, None
     for has_click in schedule:

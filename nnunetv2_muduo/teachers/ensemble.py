@@ -11,7 +11,7 @@ from nnunetv2_muduo.config import MuDuoConfig
 from nnunetv2_muduo.data.pairs import Box, Pairs
 from nnunetv2_muduo.teachers import load_teacher, patch_space
 from nnunetv2_muduo.teachers.checkpoint import read_teacher_file
-from nnunetv2_muduo.teachers.prompts import mask_prompts, points_of_organs
+from nnunetv2_muduo.teachers.prompts import empty_mask_prompts, mask_prompts, points_of_organs
 from nnunetv2_muduo.teachers.registry import TEACHERS, SmallTeacher
 from nnunetv2_muduo.teachers.sam3d.config import Sam3DConfig
 from nnunetv2_muduo.teachers.small import SMALL_CONFIG
@@ -120,8 +120,7 @@ class TeacherEnsemble:
         points = None if kind == "mask" else self._points(prompt_map, boxes)
         size = self.teachers[modality].low_res_size
         if kind == "points":
-            # Zeros are the empty mask prompt that the public weights were trained with (docs/teachers.md).
-            return {"points": points, "masks": student_probs.new_zeros(1, 1, size, size, size)}
+            return {"points": points, "masks": empty_mask_prompts(1, size, student_probs)}
         masks = torch.cat(
             [
                 mask_prompts(organ[None], size, value)

@@ -84,6 +84,14 @@ def mask_prompts(organ_probs: Tensor, size: int, value: str = "logit") -> Tensor
     return torch.logit(averaged, eps=LOGIT_CLIP) if value == "logit" else averaged
 
 
+def empty_mask_prompts(n: int, size: int, like: Tensor) -> Tensor:
+    """Mask prompts [n, 1, size, size, size] that say nothing, of the type and on the device of `like`.
+
+    Zeros, which the public weights were trained with; their own embedding for no mask never was (docs/teachers.md).
+    """
+    return like.new_zeros(n, 1, size, size, size)
+
+
 def _higher_then_nearer(height: Tensor, organ_mask: Tensor) -> Tensor:
     """Whole numbers [a, b, c], above 0 in the organ alone, that are larger the higher, then the nearer to its centroid.
 

@@ -119,9 +119,8 @@ class AskingTrainer(TaughtTrainer, MovingAverageTrainer):
     def mixture(self, answers: Answers, alpha: Tensor) -> Mixture:
         """The answers mixed, with CT's share of each pair [n_pairs], into pseudo labels."""
         config = self.muduo_config
-        grown = (
-            config.average_share * self.current_epoch / self.num_epochs
-        )  # as the student learns, and overtakes the teachers
+        # More of it as the student learns, which overtakes the teachers in the end.
+        grown = config.average_share * self.current_epoch / self.num_epochs
         return Mixture(
             answers.teacher_logits,
             answers.pairs,

@@ -55,6 +55,7 @@ def test_rows_of_a_file(tmp_path):
     assert (mean_teacher.trainer, mean_teacher.overrides, mean_teacher.observed) == (
         "nnUNetTrainerMeanTeacher", {"ema_decay": 0.9}, False,
     )  # fmt: skip
+    assert (weight.title, mean_teacher.title) == ("consistency_weight 1.0", "mt: ema_decay 0.9")
     file.write_text("a: {trainer: nnUNetTrainerCPS, consistency_weight: 1}\nb: {after: a, num_epochs: 3}\n")
     first, second = read_rows(file)
     assert (second.trainer, second.overrides, second.after) == (
