@@ -90,7 +90,7 @@ CONTROLS = (
         MAP_AS_LABEL,
         name="map_and_average",
         title="prompt map and the student's average as label, no teacher",
-        overrides={"average_share": 0.33},
+        overrides={"average_share": 0.8},  # the map is 0 or 1: up to one half the average would never be heard
     ),
     replace(
         MAP_AS_LABEL,

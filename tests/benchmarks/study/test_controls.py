@@ -81,9 +81,11 @@ def test_with_the_average_the_map_is_mixed_as_teachers_are(taught_trainer_of):
     view, organ_map = torch.randn(1, 2, 24, 24, 24), torch.zeros(1, 1, 24, 24, 24, dtype=torch.int16)
     organ_map[..., 4:12, 4:12, 4:12] = 1
     answers = trainer.ask(UnlabeledPatches(view, {}, organ_map), torch.rand(1, 3, 24, 24, 24).softmax(1))
-    mixed = trainer.mixture(answers, torch.rand(1)).probs(slice(0, 1))
+    mixture = trainer.mixture(answers, torch.rand(1))
+    mixed = mixture.probs(slice(0, 1))
     share = trainer.muduo_config.average_share
-    assert 0 < share < 0.5
+    assert 0.5 < share < 1, "with less the label would always be the map"
+    assert not torch.equal(mixture.labels(slice(0, 1)), organ_map[:, 0].bool())
     expected = share * trainer.average_probs(view)[:, 1] + (1 - share) * organ_map[:, 0]
     torch.testing.assert_close(mixed, expected, rtol=1e-4, atol=1e-5)
 
