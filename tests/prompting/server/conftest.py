@@ -3,6 +3,7 @@
 import json
 import socket
 import threading
+from contextlib import suppress
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
@@ -69,11 +70,17 @@ class Client:
         return self.ask(path, data, **{"Content_Type": "application/octet-stream"} | headers)
 
     def raw(self, request):
-        """Everything that is answered to bytes on the wire."""
-        with socket.create_connection(self.server.server_address[:2], timeout=20) as connection:
+        """Everything that is answered to bytes on the wire, of which a server that refuses them may not read the last."""
+        pieces = []
+        with (
+            socket.create_connection(self.server.server_address[:2], timeout=20) as connection,
+            suppress(ConnectionError),
+        ):
             connection.sendall(request)
-            connection.shutdown(socket.SHUT_WR)
-            return b"".join(iter(lambda: connection.recv(65536), b""))
+            with suppress(OSError):  # closed by the server: "not connected" is no ConnectionError
+                connection.shutdown(socket.SHUT_WR)
+            pieces.extend(iter(lambda: connection.recv(65536), b""))
+        return b"".join(pieces)
 
     def try_open(self, *images):
         return self.try_post("/api/open", {"images": list(images)})
