@@ -10,7 +10,7 @@ import difflib
 import os
 import reprlib
 import warnings
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar, overload
 
@@ -29,7 +29,13 @@ PANEL_FOLDER = "muduo_panels"
 
 _NO_MATTER = ("picture_every_epochs",)  # may change in the middle of a training
 _FORMER = {"teacher_spacing": "patch"}  # fields until 0.1.0, with the one value that they could have
-_FORMER_DEFAULTS = {"ramp_up_epochs": 200}  # until 0.1.0, where None stands now
+_FORMER_DEFAULTS = {  # of trainings that began with 0.1.0, some of them before the field was there
+    "ramp_up_epochs": 200,
+    "ct_prompts": "mask",
+    "pet_prompts": "points",
+    "least_agreement": 0.0,
+    "average_share": 0.0,
+}
 
 
 @dataclass(frozen=True)
@@ -136,17 +142,18 @@ class MuDuoConfig(TeachersConfig):
     teachers: str = one_of("both", "ct", "pet")
     """`both`, or one alone: `ct`, `pet`. One teacher has nobody to agree with, so every valid pair is then kept."""
 
-    ct_prompts: str = one_of("mask", "points", "points_and_mask")
-    """What the CT teacher is asked with: the `mask` of an organ, `points` in it, or both."""
+    ct_prompts: str = one_of("points", "mask", "points_and_mask")
+    """What the CT teacher is asked with: `points` in an organ of the prompt map, the organ's `mask`, or both."""
 
-    pet_prompts: str = one_of("points", "mask", "points_and_mask")
+    pet_prompts: str = one_of("mask", "points", "points_and_mask")
     """What the PET teacher is asked with, likewise."""
 
     ct_mask_prompt_source: str = one_of("student", "prompt_generator")
-    """Whose map of an organ is the CT teacher's mask: the `student`'s (mutual distillation) or the `prompt_generator`'s."""
+    """Whose map of an organ is the CT teacher's mask, where it is asked with one: the `student`'s or the `prompt_generator`'s."""
 
     pet_mask_prompt_source: str = one_of("student", "prompt_generator", "ct_teacher")
-    """Whose map of an organ is the PET teacher's mask, where it is asked with one; of the `ct_teacher` it is its answer."""
+    """Whose map of an organ is the PET teacher's mask: the `student`'s (mutual distillation), the `prompt_generator`'s, or the
+    answer of the `ct_teacher`."""
 
     ct_mask_prompt_value: str = one_of("logit", "probability")
     """`logit` of the probability, clipped, which is what the teachers were trained with, or the bare `probability`."""
@@ -191,14 +198,14 @@ class MuDuoConfig(TeachersConfig):
     agreement_threshold: float = 0.5
     """Least soft IoU of the two teachers for `kept_pairs: threshold`."""
 
-    least_agreement: float = share(0.0)
+    least_agreement: float = share(0.15)
     """Soft IoU of the two teachers below which a pair never teaches, even where it is its organ's only one."""
 
     pseudo_label: str = one_of("threshold", "argmax", "soft")
     """What becomes of the mixture of an organ's probabilities: 1 above the `threshold` of one half, the same but only where the
     organ is the likeliest of the patch's (`argmax`), or nothing: the probabilities themselves are the label (`soft`)."""
 
-    average_share: float = share(0.0)
+    average_share: float = share(0.5)
     """Share of the student's moving average in the mixture, a third voice, at the training's end, over which it grows evenly."""
 
     ramp_down_share: float = share(0.0)
@@ -293,23 +300,25 @@ def fields_of_other_methods(config_class: type[TrainingConfig]) -> list[str]:
     return [key for key in _read_file() if key not in own]
 
 
-def with_former_defaults(config: AnyConfig, stored: dict[str, Any]) -> AnyConfig:
-    """The config for going on with a training: where it leaves a default to us that has changed since, as it was then.
+def former_defaults(config: TrainingConfig, stored: dict[str, Any]) -> dict[str, Any]:
+    """Fields in which a training that goes on stays as it began, though their defaults have changed since.
 
     Args:
+        config: today's, of which only fields at their defaults are looked at: others are somebody's choice.
         stored: the config in the training's checkpoint; empty where there is none.
     """
-    kept: dict[str, Any] = {
-        name: value
-        for name, value in _FORMER_DEFAULTS.items()
-        if stored.get(name) == value and getattr(config, name) is None
+    defaults = type(config)().to_dict()
+    return {
+        name: former
+        for name, former in _FORMER_DEFAULTS.items()
+        if stored and name in defaults and stored.get(name, former) == former
+        if getattr(config, name) == defaults[name] != former
     }
-    return replace(config, **kept)
 
 
 def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
     """Readable lines `field: old -> new` for every field in which two configs differ, those of pictures aside."""
-    old = {**_known_fields(), **old}  # with the defaults of fields that an older version did not have
+    old = {**_known_fields(), **_FORMER_DEFAULTS, **old}  # with what fields that an older version did not have come to
     names = [name for name in new if name not in _NO_MATTER]
     return [f"{name}: {old[name]!r} -> {new[name]!r}" for name in names if old[name] != new[name]]
 

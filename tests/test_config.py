@@ -4,7 +4,8 @@ import pytest
 import yaml
 
 from nnunetv2_muduo import trainers
-from nnunetv2_muduo.config import CONFIG_VARIABLE, MuDuoConfig, differences, load_config
+from nnunetv2_muduo.config import CONFIG_VARIABLE, MuDuoConfig, differences, former_defaults, load_config
+from nnunetv2_muduo.trainers.mean_teacher import MeanTeacherConfig
 
 
 @pytest.fixture
@@ -85,6 +86,27 @@ def test_values_that_make_no_sense_name_their_field(values, config_file):
 def test_differences_are_listed():
     old, new = MuDuoConfig().to_dict(), MuDuoConfig(n_points=1).to_dict()
     assert differences(old, new) == ["n_points: 3 -> 1"]
+
+
+PAPERS = {"ct_prompts": "mask", "pet_prompts": "points"}
+SINCE_0_1 = ("least_agreement", "average_share")
+
+
+def test_a_training_that_goes_on_keeps_the_defaults_that_it_began_with():
+    of_0_1 = {name: value for name, value in MuDuoConfig(**PAPERS).to_dict().items() if name not in SINCE_0_1}
+    former = former_defaults(MuDuoConfig(), of_0_1)
+    assert former == {**PAPERS, "least_agreement": 0.0, "average_share": 0.0}
+    assert differences(of_0_1, MuDuoConfig(**former).to_dict()) == []
+    others = [d.partition(":")[0] for d in differences(of_0_1, MuDuoConfig().to_dict())]
+    assert others == [*PAPERS, *SINCE_0_1]
+
+
+def test_what_somebody_chose_is_no_former_default():
+    assert former_defaults(MuDuoConfig(), {}) == {}
+    assert former_defaults(MuDuoConfig(), MuDuoConfig().to_dict()) == {}
+    stored = MuDuoConfig(**PAPERS, average_share=0.3).to_dict()
+    assert former_defaults(MuDuoConfig(ct_prompts="points_and_mask"), stored) == {"pet_prompts": "points"}
+    assert former_defaults(MeanTeacherConfig(), {"ramp_up_epochs": 200}) == {"ramp_up_epochs": 200}
 
 
 def test_pictures_make_no_other_training():

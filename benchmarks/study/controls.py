@@ -25,6 +25,8 @@ from nnunetv2_muduo.trainers import (
 )
 
 SURE_LOGIT = 20.0
+NOT_ASKED = {"ct_prompts": "mask", "pet_prompts": "points", "least_agreement": 0.0}
+"""What is read of teachers alone: whatever MuDuo's defaults are, a control without teachers stays the training that it is."""
 
 
 class PromptMapAnswers:
@@ -56,6 +58,7 @@ class nnUNetTrainerStudyMapAsLabel(nnUNetTrainerMuDuo_PETTeacherOnly):
         "valid_by": "prompt_map",
         "prompting_network": "student",
         "prompting_view": "augmented",
+        **NOT_ASKED,
     }
 
     def before_training(self) -> None:

@@ -154,7 +154,7 @@ CHOICES = (
     choice("weight_0.1", {"consistency_weight": 0.1}),
     choice("weight_1", {"consistency_weight": 1.0}),
     choice("mse_3", {"consistency": "mse", "consistency_weight": 3.0}),
-    choice("generator_masks", {"ct_mask_prompt_source": "prompt_generator"}),
+    choice("generator_masks", {"pet_mask_prompt_source": "prompt_generator"}),
     choice("no_suppression", {"suppress_between_points": False}),
     choice("larger_unlabeled_batch", {"unlabeled_batch_size": 4}),
 )

@@ -1,5 +1,6 @@
 """Base of all trainers: config, schedule, patch and channels of the student, and the split of few cases."""
 
+from dataclasses import replace
 from pathlib import Path
 from textwrap import indent
 
@@ -17,8 +18,8 @@ from nnunetv2_muduo.config import (
     TrainingConfig,
     differences,
     fields_of_other_methods,
+    former_defaults,
     load_config,
-    with_former_defaults,
 )
 from nnunetv2_muduo.data.loader import augmentation_processes, n_augmentation_processes
 from nnunetv2_muduo.data.splits import cases_in_no_fold, new_splits, why_no_fold
@@ -99,7 +100,10 @@ class MuDuoTrainer(AugmentingTrainer):
     def read_config(self) -> None:
         """Resolve the config and set the numbers of epochs and iterations that it gives; a fifth as many validate."""
         config = load_config(self.config_overrides, self.config_class)
-        self.muduo_config = with_former_defaults(config, self._stored_config)
+        former = former_defaults(config, self._stored_config)
+        self.muduo_config = replace(config, **former)
+        if former:
+            self.print_to_log_file(f"This training began under former defaults and goes on with them: {former}.")
         others = fields_of_other_methods(self.config_class)
         if others:
             self.print_to_log_file(f"Config fields of other methods, not read by this one: {', '.join(others)}.")

@@ -18,6 +18,7 @@ from nnunetv2_muduo.teachers.sam3d.model import PROMPTS_PER_CHUNK, Sam3DTeacher
 from nnunetv2_muduo.teachers.small import SMALL_CONFIG
 
 SIZE = SMALL_CONFIG.image_size
+PAPERS_PROMPTS = {"ct_prompts": "mask", "pet_prompts": "points"}
 
 
 def make_ensemble(n_organs: int) -> TeacherEnsemble:
@@ -93,9 +94,9 @@ def test_only_organs_that_are_there_are_decoded(monkeypatch):
 
 
 def prompts_of_each(**config) -> dict[int, dict]:
-    """The prompts that each teacher, by its place, gets for three organs of one patch."""
+    """The prompts that each teacher, by its place, gets for three organs of one patch: the paper's, with other fields."""
     ensemble, got = make_ensemble(3), {}
-    ensemble.config = replace(ensemble.config, **config)
+    ensemble.config = replace(ensemble.config, **{**PAPERS_PROMPTS, **config})
     teachers, decode = list(ensemble.teachers.values()), Sam3DTeacher.decode
 
     def noting(self, embedding, points, masks):
@@ -264,6 +265,7 @@ def test_a_patch_at_another_spacing_is_resampled_for_the_teachers_and_their_answ
 
     monkeypatch.setattr(Sam3DTeacher, "decode", noting)
     ensemble = make_ensemble(2)
+    ensemble.config = replace(ensemble.config, **PAPERS_PROMPTS)
     answers = ensemble.predict(images, prompt_map, probs, pairs)
     resized = resize(images["ct"].float(), size, mode="trilinear")
     expected = ensemble.teachers["ct"].encode(normalize_ct(resized).permute(0, 1, 4, 2, 3).contiguous())

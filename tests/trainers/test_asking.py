@@ -90,7 +90,8 @@ def test_an_organ_is_asked_about_where_the_wanted_map_shows_it(prepared_dataset,
         assert (asked.prompt_map == 2).sum() == 2 * 27
 
 
-def test_without_an_average_there_is_none(prepared_dataset):
+def test_without_an_average_there_is_none(prepared_dataset, tmp_path, monkeypatch):
+    write_config(monkeypatch, tmp_path, average_share=0.0)
     trainer = started_epoch()
     assert not hasattr(trainer, "mean_teacher")
     assert next(trainer.dataloader_unlabeled)["data"].shape[1] == 4

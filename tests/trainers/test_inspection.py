@@ -14,7 +14,8 @@ def random_states() -> list:
     return [random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state().tolist()]  # noqa: NPY002
 
 
-def test_a_consultation_says_what_the_teachers_say(prepared_dataset):
+def test_a_consultation_says_what_the_teachers_say(prepared_dataset, tmp_path, monkeypatch):
+    write_config(monkeypatch, tmp_path, average_share=0.0, least_agreement=0.0)
     trainer = started_trainer()
     trainer.network.train()
     before = random_states(), trainer.mixing_generator.get_state().tolist()

@@ -1,11 +1,13 @@
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
-from support import DATASET, make_trainer, prepare_tiny, seed_everything, write_config
+from support import DATASET, log_of, make_trainer, prepare_tiny, seed_everything, train_epochs, write_config
 
+from nnunetv2_muduo.checkpoints import STATE_KEY
 from nnunetv2_muduo.config import MuDuoConfig
 from nnunetv2_muduo.teachers.sam3d.model import Sam3DTeacher
 from nnunetv2_muduo.trainers.plans import fit_plans
@@ -44,7 +46,8 @@ def consistency_losses(n_steps: int = 2) -> list[float]:
     return [float(trainer.train_step(next(trainer.dataloader_train))["consistency_loss"]) for _ in range(n_steps)]
 
 
-def test_the_pseudo_label_never_sees_a_label(prepared_dataset):
+def test_the_pseudo_label_never_sees_a_label(prepared_dataset, tmp_path, monkeypatch):
+    write_config(monkeypatch, tmp_path, least_agreement=0.0)  # of untrained networks' prompts there is little
     raw = prepared_dataset / "raw" / DATASET
     expected = consistency_losses()
     assert min(expected) > 0
@@ -71,7 +74,8 @@ def test_each_teacher_encodes_each_patch_once(prepared_dataset, monkeypatch):
     assert len(encoded) == 2
 
 
-def test_the_student_learns_from_the_consistency_loss(prepared_dataset):
+def test_the_student_learns_from_the_consistency_loss(prepared_dataset, tmp_path, monkeypatch):
+    write_config(monkeypatch, tmp_path, least_agreement=0.0)
     trainer = make_trainer()
     trainer.on_train_start()
     trainer.on_train_epoch_start()
@@ -111,6 +115,20 @@ def test_logs_of_every_epoch_survive_continuing(prepared_dataset, tmp_path, monk
     other = make_trainer(continue_training=True)
     with pytest.raises(ValueError, match="n_points: 3 -> 1"):
         other.load_checkpoint(f"{trainer.output_folder}/checkpoint_final.pth")
+
+
+def test_a_training_of_0_1_goes_on_as_it_began(prepared_dataset, tmp_path, monkeypatch):
+    former = {"ct_prompts": "mask", "pet_prompts": "points", "average_share": 0.0, "least_agreement": 0.0}
+    write_config(monkeypatch, tmp_path, **former)
+    path = Path(train_epochs("nnUNetTrainerMuDuo", 1).output_folder) / "checkpoint_latest.pth"
+    checkpoint = torch.load(path, weights_only=False)
+    for field in ("average_share", "least_agreement"):  # which 0.1 did not have
+        del checkpoint["init_args"][STATE_KEY]["config"][field]
+    torch.save(checkpoint, path)
+    write_config(monkeypatch, tmp_path)
+    continued = train_epochs("nnUNetTrainerMuDuo", 2, continue_training=True)
+    assert {name: getattr(continued.muduo_config, name) for name in former} == former
+    assert "goes on with them: {'ct_prompts': 'mask'" in log_of(continued)
 
 
 def test_prompt_maps_from_other_labels_are_refused(prepared_dataset, monkeypatch):

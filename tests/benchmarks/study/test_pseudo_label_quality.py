@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from support import make_case, make_trainer
+from support import make_case, make_trainer, write_config
 
 from benchmarks.study import pseudo_label_quality as quality
 from nnunetv2_muduo.data.unlabeled_dataset import UnlabeledDataset
@@ -13,8 +13,9 @@ PET_SUV = 3  # channel of the views
 
 
 @pytest.fixture
-def trainer(prepared_dataset, monkeypatch):
+def trainer(prepared_dataset, tmp_path, monkeypatch):
     monkeypatch.setattr(quality, "N_PATCHES", 6)
+    write_config(monkeypatch, tmp_path, least_agreement=0.0)
     trainer = make_trainer()
     trainer.on_train_start()
     return trainer
