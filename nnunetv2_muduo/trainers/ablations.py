@@ -9,8 +9,9 @@ NNUNET_WEIGHT_DECAY = 3e-5
 
 
 class nnUNetTrainerMuDuo_paper(nnUNetTrainerMuDuo):
-    """The paper's loss, optimizer and schedule, whatever MuDuo's defaults are: half of nnU-Net's cross-entropy and Dice, MSE at
-    0.1, SGD 0.01, momentum 0.9, weight decay 1e-4, 30 000 iterations of student and prompt generator, all ramp-up.
+    """The paper's prompts, filter, mixture, loss, optimizer and schedule, whatever MuDuo's defaults are: half of nnU-Net's
+    cross-entropy and Dice, MSE at 0.1, SGD 0.01, momentum 0.9, weight decay 1e-4, 30 000 iterations of student and prompt
+    generator, all ramp-up.
 
     docs/method.md says where it is nnU-Net's all the same.
     """
@@ -77,7 +78,7 @@ class nnUNetTrainerMuDuo_FixedThreshold(nnUNetTrainerMuDuo):
 
 
 class nnUNetTrainerMuDuo_SinglePoint(nnUNetTrainerMuDuo):
-    """One point per organ for the PET teacher."""
+    """One point per organ for the teacher that is asked with points."""
 
     config_overrides = {"n_points": 1}
 

@@ -1,14 +1,15 @@
 """MuDuo (arXiv 2606.15611): loss of unlabeled patches against pseudo labels of two frozen teachers (docs/method.md).
 
-unlabeled patch ─ spatial augment ─┬─ intensity ► student ─► probabilities ─┬─► consistency ─► backward
-                                   │                              │ masks   │
-                                   ├─ CT in HU ──► SAM-Med3D ◄────┘         │
-                                   ├─ PET in SUV ► SegAnyPET ◄── points     │
-                                   │                 └─► agreement ─► best half ─► mixed pseudo label
+unlabeled patch ─ spatial augment ─┬─ intensity ┬► student ─► probabilities ─┬─► consistency ─► backward
+                                   │            │                  │ masks   │
+                                   ├─ PET in SUV ► SegAnyPET ◄─────┘         │
+                                   ├─ CT in HU ──► SAM-Med3D ◄── points      │
+                                   │            │  └─► agreement ─► best half ─► mixed pseudo label
+                                   │            └► student's average ────────────┘
                                    └─ prompt map (travels as the patch's segmentation)
 
-That is the paper's; what else can be asked, mixed and chosen, config fields say (`asking`, `distillation.mixture`,
-`distillation.pair_filter`).
+The paper asks the teachers the other way round and mixes their answers alone. What else can be asked, mixed and chosen, config
+fields say (`asking`, `distillation.mixture`, `distillation.pair_filter`).
 """
 
 from typing import Any
@@ -17,6 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from nnunetv2_muduo.config import PANEL_FOLDER
 from nnunetv2_muduo.data.pairs import Pairs
 from nnunetv2_muduo.distillation.losses import ramp_up
 from nnunetv2_muduo.distillation.pair_filter import PairFilter
@@ -81,7 +83,7 @@ class nnUNetTrainerMuDuo(AskingTrainer):
         per_organ = np.full(len(self.organ_labels), np.nan)
         per_organ[seen] = np.nanmean(agreement[:, seen], axis=0)
         n_valid, n_kept = outputs["n_valid"].sum(0), outputs["n_kept"].sum(0)
-        self.print_to_log_file(f"Kept {n_kept.sum()} of {n_valid.sum()} valid (sample, organ) pairs")
+        self._log_kept(int(n_kept.sum()), int(n_valid.sum()))
         names = organ_names(self.dataset_json).values()
         self._log_not_finite(dict(zip(names, outputs["n_not_finite"].sum(0), strict=True)))
         said = ("not seen" if np.isnan(a) else f"{a:.4f}" for a in per_organ)
@@ -92,6 +94,15 @@ class nnUNetTrainerMuDuo(AskingTrainer):
             "n_valid_pairs": int(n_valid.sum()),
             "n_kept_pairs": int(n_kept.sum()),
         }
+
+    def _log_kept(self, n_kept: int, n_valid: int) -> None:
+        self.print_to_log_file(f"Kept {n_kept} of {n_valid} valid (sample, organ) pairs")
+        if n_valid and not n_kept:
+            self.print_to_log_file(
+                f"WARNING: unlabeled patches taught nothing in this epoch: the teachers agreed on no organ (least_agreement "
+                f"{self.muduo_config.least_agreement}, kept_pairs {self.muduo_config.kept_pairs}). That is usual while the "
+                f"student knows little; where it goes on, see in {PANEL_FOLDER} what each of them answers."
+            )
 
     def _log_not_finite(self, n_by_organ: dict[str, int]) -> None:
         if not_finite := {name: n for name, n in n_by_organ.items() if n}:

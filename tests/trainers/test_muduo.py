@@ -117,6 +117,16 @@ def test_logs_of_every_epoch_survive_continuing(prepared_dataset, tmp_path, monk
         other.load_checkpoint(f"{trainer.output_folder}/checkpoint_final.pth")
 
 
+@pytest.mark.parametrize(("least", "is_said"), [(0.0, False), (0.99, True)])
+def test_an_epoch_in_which_nothing_is_taught_is_said(least, is_said, prepared_dataset, tmp_path, monkeypatch):
+    write_config(monkeypatch, tmp_path, least_agreement=least)
+    trainer = train_epochs("nnUNetTrainerMuDuo", 1)
+    assert trainer.logger.local_logger.my_fantastic_logging["n_valid_pairs"][0] > 0
+    assert (
+        f"taught nothing in this epoch: the teachers agreed on no organ (least_agreement {least}" in log_of(trainer)
+    ) == is_said
+
+
 def test_a_training_of_0_1_goes_on_as_it_began(prepared_dataset, tmp_path, monkeypatch):
     former = {"ct_prompts": "mask", "pet_prompts": "points", "average_share": 0.0, "least_agreement": 0.0}
     write_config(monkeypatch, tmp_path, **former)
