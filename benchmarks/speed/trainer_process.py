@@ -34,7 +34,7 @@ class TrainerProcess:
         context.Process(target=serve, args=(kind, folder, device, n_threads, theirs), daemon=True).start()
 
     def step(self) -> dict[str, float]:
-        """Seconds of a whole step, and of the teacher stage in it."""
+        """Seconds of a whole step; of MuDuo's also of the teacher stage in it, and of the average's pass."""
         self.connection.send("step")
         return self.connection.recv()
 
@@ -68,16 +68,22 @@ def serve(kind: str, folder: Path, device: torch.device, n_threads: int, connect
     batch = labeled_batch(trainer)
     while connection.recv() != "stop":
         step_s, _ = measure.seconds(lambda: trainer.train_step(batch), device)
-        connection.send({"step_s": step_s, "stage_s": trainer.stage_s if kind == "muduo" else 0.0})
+        connection.send({"step_s": step_s, **getattr(trainer, "parts_s", {})})
     connection.send(peak_gb(device))
 
 
 class TimedMuDuo(nnUNetTrainerMuDuo):
-    """MuDuo's trainer; stage_s: seconds that the last step spent on teachers and on the loss against them."""
+    """MuDuo's trainer; parts_s: seconds of the last step for the average's pass, and for teachers and the loss against them."""
 
     def unlabeled_loss(self, student_logits, patches):
-        stage = super().unlabeled_loss
-        self.stage_s, result = measure.seconds(lambda: stage(student_logits, patches), self.device)
+        self.parts_s, loss = {}, super().unlabeled_loss
+        seconds, result = measure.seconds(lambda: loss(student_logits, patches), self.device)
+        self.parts_s["stage_s"] = seconds - self.parts_s["average_s"]
+        return result
+
+    def average_probs(self, view):
+        of_average = super().average_probs
+        self.parts_s["average_s"], result = measure.seconds(lambda: of_average(view), self.device)
         return result
 
 
