@@ -106,7 +106,7 @@ def test_a_patch_at_the_teachers_spacing_is_counted(dataset, check, tmp_path, mo
     hours = {}
     for spacing_mm in (None, 8.0):  # the data set has 4 mm: eight times as many voxels
         write_config(
-            monkeypatch, tmp_path, teacher_spacing_mm=spacing_mm, num_epochs=10_000, num_iterations_per_epoch=250
+            monkeypatch, tmp_path, teacher_spacing_mm=spacing_mm, num_epochs=100_000, num_iterations_per_epoch=250
         )
         _, found = check()
         hours[spacing_mm] = float(re.search(r"student ([\d.]+) h", found["estimate"][1]).group(1))
