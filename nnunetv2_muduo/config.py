@@ -29,7 +29,7 @@ PANEL_FOLDER = "muduo_panels"
 
 _NO_MATTER = ("picture_every_epochs",)  # may change in the middle of a training
 _FORMER = {"teacher_spacing": "patch"}  # fields until 0.1.0, with the one value that they could have
-_FORMER_DEFAULTS = {  # of trainings that began with 0.1.0, some of them before the field was there
+_FORMER_DEFAULTS = {  # of 0.1.0; what was no field then, was always so
     "ramp_up_epochs": 200,
     "ct_prompts": "mask",
     "pet_prompts": "points",
@@ -268,14 +268,19 @@ def load_config(overrides: dict[str, Any] | None = None) -> MuDuoConfig: ...
 @overload
 def load_config(overrides: dict[str, Any] | None = None, *, config_class: type[AnyConfig]) -> AnyConfig: ...
 @overload
-def load_config(overrides: dict[str, Any] | None, config_class: type[AnyConfig]) -> AnyConfig: ...
 def load_config(
-    overrides: dict[str, Any] | None = None, config_class: type[TrainingConfig] = MuDuoConfig
+    overrides: dict[str, Any] | None, config_class: type[AnyConfig], defaults: dict[str, Any] | None = None
+) -> AnyConfig: ...
+def load_config(
+    overrides: dict[str, Any] | None = None,
+    config_class: type[TrainingConfig] = MuDuoConfig,
+    defaults: dict[str, Any] | None = None,
 ) -> TrainingConfig:
     """Config from the file in `nnUNet_muduo_config`, if set, with single fields replaced by `overrides`.
 
     Args:
         config_class: the method's; fields of other methods in the file are left out (`fields_of_other_methods` tells them).
+        defaults: of single fields, in place of the class's.
 
     Raises:
         FileNotFoundError: the variable names a file that does not exist.
@@ -284,7 +289,7 @@ def load_config(
     own = field_names(config_class)
     values = {key: value for key, value in _read_file().items() if key in own}
     try:
-        return config_class(**{**values, **(overrides or {})})
+        return config_class(**{**(defaults or {}), **values, **(overrides or {})})
     except ValueError as error:
         raise ValueError(f"{error} ({CONFIG_VARIABLE}={os.environ.get(CONFIG_VARIABLE)})") from error
 
@@ -300,20 +305,14 @@ def fields_of_other_methods(config_class: type[TrainingConfig]) -> list[str]:
     return [key for key in _read_file() if key not in own]
 
 
-def former_defaults(config: TrainingConfig, stored: dict[str, Any]) -> dict[str, Any]:
-    """Fields in which a training that goes on stays as it began, though their defaults have changed since.
+def former_defaults(stored: dict[str, Any], config_class: type[TrainingConfig]) -> dict[str, Any]:
+    """A method's defaults until 0.1.0 that have changed since, as far as a training began with them.
 
     Args:
-        config: today's, of which only fields at their defaults are looked at: others are somebody's choice.
-        stored: the config in the training's checkpoint; empty where there is none.
+        stored: the config in the checkpoint of a training that began until then; empty where there is none.
     """
-    defaults = type(config)().to_dict()
-    return {
-        name: former
-        for name, former in _FORMER_DEFAULTS.items()
-        if stored and name in defaults and stored.get(name, former) == former
-        if getattr(config, name) == defaults[name] != former
-    }
+    own = field_names(config_class) if stored else ()
+    return {name: value for name, value in _FORMER_DEFAULTS.items() if name in own and stored.get(name, value) == value}
 
 
 def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:

@@ -58,7 +58,7 @@ def set_nnunet_folders(monkeypatch, root: Path) -> None:
 def write_config(monkeypatch, folder: Path, **values) -> None:
     """Set `nnUNet_muduo_config` to a file with the quick config and the given values."""
     path = folder / "muduo.yaml"
-    path.write_text(yaml.safe_dump({**QUICK_CONFIG, **values}))
+    path.write_text(yaml.safe_dump({name: v for name, v in {**QUICK_CONFIG, **values}.items() if v is not None}))
     monkeypatch.setenv("nnUNet_muduo_config", str(path))
 
 

@@ -88,25 +88,38 @@ def test_differences_are_listed():
     assert differences(old, new) == ["n_points: 3 -> 1"]
 
 
-PAPERS = {"ct_prompts": "mask", "pet_prompts": "points"}
-SINCE_0_1 = ("least_agreement", "average_share")
+OF_0_1 = {  # as its checkpoints hold it, with its defaults
+    "ct_teacher": "sam_med3d", "pet_teacher": "seganypet", "teachers": "both", "teacher_spacing": "patch",
+    "ct_mask_prompt_source": "student", "ct_mask_prompt_value": "logit", "n_points": 3, "point_smoothing_voxels": 3.0,
+    "suppress_between_points": True, "kept_pairs": "best_half", "agreement_threshold": 0.5, "consistency": "dice",
+    "consistency_weight": 0.3, "ramp_up_epochs": 200, "unlabeled_batch_size": None, "num_epochs": None,
+    "num_iterations_per_epoch": None, "optimizer": "sgd", "augmentation": "nnunet", "prompt_generator_num_epochs": None,
+    "picture_every_epochs": 10,
+}  # fmt: skip
+CHANGED_SINCE = {
+    "ramp_up_epochs": 200, "ct_prompts": "mask", "pet_prompts": "points", "least_agreement": 0.0, "average_share": 0.0,
+}  # fmt: skip
 
 
-def test_a_training_that_goes_on_keeps_the_defaults_that_it_began_with():
-    of_0_1 = {name: value for name, value in MuDuoConfig(**PAPERS).to_dict().items() if name not in SINCE_0_1}
-    former = former_defaults(MuDuoConfig(), of_0_1)
-    assert former == {**PAPERS, "least_agreement": 0.0, "average_share": 0.0}
-    assert differences(of_0_1, MuDuoConfig(**former).to_dict()) == []
-    others = [d.partition(":")[0] for d in differences(of_0_1, MuDuoConfig().to_dict())]
-    assert others == [*PAPERS, *SINCE_0_1]
+def test_a_training_of_0_1_keeps_the_defaults_that_it_began_with(config_file):
+    config_file.write_text("")
+    former = former_defaults(OF_0_1, MuDuoConfig)
+    assert former == CHANGED_SINCE
+    assert differences(OF_0_1, load_config({}, MuDuoConfig, former).to_dict()) == []
+    others = [line.partition(":")[0] for line in differences(OF_0_1, MuDuoConfig().to_dict())]
+    assert sorted(others) == sorted(CHANGED_SINCE)
+    config_file.write_text("ct_prompts: points\naverage_share: 0.5")  # somebody's choice, though it is today's default
+    changed = differences(OF_0_1, load_config({}, MuDuoConfig, former).to_dict())
+    assert sorted(changed) == ["average_share: 0.0 -> 0.5", "ct_prompts: 'mask' -> 'points'"]
 
 
-def test_what_somebody_chose_is_no_former_default():
-    assert former_defaults(MuDuoConfig(), {}) == {}
-    assert former_defaults(MuDuoConfig(), MuDuoConfig().to_dict()) == {}
-    stored = MuDuoConfig(**PAPERS, average_share=0.3).to_dict()
-    assert former_defaults(MuDuoConfig(ct_prompts="points_and_mask"), stored) == {"pet_prompts": "points"}
-    assert former_defaults(MeanTeacherConfig(), {"ramp_up_epochs": 200}) == {"ramp_up_epochs": 200}
+def test_other_trainings_have_todays_defaults():
+    assert former_defaults({}, MuDuoConfig) == {}
+    assert former_defaults(MuDuoConfig().to_dict(), MuDuoConfig) == {}
+
+
+def test_a_method_has_former_defaults_of_its_own_fields_alone():
+    assert former_defaults(OF_0_1, MeanTeacherConfig) == {"ramp_up_epochs": 200}
 
 
 def test_pictures_make_no_other_training():

@@ -20,6 +20,8 @@ from nnunetv2_muduo.teachers.prompts import mask_prompts, points_of_mask
 from nnunetv2_muduo.teachers.sam3d.model import Sam3DTeacher
 
 AXES = teacher_axes([0, 1, 2])
+PROMPTS = {"ct_prompts": "mask", "pet_prompts": "points"}
+"""Config fields: how the released code asks each teacher."""
 
 
 def published_organ(

@@ -19,7 +19,7 @@ from benchmarks.speed import measure
 from benchmarks.speed.literal_sam3d import literal_encode
 from benchmarks.speed.phantom_patches import ORGANS, Patches, cells, phantom_patches, student_probs, teacher_files
 from benchmarks.speed.precision import worst_mask_dice
-from benchmarks.speed.published_stage import published_organ
+from benchmarks.speed.published_stage import PROMPTS, published_organ
 from benchmarks.speed.stage import TeacherStage
 from nnunetv2_muduo.config import MuDuoConfig
 from nnunetv2_muduo.teachers.ensemble import TeacherEnsemble
@@ -35,7 +35,7 @@ def main() -> None:
     args = measure.parse_arguments(__doc__)
     patches = phantom_patches(2).to(args.device)
     with tempfile.TemporaryDirectory() as folder:
-        config = MuDuoConfig(**teacher_files(Path(folder)))
+        config = MuDuoConfig(**teacher_files(Path(folder)), **PROMPTS)
         ensemble = TeacherEnsemble(config, [0, 1, 2], list(range(1, max(MANY_ORGANS) + 1)), args.device)
     figures = {
         "machine": measure.machine(args.device),

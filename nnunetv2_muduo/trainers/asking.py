@@ -70,7 +70,7 @@ class AskingTrainer(TaughtTrainer, MovingAverageTrainer):
         """
         config = self.muduo_config
         view = patches.clean_view if config.prompting_view == "clean" else patches.student_view
-        average_probs = self.average_probs(view) if config.keeps_average else None
+        average_probs = self.within_memory(self.average_probs, view) if config.keeps_average else None
         prompting_probs = average_probs if config.prompting_network == "average" else student_probs
         if config.prompting_network == "student" and config.prompting_view == "clean":
             prompting_probs = self.probs_at_rest(view)

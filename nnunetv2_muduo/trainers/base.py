@@ -1,6 +1,5 @@
 """Base of all trainers: config, schedule, patch and channels of the student, and the split of few cases."""
 
-from dataclasses import replace
 from pathlib import Path
 from textwrap import indent
 
@@ -25,8 +24,9 @@ from nnunetv2_muduo.data.loader import augmentation_processes, n_augmentation_pr
 from nnunetv2_muduo.data.splits import cases_in_no_fold, new_splits, why_no_fold
 from nnunetv2_muduo.imageio.modalities import channel_names
 from nnunetv2_muduo.nnunet_schedule import NNUNET_SCHEDULE
-from nnunetv2_muduo.storage import read_json, write_json
+from nnunetv2_muduo.storage import write_json
 from nnunetv2_muduo.trainers.augmentation import AugmentingTrainer
+from nnunetv2_muduo.trainers.folds_beside import other_configs, refuse_another_patch
 from nnunetv2_muduo.trainers.plans import fit_plans, wanted_patch
 from nnunetv2_muduo.trainers.schedule import set_schedule
 from nnunetv2_muduo.trainers.student_channels import (
@@ -99,11 +99,10 @@ class MuDuoTrainer(AugmentingTrainer):
 
     def read_config(self) -> None:
         """Resolve the config and set the numbers of epochs and iterations that it gives; a fifth as many validate."""
-        config = load_config(self.config_overrides, self.config_class)
-        former = former_defaults(config, self._stored_config)
-        self.muduo_config = replace(config, **former)
-        if former:
-            self.print_to_log_file(f"This training began under former defaults and goes on with them: {former}.")
+        former = self._former_defaults
+        self.muduo_config = config = load_config(self.config_overrides, self.config_class, former)
+        if former and self.needs_teachers:
+            self.print_to_log_file(f"This training began with version 0.1 and goes on with its defaults: {former}.")
         others = fields_of_other_methods(self.config_class)
         if others:
             self.print_to_log_file(f"Config fields of other methods, not read by this one: {', '.join(others)}.")
@@ -175,6 +174,12 @@ class MuDuoTrainer(AugmentingTrainer):
         """The config of the checkpoint that is being loaded, empty where there is none."""
         return self.my_init_kwargs.get(STATE_KEY, {}).get("config", {})
 
+    @property
+    def _former_defaults(self) -> dict:
+        """What are defaults no more and stay so in this training; a checkpoint without this entry is 0.1's or older."""
+        stored = self.my_init_kwargs.get(STATE_KEY, {})
+        return stored.get("former_defaults", former_defaults(self._stored_config, self.config_class))
+
     def _pick_student_channels(self):
         """Write the numbers of the student's channels into the plans, where prediction finds them too."""
         names = channel_names(self.dataset_json)
@@ -239,20 +244,6 @@ class MuDuoTrainer(AugmentingTrainer):
             )
         return super().do_split()
 
-    def _refuse_other_patch_beside(self):
-        """plans.json is one for all folds of a model: a fold on another patch could not be predicted with any more."""
-        plans_file = Path(self.output_folder_base) / "plans.json"
-        others = [f for f in plans_file.parent.glob("fold_*/checkpoint_*.pth") if f.parent != Path(self.output_folder)]
-        plans = read_json(plans_file)
-        if others and plans is not None:
-            patch = PlansManager(plans).get_configuration(self.configuration_name).patch_size
-            if list(patch) != list(self.configuration_manager.patch_size):
-                raise ValueError(
-                    f"{others[0].parent} was trained on patches of {patch}, this fold would be on "
-                    f"{self.configuration_manager.patch_size}; they can't share {plans_file}. Use teachers of one image size for "
-                    f"all folds, plans under another name (-p), or remove the other folds."
-                )
-
     def get_dataloaders(self):
         """nnU-Net's loaders, with no more processes than this one has cores."""
         with augmentation_processes(n_augmentation_processes()):
@@ -261,12 +252,14 @@ class MuDuoTrainer(AugmentingTrainer):
     def before_training(self) -> None:
         """Refuse what can't be trained, before anything is made for it."""
         super().before_training()
-        self._refuse_other_patch_beside()
+        refuse_another_patch(Path(self.output_folder), self.configuration_name, self.configuration_manager.patch_size)
         self.do_split()
 
     def on_train_start(self):
         super().on_train_start()
         if self.local_rank == 0:
+            for sentence in other_configs(Path(self.output_folder), self.muduo_config):
+                self.print_to_log_file(f"WARNING: {sentence}. They are predicted with together.")
             self.muduo_config.save(join(self.output_folder, CONFIG_FILE))
             self.logger.update_config({"muduo": self.muduo_config.to_dict()})
             self.print_to_log_file(f"Config, also in {CONFIG_FILE}:\n{indent(self.muduo_config.to_yaml(), '  ')}")
@@ -286,8 +279,12 @@ class MuDuoTrainer(AugmentingTrainer):
 
     def muduo_state(self) -> dict:
         """Our own entries of a checkpoint."""
-        own = {"config": self.muduo_config.to_dict(), "patch_size": list(self.configuration_manager.patch_size)}
-        return {**super().muduo_state(), **own}
+        return {
+            **super().muduo_state(),
+            "config": self.muduo_config.to_dict(),
+            "former_defaults": self._former_defaults,
+            "patch_size": list(self.configuration_manager.patch_size),
+        }
 
     def accept_checkpoint(self, state: dict, path: Path) -> None:
         """Refuse to continue with another config than before.

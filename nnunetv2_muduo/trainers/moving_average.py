@@ -20,11 +20,15 @@ class MovingAverageTrainer(SemiSupervisedTrainer):
         return True
 
     @torch.no_grad()
-    def average_probs(self, view: Tensor) -> Tensor:
-        """Probabilities of the moving average on a view [B, C, a, b, c]: [B, 1 + n_organs, a, b, c], float32."""
+    def average_probs(self, view: Tensor, n_at_a_time: int | None = None) -> Tensor:
+        """Probabilities of the moving average on a view [B, C, a, b, c]: [B, 1 + n_organs, a, b, c], float32.
+
+        Args:
+            n_at_a_time: patches that pass together; all, if None.
+        """
         with self._autocast():
-            output = self.mean_teacher(view)
-        return self.full_resolution(output).float().softmax(1)
+            outputs = [self.full_resolution(self.mean_teacher(part)) for part in view.split(n_at_a_time or len(view))]
+        return torch.cat(outputs).float().softmax(1)
 
     def initialize(self):
         super().initialize()
@@ -53,5 +57,5 @@ class MovingAverageTrainer(SemiSupervisedTrainer):
 
     def restore(self, state: dict) -> None:
         super().restore(state)
-        if self.keeps_average:
+        if self.keeps_average and "mean_teacher" in state:  # a validation may ask for one that the training had not
             self.mean_teacher.load_state_dict(state["mean_teacher"])

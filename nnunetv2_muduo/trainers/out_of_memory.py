@@ -34,7 +34,8 @@ class ChunkFallback:
             if self.chunk is not None:
                 raise RuntimeError(
                     f"The GPU has too little memory for the teachers, even with one organ at a time ({error}). Set "
-                    f"unlabeled_batch_size: 1 or teachers: ct in the MuDuo config, or take a GPU with more memory."
+                    f"unlabeled_batch_size: 1, average_share: 0 or teachers: ct in the MuDuo config, or take a GPU with more "
+                    f"memory."
                 ) from error
         # Not inside the except clause, where the traceback would keep the memory of what failed.
         self.chunk = _ONE_AT_A_TIME

@@ -11,7 +11,7 @@ from nnunetv2_muduo.config import MuDuoConfig
 from nnunetv2_muduo.data.pairs import Pairs, valid_pairs
 from nnunetv2_muduo.distillation.mixture import Mixture
 from nnunetv2_muduo.distillation.pseudo_labels import agreement_of_logits, consistency_loss
-from nnunetv2_muduo.distillation.selection import pair_weights, select_pairs
+from nnunetv2_muduo.distillation.selection import Agreements, pair_scores, pair_weights, select_pairs
 from nnunetv2_muduo.teachers.ensemble import TeacherEnsemble
 from nnunetv2_muduo.teachers.patch_space import normalize_ct
 from nnunetv2_muduo.teachers.sam3d.model import PROMPTS_PER_CHUNK, Sam3DTeacher
@@ -39,9 +39,10 @@ def teach(ensemble: TeacherEnsemble, pairs: Pairs, images, prompt_map, probs) ->
     """The stage as a training step has it, for one process."""
     teacher_logits = ensemble.predict(images, prompt_map, probs.detach(), pairs)
     agreement = pairs.as_matrix(agreement_of_logits(teacher_logits, (SIZE,) * 3))
-    weights = pairs.from_matrix(pair_weights(select_pairs(agreement, "best_half")))
+    scores = pair_scores(Agreements(agreement, agreement, agreement), "agreement", 0.01)
+    weights = pairs.from_matrix(pair_weights(select_pairs(scores, "best_half")))
     alpha = torch.rand(pairs.n_samples)[pairs.samples].to(probs.device, non_blocking=True)
-    mixture = Mixture(teacher_logits, pairs, alpha, (SIZE,) * 3)
+    mixture = Mixture(teacher_logits, pairs, alpha, (SIZE,) * 3, average_probs=probs.detach(), average_share=0.3)
     return consistency_loss(probs, mixture.labels, pairs, weights, "mse")
 
 

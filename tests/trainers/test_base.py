@@ -74,22 +74,6 @@ def test_other_channels_than_ct_and_pet_are_refused(own_dataset, channels):
         make_trainer().initialize()
 
 
-def test_folds_on_another_patch_are_refused(own_dataset, tmp_path, monkeypatch):
-    monkeypatch.setenv("nnUNet_results", str(tmp_path / "res"))
-    other = make_trainer(fold=1)
-    other.initialize()
-    other.save_checkpoint(f"{other.output_folder}/checkpoint_final.pth")
-    trainer = make_trainer()
-    trainer.initialize()
-    trainer._refuse_other_patch_beside()
-    plans = {**trainer.plans_manager.plans}
-    plans["configurations"]["3d_fullres"]["patch_size"] = [64, 64, 64]
-    (tmp_path / trainer.output_folder_base / "plans.json").write_text(json.dumps(plans))
-    plans["configurations"]["3d_fullres"]["patch_size"] = [24, 24, 24]
-    with pytest.raises(ValueError, match=r"fold_1 was trained on patches of \[64, 64, 64\]"):
-        trainer._refuse_other_patch_beside()
-
-
 def test_teachers_of_two_sizes_are_refused(tiny_dataset, tmp_path, monkeypatch):
     write_config(monkeypatch, tmp_path, pet_teacher="seganypet")
     with pytest.raises(ValueError, match="same image size"):

@@ -127,18 +127,54 @@ def test_an_epoch_in_which_nothing_is_taught_is_said(least, is_said, prepared_da
     ) == is_said
 
 
-def test_a_training_of_0_1_goes_on_as_it_began(prepared_dataset, tmp_path, monkeypatch):
-    former = {"ct_prompts": "mask", "pet_prompts": "points", "average_share": 0.0, "least_agreement": 0.0}
-    write_config(monkeypatch, tmp_path, **former)
+FORMER = {"ct_prompts": "mask", "pet_prompts": "points", "average_share": 0.0, "least_agreement": 0.0}
+
+
+@pytest.fixture
+def of_0_1(prepared_dataset, tmp_path, monkeypatch):
+    """Checkpoint of a training as 0.1 left it; an empty config."""
+    write_config(monkeypatch, tmp_path, **FORMER)
     path = Path(train_epochs("nnUNetTrainerMuDuo", 1).output_folder) / "checkpoint_latest.pth"
     checkpoint = torch.load(path, weights_only=False)
-    for field in ("average_share", "least_agreement"):  # which 0.1 did not have
-        del checkpoint["init_args"][STATE_KEY]["config"][field]
+    state = checkpoint["init_args"][STATE_KEY]
+    for field in FORMER:  # which 0.1 did not have
+        del state["config"][field]
+    state["config"]["teacher_spacing"] = "patch"
+    del state["former_defaults"]
     torch.save(checkpoint, path)
     write_config(monkeypatch, tmp_path)
+    return path
+
+
+def test_a_training_of_0_1_goes_on_as_it_began(of_0_1):
     continued = train_epochs("nnUNetTrainerMuDuo", 2, continue_training=True)
-    assert {name: getattr(continued.muduo_config, name) for name in former} == former
-    assert "goes on with them: {'ct_prompts': 'mask'" in log_of(continued)
+    assert {name: getattr(continued.muduo_config, name) for name in FORMER} == FORMER
+    assert "began with version 0.1 and goes on with its defaults" in log_of(continued)
+    again = train_epochs("nnUNetTrainerMuDuo", 3, continue_training=True)
+    assert again.muduo_config == continued.muduo_config
+
+
+def test_the_papers_values_of_today_are_a_choice(prepared_dataset, tmp_path, monkeypatch):
+    write_config(monkeypatch, tmp_path, **FORMER)
+    train_epochs("nnUNetTrainerMuDuo", 1)
+    write_config(monkeypatch, tmp_path)
+    with pytest.raises(ValueError, match=r"average_share: 0\.0 -> 0\.5"):
+        train_epochs("nnUNetTrainerMuDuo", 2, continue_training=True)
+
+
+def test_a_training_of_0_1_goes_on_with_no_choice_of_today(of_0_1, tmp_path, monkeypatch):
+    write_config(monkeypatch, tmp_path, ct_prompts="points")
+    with pytest.raises(ValueError, match="ct_prompts: 'mask' -> 'points'"):
+        train_epochs("nnUNetTrainerMuDuo", 2, continue_training=True)
+
+
+def test_a_training_without_an_average_is_validated_under_a_config_with_one(prepared_dataset, tmp_path, monkeypatch):
+    write_config(monkeypatch, tmp_path, average_share=0.0)
+    path = Path(train_epochs("nnUNetTrainerMuDuo", 1).output_folder) / "checkpoint_latest.pth"
+    write_config(monkeypatch, tmp_path, average_share=0.5)
+    trainer = make_trainer()
+    trainer.load_checkpoint(str(path))
+    assert "mean_teacher" not in torch.load(path, weights_only=False)["init_args"][STATE_KEY]
 
 
 def test_prompt_maps_from_other_labels_are_refused(prepared_dataset, monkeypatch):

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from support import log_of, started_epoch
+from support import log_of, started_epoch, write_config
 
 from nnunetv2_muduo.trainers.out_of_memory import ChunkFallback
 
@@ -26,11 +26,17 @@ def out_of_memory(n_times, real):
 def no_room(monkeypatch, trainer, part, n_times):
     from nnunetv2_muduo.trainers import asking, muduo
 
-    owner = {"predict": trainer.ensemble, "agreement_of_logits": asking, "consistency_loss": muduo}[part]
+    owners = {"predict": trainer.ensemble, "agreement_of_logits": asking, "consistency_loss": muduo}
+    owner = owners.get(part, trainer)
     monkeypatch.setattr(owner, part, out_of_memory(n_times, getattr(owner, part)))
 
 
-PARTS = ("predict", "agreement_of_logits", "consistency_loss")
+PARTS = ("average_probs", "predict", "agreement_of_logits", "consistency_loss")
+
+
+@pytest.fixture(autouse=True)
+def every_pair_kept(prepared_dataset, tmp_path, monkeypatch):
+    write_config(monkeypatch, tmp_path, least_agreement=0.0)
 
 
 def outcome_of_a_step(monkeypatch=None, part=None):

@@ -22,11 +22,11 @@ def trained_weights() -> dict[str, torch.Tensor]:
 
 
 def test_a_training_draws_and_is_not_changed_by_it(prepared_dataset, tmp_path, monkeypatch):
-    write_config(monkeypatch, tmp_path, picture_every_epochs=0)
+    write_config(monkeypatch, tmp_path, picture_every_epochs=0, least_agreement=0.0)
     expected = trained_weights()
     folder = Path(make_trainer().output_folder)
     assert not (folder / pictures.PANEL_FOLDER).exists()
-    write_config(monkeypatch, tmp_path, picture_every_epochs=1)
+    write_config(monkeypatch, tmp_path, picture_every_epochs=1, least_agreement=0.0)
     weights = trained_weights()
     assert all(torch.equal(weights[name], expected[name]) for name in expected)
     panels = sorted((folder / pictures.PANEL_FOLDER).iterdir())
@@ -48,14 +48,14 @@ def test_rows_of_the_picture_hold_what_was_said(prepared_dataset):
     assert row.kept == {1 + organ for organ in range(2) if inspection.kept[0, organ]}
     assert row.ct_hu.shape == row.pet_suv.shape == (24, 24)
     assert row.ct_hu.min() < -100  # HU, not normalized
-    assert row.masks.keys() == {"prompts", "student", "ct", "pet", "mixed"}
+    assert row.masks.keys() == {"prompts", "student", "average", "ct", "pet", "mixed"}
     assert {mask.shape for masks in row.masks.values() for mask in masks.values()} == {(24, 24)}
 
 
 def test_one_teacher_is_drawn_alone(prepared_dataset):
     trainer = started_trainer("nnUNetTrainerMuDuo_PETTeacherOnly")
     rows = pictures.panel_rows(inspect_patches(trainer), trainer)
-    assert rows[0].masks.keys() == {"prompts", "student", "pet"}
+    assert rows[0].masks.keys() == {"prompts", "student", "average", "pet", "mixed"}
     assert rows[0].kept == rows[0].agreement.keys()
     pictures.draw_panel(trainer, 3)
     assert (Path(trainer.output_folder) / pictures.PANEL_FOLDER / "epoch_0003.png").is_file()

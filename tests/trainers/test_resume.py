@@ -48,9 +48,16 @@ def result(trainer):
 
 def test_four_epochs_equal_two_and_two_more_bit_for_bit(prepared_dataset, tmp_path, monkeypatch):
     write_config(
-        monkeypatch, tmp_path, num_epochs=4, prompt_generator_num_epochs=2, ramp_up_epochs=4, picture_every_epochs=0
+        monkeypatch,
+        tmp_path,
+        num_epochs=4,
+        prompt_generator_num_epochs=2,
+        ramp_up_epochs=4,
+        picture_every_epochs=0,
+        least_agreement=0.0,
     )
     losses, weights = result(train())
+    assert any(losses[1])
     killed = Path(train(stop_after=2).output_folder)
     (killed / "checkpoint_latest.pth.part").write_bytes(b"what was written when it was killed")
     continued_losses, continued_weights = result(train(continue_training=True))

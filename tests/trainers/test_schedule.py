@@ -206,6 +206,7 @@ def continued(trainer_name, n_epochs, stored, tmp_path, monkeypatch, **config):
     first.save_checkpoint(f"{first.output_folder}/checkpoint_latest.pth")
     content = torch.load(f"{first.output_folder}/checkpoint_latest.pth", weights_only=False)
     content["init_args"]["muduo"]["config"] |= stored
+    del content["init_args"]["muduo"]["former_defaults"]  # which earlier versions did not write
     torch.save(content, f"{first.output_folder}/checkpoint_latest.pth")
     trainer = get_trainer_from_args(
         "1", "3d_fullres", 0, trainer_name, continue_training=True, device=torch.device("cpu")

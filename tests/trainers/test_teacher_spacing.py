@@ -38,7 +38,7 @@ def test_the_patch_is_as_large_as_the_teachers_image_in_mm(prepared_dataset, tmp
 
 
 def test_what_the_teachers_say_fits_the_patch(prepared_dataset, tmp_path, monkeypatch):
-    write_config(monkeypatch, tmp_path, teacher_spacing_mm=SPACING_MM, picture_every_epochs=1)
+    write_config(monkeypatch, tmp_path, teacher_spacing_mm=SPACING_MM, picture_every_epochs=1, least_agreement=0.0)
     trainer = make_trainer()
     trainer.on_train_start()
     trainer.on_train_epoch_start()

@@ -6,7 +6,7 @@ from support import build_small_teacher
 
 from benchmarks.speed.literal_sam3d import literal_decode
 from benchmarks.speed.phantom_patches import Patches
-from benchmarks.speed.published_stage import published_organ
+from benchmarks.speed.published_stage import PROMPTS, published_organ
 from benchmarks.speed.stage import TeacherStage
 from nnunetv2_muduo.config import MuDuoConfig
 from nnunetv2_muduo.teachers.ensemble import TeacherEnsemble
@@ -32,7 +32,8 @@ def test_published_stage_equals_ours(tmp_path, generator):
     probs = torch.rand(2, 3, 32, 32, 32, generator=generator).softmax(1)
     for seed, modality in enumerate(("ct", "pet")):
         save_teacher(build_small_teacher(seed), tmp_path / f"{modality}.pth")
-    config = MuDuoConfig(ct_teacher=str(tmp_path / "ct.pth"), pet_teacher=str(tmp_path / "pet.pth"))
+    files = {f"{modality}_teacher": str(tmp_path / f"{modality}.pth") for modality in ("ct", "pet")}
+    config = MuDuoConfig(**files, **PROMPTS)
     ensemble = TeacherEnsemble(config, [0, 1, 2], [1, 2], torch.device("cpu"))
     agreement, masks = TeacherStage(ensemble, Patches(ct_hu, pet_suv, organ_map), probs)()
     images = {"ct": ct_hu, "pet": pet_suv}
