@@ -18,7 +18,7 @@ FEATURES = [16, 32, 64]  # of the student's stages
 IMPORTS = 14 if FORKED else 20  # nnU-Net's own worker processes import it anew in any case; planning, measures, picture
 STEPS, LONE_STEPS = 300, 60  # prompt maps, validation, predictions
 STEPS_PER_ITERATION = 1.2  # supervised student and prompt generator, side by side
-LONE_STEPS_PER_ITERATION = 3.2  # MuDuo's student, labeled and unlabeled patches and both teachers
+LONE_STEPS_PER_ITERATION = 3.5  # MuDuo's student, labeled and unlabeled patches, its average, and both teachers
 
 _N_WARM_UP, _SECONDS_OF_STEPS = 2, 2
 

@@ -1,7 +1,7 @@
 """Small components of organ maps: parts far smaller than an organ's largest one.
 
 A generator trained on few labels sees a bit of brain in the liver here and there. Every such bit would be an organ of its patch:
-points for the PET teacher where there is nothing to find, and patches drawn around it. In true maps organs have few parts, of
+points for a teacher where there is nothing to find, and patches drawn around it. In true maps organs have few parts, of
 like size (two kidneys, two lungs). Lesions have parts of any size: the labeled cases tell these labels apart from organs.
 """
 

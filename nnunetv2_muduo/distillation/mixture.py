@@ -1,6 +1,6 @@
 """Mixture of what teachers and, where wanted, the student's moving average say, and the pseudo labels that it becomes.
 
-MuDuo's own mixture (eq. 6) is of two teachers, cut off at one half for each organ by itself; docs/method.md has the others.
+The paper's mixture (eq. 6) is of two teachers, cut off at one half for each organ by itself; docs/method.md has the others.
 """
 
 from dataclasses import dataclass
