@@ -123,8 +123,8 @@ def _panels(panels: dict[int, Path]) -> str:
         f'src="{images[-1]["image"]}"></div>'
         f'<script type="application/json" id="panels">{json.dumps(images)}</script>'
         + note(
-            "Two fixed unlabeled patches. Dashed in the mixture: rejected, since the other patch has the better agreement, or the teachers "
-            "agree too little (least_agreement)."
+            "Two fixed unlabeled patches. Dashed in the mixture: rejected, since the other patch has the better agreement, or "
+            "the teachers agree too little (least_agreement)."
         )
     )
 
