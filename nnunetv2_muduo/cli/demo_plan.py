@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from nnunetv2_muduo.cli.demo_steps import CONTEXT, FORKED, n_threads
 
 N_EPOCHS = 6
-MOST_ITERATIONS, FEWEST_ITERATIONS = 90, 25  # of an epoch
+MOST_ITERATIONS, FEWEST_ITERATIONS = 90, 24  # of an epoch
 MINUTES_TO_FILL = 8  # of the ten that are promised: a machine may get slower on the way
 N_AT_ONCE = 2  # commands that the demo runs side by side
 PATCH_SIZE, N_CHANNELS, N_LABELS = 24, 2, 13
