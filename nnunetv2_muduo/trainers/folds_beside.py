@@ -6,7 +6,7 @@ from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 
 from nnunetv2_muduo.config import CONFIG_FILE, TrainingConfig, differences
 from nnunetv2_muduo.storage import read_json
-from nnunetv2_muduo.yaml_files import parse_yaml
+from nnunetv2_muduo.user_files import read_user_yaml
 
 
 def refuse_another_patch(fold: Path, configuration: str, patch_size: tuple[int, int, int]) -> None:
@@ -14,6 +14,7 @@ def refuse_another_patch(fold: Path, configuration: str, patch_size: tuple[int, 
 
     Args:
         fold: the fold's folder of results.
+        patch_size: in voxels, in the plan's order of axes.
 
     Raises:
         ValueError: a fold beside it was trained on another patch.
@@ -32,11 +33,13 @@ def refuse_another_patch(fold: Path, configuration: str, patch_size: tuple[int, 
 
 
 def other_configs(fold: Path, config: TrainingConfig) -> list[str]:
-    """A sentence for each fold beside this one that was trained with another config, as 0.1's defaults are another."""
-    files = (file for file in sorted(fold.parent.glob(f"fold_*/{CONFIG_FILE}")) if file.parent != fold)
-    changed = {file: differences(parse_yaml(file.read_text(encoding="utf-8")), config.to_dict()) for file in files}
+    """A sentence for each fold beside this one that was trained with another config, as 0.1's defaults are another.
+
+    Raises:
+        ValueError: the config of a fold beside is no YAML; it is named.
+    """
     return [
-        f"{file.parent.name} was trained with another config ({file}); there -> here: {'; '.join(lines)}"
-        for file, lines in changed.items()
-        if lines
+        f"{file.parent.name} was trained with another config ({file}); there -> here: {'; '.join(changed)}"
+        for file in sorted(fold.parent.glob(f"fold_*/{CONFIG_FILE}"))
+        if file.parent != fold and (changed := differences(read_user_yaml(file), config.to_dict()))
     ]
