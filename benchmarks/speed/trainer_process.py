@@ -81,9 +81,9 @@ class TimedMuDuo(nnUNetTrainerMuDuo):
         self.parts_s["stage_s"] = seconds - self.parts_s["average_s"]
         return result
 
-    def average_probs(self, view):
+    def average_probs(self, *args):
         of_average = super().average_probs
-        self.parts_s["average_s"], result = measure.seconds(lambda: of_average(view), self.device)
+        self.parts_s["average_s"], result = measure.seconds(lambda: of_average(*args), self.device)
         return result
 
 
