@@ -4,44 +4,57 @@
 
 Network, patches and processes are those of `benchmarks.speed.step`: 2 labeled and 2 unlabeled patches of 128^3, nnU-Net's
 default network, the real trainers with their default config. SemiSAM+ asks a teacher of the public size about every organ
-that an untrained student happens to see; its cost grows with their number. Each trainer has a process of its own, so that
-its peak memory can be told, and they take turns. Loading, SASSNet's distances among it, is not part of a step. On a CPU of
-two cores this takes about an hour.
+that an untrained student happens to see; its cost grows with their number. Each method takes turns with plain nnU-Net, each
+in a process of its own, so that its peak memory can be told and no more than two of them hold memory. Loading, SASSNet's
+distances among it, is not part of a step. On a CPU of two cores this takes an hour or two; the figures of methods that
+OUT.json already holds are kept, so that the same command goes on where it stopped.
 """
 
+import argparse
 import statistics
 
 from benchmarks.speed import measure
 from benchmarks.speed.trainer_process import taking_turns
+from nnunetv2_muduo.storage import read_json, write_json
 
 N_REPEATS = 2
 METHODS = ("MeanTeacher", "UAMeanTeacher", "CPS", "SASSNet", "SelfTraining", "SemiSAMPlus")
-KINDS = ("plain", *(f"nnUNetTrainer{method}" for method in METHODS))
 
 
 def main() -> None:
     args = measure.parse_arguments(__doc__)
-    steps, peaks_gb = taking_turns(KINDS, args, N_REPEATS)
-    times = {kind: [step[kind]["step_s"] for step in steps] for kind in KINDS}
-    figures = {
-        "machine": measure.machine(args.device),
-        "step_ratio_to_plain": {kind: measure.median_ratio(times[kind], times["plain"]) for kind in KINDS},
-        "memory_ratio_to_plain": {kind: peaks_gb[kind] / peaks_gb["plain"] for kind in KINDS},
-        "step_s": times,
-        "peak_gb": peaks_gb,
-    }
+    figures = read_json(args.json) if args.json and args.json.is_file() else {}
+    for method in METHODS:
+        if method not in figures:
+            figures[method] = {"machine": measure.machine(args.device), **beside_plain(method, args)}
+            if args.json:
+                write_json(figures, args.json)
     measure.report(args, figures, rows_of(figures))
+
+
+def beside_plain(method: str, args: argparse.Namespace) -> dict:
+    """Seconds of a method's and of plain nnU-Net's steps, which took turns, the most memory of each, and their ratios."""
+    kinds = {"plain": "plain", "method": f"nnUNetTrainer{method}"}
+    steps, peaks_gb = taking_turns(tuple(kinds.values()), args, N_REPEATS)
+    step_s = {which: [step[kind]["step_s"] for step in steps] for which, kind in kinds.items()}
+    peak_gb = {which: peaks_gb[kind] for which, kind in kinds.items()}
+    return {
+        "step_ratio_to_plain": measure.median_ratio(step_s["method"], step_s["plain"]),
+        "memory_ratio_to_plain": peak_gb["method"] / peak_gb["plain"],
+        "step_s": step_s,
+        "peak_gb": peak_gb,
+    }
 
 
 def rows_of(figures: dict) -> list[tuple[str, str]]:
     """The table."""
     return [
         (
-            kind,
-            f"{figures['step_ratio_to_plain'][kind]:.2f} times a step of plain nnU-Net ({statistics.median(times):.1f} s), "
-            f"{figures['memory_ratio_to_plain'][kind]:.2f} times its memory ({figures['peak_gb'][kind]:.2f} GB)",
+            method,
+            f"{of['step_ratio_to_plain']:.2f} times a step of plain nnU-Net ({statistics.median(of['step_s']['plain']):.1f} s), "
+            f"{of['memory_ratio_to_plain']:.2f} times its memory ({of['peak_gb']['plain']:.2f} GB)",
         )
-        for kind, times in figures["step_s"].items()
+        for method, of in figures.items()
     ]
 
 

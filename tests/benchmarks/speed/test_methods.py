@@ -1,22 +1,53 @@
-"""The table of the compared methods' steps names trainers that exist, and states ratios."""
+"""The compared methods' steps: each takes turns with plain nnU-Net, and what is done already is not done again."""
+
+import json
 
 import pytest
 
-from benchmarks.speed.methods import KINDS, rows_of
+from benchmarks.speed import methods
 from nnunetv2_muduo import trainers
 
 
-def test_every_kind_is_plain_or_a_trainer():
-    assert KINDS[0] == "plain"
-    assert all(hasattr(trainers, kind) for kind in KINDS[1:])
+def test_every_method_is_a_trainer():
+    assert all(hasattr(trainers, f"nnUNetTrainer{method}") for method in methods.METHODS)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_line_has_both_ratios_and_what_they_rest_on(kind):
-    figures = {
-        "step_s": {kind: [7.0, 9.0]},
-        "step_ratio_to_plain": {kind: 1.98},
-        "memory_ratio_to_plain": {kind: 1.11},
-        "peak_gb": {kind: 5.5},
-    }
-    assert rows_of(figures) == [(kind, "1.98 times a step of plain nnU-Net (8.0 s), 1.11 times its memory (5.50 GB)")]
+@pytest.fixture
+def asked(monkeypatch):
+    """Kinds of trainers that took turns; the method's steps are twice as long as plain nnU-Net's, and it takes 1.5 times the
+    memory."""
+    asked = []
+
+    def taking_turns(kinds, args, n_repeats):
+        asked.append(kinds)
+        plain, method = kinds
+        steps = [{plain: {"step_s": seconds}, method: {"step_s": 2 * seconds}} for seconds in (7.0, 9.0)]
+        return steps, {plain: 4.0, method: 6.0}
+
+    monkeypatch.setattr(methods, "taking_turns", taking_turns)
+    return asked
+
+
+def run(monkeypatch, *arguments):
+    monkeypatch.setattr("sys.argv", ["methods", *map(str, arguments)])
+    methods.main()
+
+
+def test_each_method_takes_turns_with_plain_nnunet_alone(asked, monkeypatch, capsys):
+    run(monkeypatch)
+    assert asked == [("plain", f"nnUNetTrainer{method}") for method in methods.METHODS]
+    expected = "2.00 times a step of plain nnU-Net (8.0 s), 1.50 times its memory (4.00 GB)"
+    assert capsys.readouterr().out.count(expected) == len(methods.METHODS)
+
+
+def test_goes_on_where_it_stopped(asked, monkeypatch, tmp_path):
+    file = tmp_path / "figures.json"
+    run(monkeypatch, "--json", file)
+    figures = json.loads(file.read_text())
+    assert set(figures) == set(methods.METHODS)
+    del figures["CPS"]
+    file.write_text(json.dumps(figures))
+    asked.clear()
+    run(monkeypatch, "--json", file)
+    assert asked == [("plain", "nnUNetTrainerCPS")]
+    assert set(json.loads(file.read_text())) == set(methods.METHODS)
