@@ -3,7 +3,7 @@
 import pytest
 
 from benchmarks.study.patients import DEVELOPMENT, REPORTED
-from benchmarks.study.report import ROOT, write_docs, write_report
+from benchmarks.study.report import ROOT, with_all_seeds, write_docs, write_report
 from benchmarks.study.results import write_result
 from benchmarks.study.rows import Row
 
@@ -62,6 +62,13 @@ def test_docs_change_between_their_markers_alone(results, tmp_path):
     (tmp_path / "README.md").write_text("no markers")
     with pytest.raises(ValueError, match=r"README.md must have <!-- study --> and <!-- /study --> once each"):
         write_docs(results, tmp_path)
+
+
+def test_docs_have_rows_of_all_of_muduos_seeds_alone(results):
+    one_seed = {**results[0], "row": "cps", "title": "CPS"}
+    of_other_labels = [{**result, "labels": 10, "seed": 0} for result in results[:1]]
+    kept = with_all_seeds([*results, one_seed, *of_other_labels])
+    assert kept == [*results, *of_other_labels]
 
 
 @pytest.mark.parametrize("name", ["README.md", "docs/results.md"])
