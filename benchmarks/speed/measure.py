@@ -108,10 +108,20 @@ def peak_memory_mb(run: Callable[[], Any], device: torch.device) -> int | None:
 
 def report(args: argparse.Namespace, figures: dict[str, Any], rows: list[tuple[str, str]]) -> None:
     """Print rows (what, value) as a table, and write the figures to --json."""
+    print_table(rows)
+    keep(args, figures)
+
+
+def print_table(rows: list[tuple[str, str]]) -> None:
+    """Rows (what, value) as Markdown."""
     width = max(len(what) for what, _ in rows)
     print(
         "\n".join(f"| {what:{width}} | {value} |" for what, value in [("what", "value"), ("-" * width, "---"), *rows])
     )
+
+
+def keep(args: argparse.Namespace, figures: dict[str, Any]) -> None:
+    """Write the figures to --json, where it is given."""
     if args.json:
         args.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
 

@@ -10,40 +10,23 @@ distances among it, is not part of a step. On a CPU of two cores this takes an h
 OUT.json already holds are kept, so that the same command goes on where it stopped.
 """
 
-import argparse
 import statistics
 
 from benchmarks.speed import measure
-from benchmarks.speed.trainer_process import taking_turns
-from nnunetv2_muduo.storage import read_json, write_json
+from benchmarks.speed.trainer_process import beside_plain
+from nnunetv2_muduo.storage import read_json
 
-N_REPEATS = 2
 METHODS = ("MeanTeacher", "UAMeanTeacher", "CPS", "SASSNet", "SelfTraining", "SemiSAMPlus")
 
 
 def main() -> None:
     args = measure.parse_arguments(__doc__)
-    figures = read_json(args.json) if args.json and args.json.is_file() else {}
+    figures = (args.json and read_json(args.json)) or {}
     for method in METHODS:
         if method not in figures:
-            figures[method] = {"machine": measure.machine(args.device), **beside_plain(method, args)}
-            if args.json:
-                write_json(figures, args.json)
-    measure.report(args, figures, rows_of(figures))
-
-
-def beside_plain(method: str, args: argparse.Namespace) -> dict:
-    """Seconds of a method's and of plain nnU-Net's steps, which took turns, the most memory of each, and their ratios."""
-    kinds = {"plain": "plain", "method": f"nnUNetTrainer{method}"}
-    steps, peaks_gb = taking_turns(tuple(kinds.values()), args, N_REPEATS)
-    step_s = {which: [step[kind]["step_s"] for step in steps] for which, kind in kinds.items()}
-    peak_gb = {which: peaks_gb[kind] for which, kind in kinds.items()}
-    return {
-        "step_ratio_to_plain": measure.median_ratio(step_s["method"], step_s["plain"]),
-        "memory_ratio_to_plain": peak_gb["method"] / peak_gb["plain"],
-        "step_s": step_s,
-        "peak_gb": peak_gb,
-    }
+            _, figures[method] = beside_plain(f"nnUNetTrainer{method}", args)
+            measure.keep(args, figures)
+    measure.print_table(rows_of(figures))
 
 
 def rows_of(figures: dict) -> list[tuple[str, str]]:

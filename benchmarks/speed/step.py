@@ -13,34 +13,25 @@ On a CPU this takes a quarter of an hour.
 import statistics
 
 from benchmarks.speed import measure
-from benchmarks.speed.trainer_process import taking_turns
-
-N_REPEATS = 2
-KINDS = ("plain", "muduo")
+from benchmarks.speed.trainer_process import beside_plain
 
 
 def main() -> None:
     args = measure.parse_arguments(__doc__)
-    steps, peaks_gb = taking_turns(KINDS, args, N_REPEATS)
-    times = {kind: [step[kind]["step_s"] for step in steps] for kind in KINDS}
+    steps, figures = beside_plain("muduo", args)
     stages_s, averages_s = ([step["muduo"][part] for step in steps] for part in ("stage_s", "average_s"))
-    figures = {
-        "machine": measure.machine(args.device),
-        "teacher_share": measure.median_ratio(stages_s, times["muduo"]),
-        "average_share": measure.median_ratio(averages_s, times["muduo"]),
-        "step_ratio_to_plain": measure.median_ratio(times["muduo"], times["plain"]),
-        "memory_ratio_to_plain": peaks_gb["muduo"] / peaks_gb["plain"],
-        "step_s": times,
+    figures |= {
+        "teacher_share": measure.median_ratio(stages_s, figures["step_s"]["muduo"]),
+        "average_share": measure.median_ratio(averages_s, figures["step_s"]["muduo"]),
         "stage_s": stages_s,
         "average_s": averages_s,
-        "peak_gb": peaks_gb,
     }
     measure.report(args, figures, rows_of(figures))
 
 
 def rows_of(figures: dict) -> list[tuple[str, str]]:
     """The table."""
-    plain_s, muduo_s = (statistics.median(figures["step_s"][kind]) for kind in KINDS)
+    plain_s, muduo_s = (statistics.median(figures["step_s"][kind]) for kind in ("plain", "muduo"))
     stage_s = statistics.median(figures["stage_s"])
     return [
         ("step of plain nnU-Net, 2 patches", f"{plain_s:.1f} s, {figures['peak_gb']['plain']:.2f} GB"),

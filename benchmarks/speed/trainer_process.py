@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from itertools import repeat
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,6 +24,8 @@ from nnunetv2_muduo import trainers
 from nnunetv2_muduo.data.signed_distances import signed_distances
 from nnunetv2_muduo.teachers.ensemble import TeacherEnsemble
 from nnunetv2_muduo.trainers import nnUNetTrainerMuDuo
+
+N_REPEATS = 2
 
 
 class TrainerProcess:
@@ -59,6 +62,24 @@ def taking_turns(
         rounds = tqdm(range(1 + n_repeats), desc="Steps of all trainers, the first to warm up")
         steps = [{kind: trainers[kind].step() for kind in kinds} for _ in rounds][1:]
         return steps, {kind: trainers[kind].stop() for kind in kinds}
+
+
+def beside_plain(kind: str, args: argparse.Namespace) -> tuple[list[dict[str, dict[str, float]]], dict[str, Any]]:
+    """What a trainer's step costs over one of plain nnU-Net, with which it takes turns.
+
+    Returns:
+        The steps, as `taking_turns` gives them; and figures: machine, ratios, and by trainer the seconds of its steps and the
+        most memory, in GB.
+    """
+    steps, peaks_gb = taking_turns(("plain", kind), args, N_REPEATS)
+    step_s = {of: [step[of]["step_s"] for step in steps] for of in ("plain", kind)}
+    return steps, {
+        "machine": measure.machine(args.device),
+        "step_ratio_to_plain": measure.median_ratio(step_s[kind], step_s["plain"]),
+        "memory_ratio_to_plain": peaks_gb[kind] / peaks_gb["plain"],
+        "step_s": step_s,
+        "peak_gb": peaks_gb,
+    }
 
 
 def serve(kind: str, folder: Path, device: torch.device, n_threads: int, connection: Connection) -> None:

@@ -18,14 +18,14 @@ from benchmarks.study.rows import (
     SELF_TRAINING,
     STUDY,
     SUPERVISED,
-    TABLE_2,
     UPPER_BOUNDS,
     Row,
+    chosen,
 )
 from nnunetv2_muduo.evaluation.text import markdown_table
 
 ROOT = Path(__file__).parents[2]
-PAPERS_CLAIMS = tuple(row for row in TABLE_2 if row.name in ("ct_teacher", "pet_teacher", "no_filter"))
+PAPERS_CLAIMS = chosen(("ct_teacher", "pet_teacher", "no_filter"))
 """That two teachers are better than one, and a filter better than none."""
 SHOWN = (SUPERVISED, MEAN_TEACHER, SELF_TRAINING, MAP_AS_LABEL, *PAPERS_CLAIMS, MUDUO)
 """Rows of the README's table."""

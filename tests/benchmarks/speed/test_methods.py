@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from benchmarks.speed import methods
+from benchmarks.speed import methods, trainer_process
 from nnunetv2_muduo import trainers
 
 
@@ -24,7 +24,7 @@ def asked(monkeypatch):
         steps = [{plain: {"step_s": seconds}, method: {"step_s": 2 * seconds}} for seconds in (7.0, 9.0)]
         return steps, {plain: 4.0, method: 6.0}
 
-    monkeypatch.setattr(methods, "taking_turns", taking_turns)
+    monkeypatch.setattr(trainer_process, "taking_turns", taking_turns)
     return asked
 
 
